@@ -1,0 +1,1 @@
+"""balancer: places and live-migrates the guests of plain libvirt hypervisors."""

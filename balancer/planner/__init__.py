@@ -1,0 +1,1 @@
+"""Decides. Values in, values out: no I/O, clock, randomness, threads or logging."""

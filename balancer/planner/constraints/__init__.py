@@ -1,0 +1,1 @@
+"""Rules: one per file, and this table. A policy's `[[name]]` makes the class under that name."""

@@ -1,0 +1,205 @@
+"""The small algebra that rules and goals are written in, and every engine implements once.
+
+A `Formulation` collects *primitives* over numbered guests and sites. A site is a host (later a
+NUMA cell where a policy plans by cell). Every primitive is *soft*, with a penalty at one of three
+levels that are compared in order, or *hard*. Hard primitives obey one law in every engine:
+
+    what is already broken may stay broken but never gets worse, and removing it comes first.
+
+So an engine holds each hard primitive to max(its limit, what the current placement does) and pays
+the excess over the limit at level REPAIR. Engines therefore always have an answer: the current
+placement.
+
+Guests and sites are numbered in the cluster's order. Amounts are integers.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from balancer.planner.model.problem import Problem
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+class Level(IntEnum):
+    """Penalties of a lower level matter infinitely more than those of a higher one."""
+
+    REPAIR = 0
+    OVERLOAD = 1
+    COST = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Penalty:
+    """A convex, piecewise-linear price of an excess e >= 0.
+
+    `pieces` are (from, slope) with both ascending: the price is the sum over pieces of
+    slope * max(0, e - from). One piece (0, s) is plain linear.
+    """
+
+    level: Level
+    pieces: tuple[tuple[int, int], ...] = ((0, 1),)
+
+    def price(self, excess: int) -> int:
+        """Return the price of `excess`, in the level's unit."""
+        return sum(slope * max(0, excess - start) for start, slope in self.pieces)
+
+
+HARD: Final[Penalty] = Penalty(Level.REPAIR)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """For each site: sum of `use` of the guests there, less `limit` of the site, is the excess.
+
+    A hard row allows no excess; a soft one prices it. `transient` rows are also held by both ends
+    of a move (the orderer's and the judge's business; solvers see the guest only once).
+    """
+
+    label: str
+    use: Ints
+    """[guests]"""
+    limit: Ints
+    """[sites]"""
+    penalty: Penalty
+    hard: bool
+    transient: bool = True
+    scale: Ints | None = None
+    """[sites]: the excess is counted as excess * 1000 // scale where given, that is, per mille
+    of this amount, so that unequal hosts compare; None counts it plainly."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AtMostPerDomain:
+    """At most `most` of `members` on the sites of any one domain; excess is counted per domain."""
+
+    label: str
+    members: Ints
+    """Guest numbers."""
+    domain: Ints
+    """[sites]: domain number of each site, from 0."""
+    most: int
+    penalty: Penalty
+    hard: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DomainCount:
+    """`members` use at least `least` and at most `most` domains; excess: how many too few or many."""
+
+    label: str
+    members: Ints
+    domain: Ints
+    least: int
+    most: int
+    penalty: Penalty
+    hard: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Near:
+    """Implication: where guest `a` is, guest `b` is in the same domain; excess 1 if not."""
+
+    label: str
+    a: int
+    b: int
+    domain: Ints
+    penalty: Penalty
+    hard: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Budget:
+    """Sum of `weight` over the guests that end elsewhere than they started is at most `limit`.
+
+    Always hard; the current placement spends nothing.
+    """
+
+    label: str
+    weight: Ints
+    """[guests]"""
+    limit: int
+
+
+Primitive = Row | AtMostPerDomain | DomainCount | Near | Budget
+
+
+@dataclass(eq=False)
+class Formulation:
+    """What the rules and goals of one problem say, in primitives. Filled by `post`, then read."""
+
+    problem: Problem
+    start: Ints = field(init=False)
+    """[guests]: the site each guest is on now."""
+    allowed: Bools = field(init=False)
+    """[guests, sites]: where a guest may go; see `forbid`."""
+    held: Bools = field(init=False)
+    """[guests]: stays where it is, whatever `allowed` says; see `hold`."""
+    soft_pairs: Ints = field(init=False)
+    """[guests, sites]: price at level COST of a guest resting on a site."""
+    move_cost: Ints = field(init=False)
+    """[guests]: price at level COST of ending elsewhere."""
+    site_cost: Ints = field(init=False)
+    """[sites]: price at level COST of a site that has any guest."""
+    primitives: list[Primitive] = field(default_factory=list, init=False)
+    guest_number: Mapping[str, int] = field(init=False)
+    site_number: Mapping[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        cluster = self.problem.cluster
+        self.guest_number = {g.uuid: i for i, g in enumerate(cluster.guests)}
+        self.site_number = {h.name: i for i, h in enumerate(cluster.hosts)}
+        shape = (len(cluster.guests), len(cluster.hosts))
+        self.start = np.array(
+            [self.site_number[cluster.placement[g.uuid]] for g in cluster.guests], dtype=np.int64
+        )
+        self.allowed = np.ones(shape, dtype=np.bool_)
+        self.held = np.zeros(shape[0], dtype=np.bool_)
+        self.soft_pairs = np.zeros(shape, dtype=np.int64)
+        self.move_cost = np.zeros(shape[0], dtype=np.int64)
+        self.site_cost = np.zeros(shape[1], dtype=np.int64)
+
+    def forbid(self, guests: Sequence[int] | Ints, sites: Sequence[int] | Ints | Bools) -> None:
+        """None of `guests` may be on any of `sites`.
+
+        A guest that is there now may stay, at a price of 1 at level REPAIR, by the law above.
+        """
+        numbers = np.asarray(sites)
+        if numbers.dtype == np.bool_:
+            numbers = np.flatnonzero(numbers)
+        if len(guests) and len(numbers):
+            self.allowed[np.ix_(np.asarray(guests), numbers)] = False
+
+    def hold(self, guests: Sequence[int] | Ints) -> None:
+        """Each of `guests` stays where it is; being there is then never a fault."""
+        self.held[np.asarray(guests, dtype=np.int64)] = True
+
+    def add(self, primitive: Primitive) -> None:
+        """Add a primitive."""
+        self.primitives.append(primitive)
+
+    def domains(self, across: str) -> Ints:
+        """Return [sites]: the number of each site's domain, counted from 0."""
+        names = [self.problem.domain(h.name, across) for h in self.problem.cluster.hosts]
+        numbers = {name: i for i, name in enumerate(dict.fromkeys(names))}
+        return np.array([numbers[name] for name in names], dtype=np.int64)
+
+    def numbers(self, uuids: Sequence[str]) -> Ints:
+        """Return the guest numbers of `uuids`."""
+        return np.array([self.guest_number[uuid] for uuid in uuids], dtype=np.int64)
+
+
+def formulate(problem: Problem) -> Formulation:
+    """Return every rule and goal of the problem's policy, written in primitives."""
+    formulation = Formulation(problem)
+    for constraint in problem.policy.constraints:
+        constraint.post(formulation)
+    for objective in problem.policy.objectives:
+        objective.post(formulation)
+    return formulation

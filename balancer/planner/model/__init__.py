@@ -1,0 +1,1 @@
+"""The words of the planner: immutable values in integer units."""

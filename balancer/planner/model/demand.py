@@ -1,0 +1,26 @@
+"""What each guest is expected to use over the horizon."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from balancer.planner.model.resources import Resources
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Forecast usage by guest uuid: millicores, MiB, KiB/s.
+
+    `scenarios` are joint futures (each a full map of guest to resources), so that "these
+    peak together" can be seen; empty where only mean and peak are known.
+    """
+
+    mean: Mapping[str, Resources]
+    peak: Mapping[str, Resources]
+    """The quantile that capacity is held against."""
+    basis: Mapping[str, str] = field(default_factory=dict)
+    """How each guest's memory was understood: `rss`, `balloon`, `guest-used`, `allocation`."""
+    unknown: frozenset[str] = frozenset()
+    """Guests without trustworthy data: they stay, and weigh as their allocation."""
+    scenarios: tuple[Mapping[str, Resources], ...] = ()
+    dirty_mib_s: Mapping[str, int] = field(default_factory=dict)
+    """Memory dirtied per second, for the guests where it is known."""

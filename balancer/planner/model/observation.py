@@ -1,0 +1,70 @@
+"""All that the planner may know: the cluster, its usage, recent outcomes, and what is in doubt."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from balancer.planner.model.cluster import Cluster
+from balancer.planner.model.plan import Outcome
+
+METRICS: Final[Mapping[str, str]] = {
+    "cpu": "processor time in use, millicores",
+    "cpu.delay": "vCPU time ready but not running, millicores",
+    "cpu.pressure": "share of time some task waited for CPU (PSI), per mille",
+    "memory.assigned": "memory configured, MiB",
+    "memory.balloon": "memory the balloon leaves the guest, MiB",
+    "memory.rss": "memory resident on the host, MiB",
+    "memory.unused": "memory the guest itself reports unused, MiB",
+    "memory.used": "memory in use on a host, MiB",
+    "disk": "disk traffic, read and write, KiB/s",
+    "network": "network traffic, in and out, KiB/s",
+    "dirty": "memory dirtied, MiB/s",
+}
+"""Metric name to meaning and unit. A guest is measured by all but the host's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What was measured of one guest or host, over the `window` seconds that end at `at`.
+
+    A metric that is absent is *unknown*, which is never the same as zero.
+    """
+
+    at: float
+    """Seconds since the epoch."""
+    window: float
+    """Seconds over which rates are averages."""
+    values: Mapping[str, int]
+    """By a name of METRICS."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Samples in order of time, newest last: guests by uuid, hosts by name."""
+
+    guests: Mapping[str, tuple[Sample, ...]] = field(default_factory=dict)
+    hosts: Mapping[str, tuple[Sample, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """A configured host that did not answer, and what to do about it."""
+
+    host: str
+    reason: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One look at the whole cluster."""
+
+    at: float
+    """Seconds since the epoch, by the observer's clock."""
+    cluster: Cluster
+    history: History = field(default_factory=History)
+    outcomes: tuple[Outcome, ...] = ()
+    """How recent actions ended, oldest first."""
+    unseen: tuple[Unseen, ...] = ()
+    doubts: tuple[str, ...] = ()
+    """Sentences on data that is missing, contradictory or stood in for."""

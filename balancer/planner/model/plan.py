@@ -1,0 +1,172 @@
+"""A plan: actions with what each waits for, what they promise, and the proof of their quality."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from balancer.planner.model.resources import Resources
+from balancer.planner.model.violation import Violation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What an action is expected to take."""
+
+    seconds: float
+    """Median."""
+    seconds_p90: float
+    mib: int
+    """Bytes over the wire, MiB."""
+    downtime_ms: int
+    rounds: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """One guest from one host to another, live."""
+
+    id: str
+    guest: str
+    """Uuid."""
+    name: str
+    """The guest's name, for people."""
+    source: str
+    target: str
+    rate_kib_s: int
+    """Bandwidth to allow, KiB/s."""
+    downtime_ms: int
+    """Longest pause allowed."""
+    predicted: Prediction
+    waits_for: tuple[str, ...] = ()
+    """Ids of the actions that must have ended well before this one may start."""
+    start: float = 0.0
+    """Seconds after the plan's start at which it begins on the predicted timetable."""
+    reason: str = ""
+    """Why this move, in one sentence."""
+    temporary: bool = False
+    """True for a step through a third host: the guest moves on later in this plan."""
+    kind: Literal["migration"] = "migration"
+
+
+Action = Migration
+"""What a plan consists of. Resizes and power actions join this union later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """What a placement is worth, less is better; compared in this order."""
+
+    repair: int
+    """Hard rules broken, in their own units."""
+    overload: int
+    cost: int
+    """Imbalance and price of moves, in points."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quality:
+    """How good the answer is and how that is known."""
+
+    engine: str
+    bound: int | None
+    """No placement scores a lower `cost`, as far as proven; None if nothing was proven."""
+    proven: bool
+    """True if no better placement exists."""
+    steps: int
+    """Work done, in the engine's own steps: a replay reuses them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostLoad:
+    """One host before and after the plan: amounts in use, and what is usable of each."""
+
+    host: str
+    usable: Resources
+    before: Resources
+    after: Resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stay:
+    """Why a guest or host that one would expect to be helped is left as it is."""
+
+    subject: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to do, in which order, and why; complete in itself."""
+
+    id: str
+    """Short and stable for the same question: derived from what the plan starts from and does."""
+    made_at: float
+    """Time of the observation, seconds since the epoch."""
+    fingerprint: str
+    """Of the placement it starts from."""
+    policy: str
+    """Name of the policy and its digest: `balance@3f2c`."""
+    actions: tuple[Action, ...]
+    score_before: Score
+    score_after: Score
+    quality: Quality
+    loads: tuple[HostLoad, ...]
+    broken_before: tuple[Violation, ...] = ()
+    broken_after: tuple[Violation, ...] = ()
+    left: tuple[Stay, ...] = ()
+    """What stays unsolved, and why."""
+    rules_checked: tuple[str, ...] = ()
+    """Labels of the rules the judge replayed at every step."""
+    summary: str = ""
+    """One sentence: what is wrong and what this plan does, or why nothing is worth moving."""
+    hot_hosts: tuple[str, ...] = ()
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """Limits in force while it runs: at_once_total, at_once_per_host."""
+
+    @property
+    def seconds(self) -> float:
+        """Predicted length of the timetable."""
+        return max((a.start + a.predicted.seconds for a in self.actions), default=0.0)
+
+    @property
+    def mib(self) -> int:
+        """Predicted bytes over the wire, MiB."""
+        return sum(action.predicted.mib for action in self.actions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Infeasible:
+    """No placement or no order satisfies these rules together."""
+
+    reason: str
+    conflicting: tuple[str, ...] = ()
+    remedy: str = ""
+
+
+class Result(StrEnum):
+    """How an action ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    ABORTED = "aborted"
+    STALLED = "stalled"
+    REFUSED = "refused"
+    """Not started: the look just before it said no."""
+    LOST = "lost"
+    """The guest is seen on neither end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How one action ended, and why."""
+
+    action: Action
+    result: Result
+    started: float
+    ended: float
+    """Seconds since the epoch."""
+    reason: str = ""
+    mib: int = 0
+    downtime_ms: int | None = None
+    """As measured; None where the hypervisor did not say."""

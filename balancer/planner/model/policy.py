@@ -1,0 +1,122 @@
+"""What the operator wants: rules, goals, limits and consents."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from balancer.planner.model.placement import Occupancy
+from balancer.planner.model.selector import Selector
+from balancer.planner.model.violation import Violation
+
+if TYPE_CHECKING:  # a rule's two readings live in one class, and one of them needs the algebra
+    from balancer.planner.formulation import Formulation
+    from balancer.planner.model.problem import Problem
+
+
+class Constraint(Protocol):
+    """A rule: one class, two readings."""
+
+    @property
+    def label(self) -> str:
+        """What the operator calls it; unique within a policy."""
+        ...
+
+    @property
+    def hard(self) -> bool:
+        """False if it may be broken at a price."""
+        ...
+
+    def post(self, formulation: "Formulation") -> None:
+        """Write the rule in the algebra, for the solvers."""
+        ...
+
+    def violations(
+        self,
+        problem: "Problem",
+        occupancy: Occupancy,
+        touched: Collection[str] | None = None,
+    ) -> tuple[Violation, ...]:
+        """Return where the rule is broken, for the judge: plain Python, no algebra.
+
+        `touched` names the hosts that an event changed; only faults that involve one of them
+        need be returned. None means all hosts.
+        """
+        ...
+
+    def concerns(self, problem: "Problem") -> tuple[str, ...]:
+        """Return the uuids of the guests the rule speaks of, sorted."""
+        ...
+
+
+class Objective(Protocol):
+    """A goal: what makes one placement better than another."""
+
+    @property
+    def label(self) -> str:
+        """Its name in reports."""
+        ...
+
+    def post(self, formulation: "Formulation") -> None:
+        """Write the goal in the algebra."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hot:
+    """When a host counts as hot: any of these."""
+
+    cpu_used: float = 0.85
+    memory_used: float = 0.90
+    cpu_pressure: float = 0.10
+    lasting: float = 600.0
+    """Seconds it must have held."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What must never be exceeded while plans are carried out."""
+
+    moves_per_hour: int = 20
+    data_per_hour: int = 300 * 1024
+    """MiB."""
+    at_once_per_host: int = 1
+    at_once_total: int = 8
+    migration_link_share: float = 0.40
+    default_link_kib_s: int = 1_220_703
+    """Assumed migration link where a host's is not declared: 10 Gbit/s."""
+    same_guest_again_after: float = 86_400.0
+    """Seconds."""
+    pause_at_most: int = 300
+    """Milliseconds."""
+    minimum_gain: float = 0.05
+    """Share of the imbalance a plan must remove to be worth starting."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allow:
+    """Consents; each is off until the operator gives it, except temporary moves."""
+
+    post_copy: bool = False
+    auto_converge: bool = False
+    copy_local_disks: bool = False
+    unsafe_storage: bool = False
+    temporary_moves: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """Rules, goals, limits and consents, all checked and typed."""
+
+    name: str
+    digest: str = ""
+    """First hex digits of the policy text's hash."""
+    aggressiveness: int = 2
+    timezone: str = "UTC"
+    constraints: tuple[Constraint, ...] = ()
+    objectives: tuple[Objective, ...] = ()
+    groups: Mapping[str, Selector] = field(default_factory=dict)
+    hot: Hot = field(default_factory=Hot)
+    limits: Limits = field(default_factory=Limits)
+    allow: Allow = field(default_factory=Allow)
+    forecaster: str = "latest"
+    """A name of the table FORECASTERS."""

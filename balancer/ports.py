@@ -1,0 +1,176 @@
+"""What the service needs of the world. Adapters and the simulator implement these; nothing else.
+
+Values cross a port, never connections. Every method that talks to the world may take as long as
+its adapter's own time limits allow, and raises only what is named here.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from balancer.planner.model.observation import Observation
+from balancer.planner.model.plan import Action, Outcome, Plan
+
+
+class BalancerError(Exception):
+    """A fault an operator can act on: one sentence that names the thing and the remedy."""
+
+    exit_code = 3
+
+
+class UsageError(BalancerError):
+    """Bad input or a fault of the environment: exit code 3."""
+
+
+class Refused(BalancerError):  # noqa: N818 - an operator's word, not a programmer's
+    """A plan or order that must not be carried out: stale, unsafe, frozen. Exit code 2."""
+
+    exit_code = 2
+
+
+class Clock(Protocol):
+    """Time, so that tests and simulations own it."""
+
+    def now(self) -> float:
+        """Return seconds since the epoch."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Let `seconds` pass."""
+        ...
+
+
+class Inventory(Protocol):
+    """Looks at the cluster."""
+
+    def observe(self) -> Observation:
+        """Return the cluster as it is now. Never fails for one host: see Observation.unseen.
+
+        Raises UsageError only where nothing at all can be seen, saying why.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far one running action is."""
+
+    action: str
+    """Id of the action."""
+    fraction: float
+    """0 to 1, of the bytes known so far; may fall back when memory is dirtied again."""
+    mib_sent: int
+    mib_left: int
+    seconds: float
+    """Since it started."""
+    note: str = ""
+    """What stands out: `no data for 20 s`."""
+
+
+class Execution(Protocol):
+    """One action being carried out."""
+
+    @property
+    def action(self) -> Action:
+        """What is being done."""
+        ...
+
+    def progress(self) -> Progress:
+        """Return how far it is; never blocks long, never raises."""
+        ...
+
+    def outcome(self) -> Outcome | None:
+        """Return how it ended, verified on both ends, or None while it runs."""
+        ...
+
+    def abort(self, reason: str) -> None:
+        """Ask for it to stop; the guest stays where it was. The outcome tells how it went."""
+        ...
+
+
+class Executor(Protocol):
+    """Carries actions out."""
+
+    def look_again(self, action: Action) -> str:
+        """Return why `action` must not start at this moment, or an empty string."""
+        ...
+
+    def start(self, action: Action) -> Execution:
+        """Begin `action` and return at once; failures come as an outcome, not as exceptions."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the journal."""
+
+    at: float
+    kind: str
+    """decided, started, ended, refused, stopped, note."""
+    plan: str = ""
+    action: str = ""
+    guest: str = ""
+    """Uuid."""
+    host: str = ""
+    text: str = ""
+    data: Mapping[str, object] = field(default_factory=dict)
+    """JSON values; a whole plan under `plan`, an outcome under `outcome`."""
+
+
+class Journal(Protocol):
+    """What was decided, started and ended, and why: written before the act it announces."""
+
+    def write(self, event: Event) -> None:
+        """Keep `event` durably before returning. Raises UsageError if it cannot be kept."""
+        ...
+
+    def read(self, since: float = 0.0, kinds: Sequence[str] = ()) -> tuple[Event, ...]:
+        """Return events from `since` on, oldest first, of `kinds` if any are named."""
+        ...
+
+
+class Lease(Protocol):
+    """Makes this planner the only one."""
+
+    def acquire(self) -> None:
+        """Raises Refused naming the holder if another planner is at work."""
+        ...
+
+    def release(self) -> None:
+        """Give it up; harmless if not held."""
+        ...
+
+
+class Telemetry(Protocol):
+    """Where the service says what it does, for people who watch: never needed for correctness."""
+
+    def planned(self, plan: Plan) -> None:
+        """A plan was made."""
+        ...
+
+    def progress(self, running: Sequence[Progress]) -> None:
+        """Called about once a second while something is in flight."""
+        ...
+
+    def ended(self, outcome: Outcome) -> None:
+        """An action ended."""
+        ...
+
+    def note(self, sentence: str) -> None:
+        """Anything else worth a line."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """One world: everything a cycle touches."""
+
+    inventory: Inventory
+    executor: Executor | None
+    """None where nothing may be changed: a dry run, mode observe."""
+    journal: Journal
+    clock: Clock
+    lease: Lease
+    telemetry: Telemetry
+    stop_requested: Callable[[], bool] = lambda: False
+    """True once no further action may be started; what is in flight is finished."""
