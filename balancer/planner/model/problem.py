@@ -25,6 +25,8 @@ class Problem:
     """Uuids that moved too recently to be moved again for balance."""
     relieve: frozenset[str] = frozenset()
     """Hosts the operator asked to relieve."""
+    at: float = 0.0
+    """Time of the observation, seconds since the epoch."""
     _selected: dict[Selector, tuple[str, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
