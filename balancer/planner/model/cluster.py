@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
-from balancer.planner.model.resources import NOTHING, Resources
+from balancer.planner.model.resources import Resources
 
 
 class HostState(StrEnum):
@@ -33,7 +33,7 @@ class NumaCell:
     id: int
     cpus: int
     memory_mib: int
-    hugepages: Resources = NOTHING
+    hugepages: Resources = field(default_factory=dict)
     """Pages by dimension name, as `hugepages-2048`."""
 
 
@@ -44,7 +44,7 @@ class Host:
     name: str
     capacity: Resources
     """What the host has in all: millicores, MiB, KiB/s."""
-    reserve: Resources = NOTHING
+    reserve: Resources = field(default_factory=dict)
     """What is kept for the hypervisor itself."""
     state: HostState = HostState.UP
     labels: Mapping[str, str] = field(default_factory=dict)

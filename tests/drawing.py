@@ -1,0 +1,292 @@
+"""Clusters drawn as text, so that a test shows what it is about.
+
+    a 16c/64g rack=r1     : web-1 4v/8g cpu=3.5 | db-1 8v/16g cpu=1 used=12
+    b 16c/64g rack=r2     :
+    c 16c/64g state=draining :
+
+One line is one host: name, cores and memory, then `key=value` words, a colon, and its guests,
+parted by bars: name, vCPUs and memory, then `key=value` words. A key that is no special word
+below is a label. `g` is GiB, `m` is MiB. CPU in use is given in cores by `cpu=` (idle if absent),
+memory in use in GiB by `used=` (all that is allocated if absent).
+
+Host words: state, link (MiB/s), reserve (memory), pages (of 2 MiB), networks, storage, devices,
+machines, models, cpu-model, features, arch, qemu, accelerators. Guest words: cpu, used, peak
+(cores), dirty (MiB/s), pages, owner, tie (kinds), moving (target), networks, storage, devices,
+machine, mode, model, features, arch, accelerator; and the bare words `paused` and `unknown`
+(no trustworthy data). Lists are parted by commas.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from uuid import NAMESPACE_DNS, uuid5
+
+from hypothesis import strategies as st
+
+from balancer.planner.model.cluster import (
+    Cluster,
+    Guest,
+    GuestCpu,
+    GuestState,
+    Host,
+    HostState,
+    Tie,
+)
+from balancer.planner.model.demand import Demand
+from balancer.planner.model.observation import History, Observation, Sample
+from balancer.planner.model.placement import Placement
+from balancer.planner.model.policy import Constraint, Objective, Policy
+from balancer.planner.model.problem import Problem
+from balancer.planner.model.resources import Resources
+from balancer.planner.model.selector import Selector
+
+NOON = 1_750_000_000.0
+"""Time of every drawn observation, seconds since the epoch."""
+
+HOST_WORDS = {
+    "state", "link", "reserve", "pages", "networks", "storage", "devices", "machines", "models",
+    "cpu-model", "features", "arch", "qemu", "accelerators",
+}  # fmt: skip
+GUEST_WORDS = {
+    "cpu", "used", "peak", "dirty", "pages", "owner", "tie", "moving", "networks", "storage",
+    "devices", "machine", "mode", "model", "features", "arch", "accelerator",
+}  # fmt: skip
+
+
+def uuid_of(name: str) -> str:
+    """Return the uuid of the drawn guest of that name."""
+    return str(uuid5(NAMESPACE_DNS, name))
+
+
+def select(*patterns: str, may_be_empty: bool = True) -> Selector:
+    """Return the selector of these patterns."""
+    return Selector(patterns, may_be_empty=may_be_empty)
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a drawn guest uses: millicores, MiB, MiB/s."""
+
+    cpu: int
+    memory: int
+    peak: int
+    dirty: int | None = None
+    unknown: bool = False
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A drawn cluster and what its guests use, by uuid."""
+
+    cluster: Cluster
+    usage: Mapping[str, Usage] = field(default_factory=dict)
+
+    @property
+    def demand(self) -> Demand:
+        """The usage as a demand; guests without data weigh as their allocation."""
+        known = {u: use for u, use in self.usage.items() if not use.unknown}
+        blind = frozenset(self.usage.keys() - known.keys())
+        full = {u: _full(self.cluster.guest[u]) for u in blind}
+        return Demand(
+            mean={**full, **{u: {"cpu": x.cpu, "memory": x.memory} for u, x in known.items()}},
+            peak={**full, **{u: {"cpu": x.peak, "memory": x.memory} for u, x in known.items()}},
+            basis=dict.fromkeys(known, "rss") | dict.fromkeys(blind, "allocation"),
+            unknown=blind,
+            dirty_mib_s={u: x.dirty for u, x in known.items() if x.dirty is not None},
+        )
+
+
+def _full(guest: Guest) -> Resources:
+    return {"cpu": guest.allocation["vcpus"] * 1000, "memory": guest.allocation["memory"]}
+
+
+def parse(text: str) -> Drawing:
+    """Return what `text` draws."""
+    hosts, guests, placement, in_flight = [], [], {}, {}
+    usage = {}
+    for line in filter(None, map(str.strip, text.splitlines())):
+        left, _, right = line.partition(":")
+        host = _host(left.split())
+        hosts.append(host)
+        for part in filter(None, map(str.strip, right.split("|"))):
+            words = part.split()
+            guest = _guest(words)
+            guests.append(guest)
+            placement[guest.uuid] = host.name
+            usage[guest.uuid] = _usage(guest, words)
+            if target := _keyed(words).get("moving"):
+                in_flight[guest.uuid] = target
+    return Drawing(Cluster(tuple(hosts), tuple(guests), placement, in_flight), usage)
+
+
+def draw(text: str) -> Cluster:
+    """Return the cluster that `text` draws."""
+    return parse(text).cluster
+
+
+def policy(
+    *constraints: Constraint, objectives: Sequence[Objective] = (), **fields: object
+) -> Policy:
+    """Return a policy of these rules and goals; other fields by keyword."""
+    base = Policy(name="drawn", constraints=constraints, objectives=tuple(objectives))
+    return replace(base, **fields)  # type: ignore[arg-type]
+
+
+def problem(
+    text: str,
+    *constraints: Constraint,
+    objectives: Sequence[Objective] = (),
+    rules: Policy | None = None,
+    cooling: Iterable[str] = (),
+    relieve: Iterable[str] = (),
+    **fields: object,
+) -> Problem:
+    """Return the problem of the drawn cluster under these rules; `cooling` are guest names."""
+    drawing = parse(text)
+    return Problem(
+        drawing.cluster,
+        drawing.demand,
+        rules or policy(*constraints, objectives=objectives, **fields),
+        cooling=frozenset(map(uuid_of, cooling)),
+        relieve=frozenset(relieve),
+    )
+
+
+def observation(text: str, at: float = NOON) -> Observation:
+    """Return the observation of a drawn cluster: one sample of each guest that has data."""
+    drawing = parse(text)
+    samples = {
+        uuid: (Sample(at, 30.0, _values(drawing.cluster.guest[uuid], use)),)
+        for uuid, use in drawing.usage.items()
+        if not use.unknown
+    }
+    return Observation(at, drawing.cluster, History(guests=samples))
+
+
+def placed(cluster: Cluster, **where: str) -> Placement:
+    """Return the cluster's placement with some guests elsewhere; `_` in a name stands for `-`."""
+    moved = {uuid_of(name.replace("_", "-")): host for name, host in where.items()}
+    return {**cluster.placement, **moved}
+
+
+def _values(guest: Guest, use: Usage) -> dict[str, int]:
+    values = {"cpu": use.cpu, "memory.assigned": guest.allocation["memory"]}
+    values["memory.rss"] = use.memory
+    return values if use.dirty is None else values | {"dirty": use.dirty}
+
+
+def _keyed(words: list[str]) -> dict[str, str]:
+    return dict(w.split("=", 1) for w in words if "=" in w)
+
+
+def _labels(keyed: Mapping[str, str], special: set[str]) -> dict[str, str]:
+    return {key: value for key, value in keyed.items() if key not in special}
+
+
+def _list(value: str | None) -> tuple[str, ...]:
+    return tuple(sorted(value.split(","))) if value else ()
+
+
+def _mib(word: str) -> int:
+    return round(float(word[:-1]) * {"g": 1024, "m": 1}[word[-1]])
+
+
+def _host(words: list[str]) -> Host:
+    name, size, *_ = words
+    keyed = _keyed(words)
+    cores, memory = size.split("/")
+    pages = {"hugepages-2048": int(keyed["pages"])} if "pages" in keyed else {}
+    return Host(
+        name=name,
+        capacity={"cpu": round(float(cores[:-1]) * 1000), "memory": _mib(memory), **pages},
+        reserve={"memory": _mib(keyed["reserve"])} if "reserve" in keyed else {},
+        state=HostState(keyed.get("state", "up")),
+        labels=_labels(keyed, HOST_WORDS),
+        architecture=keyed.get("arch", "x86_64"),
+        accelerators=_list(keyed.get("accelerators", "kvm,tcg")),
+        cpu_models=_list(keyed.get("models")),
+        cpu_model=keyed.get("cpu-model", ""),
+        cpu_features=_list(keyed.get("features")),
+        machines=_list(keyed.get("machines")),
+        qemu_version=int(keyed.get("qemu", "0")),
+        networks=_list(keyed.get("networks")),
+        storage=_list(keyed.get("storage")),
+        devices=_list(keyed.get("devices")),
+        link_kib_s=int(keyed.get("link", "0")) * 1024,
+    )
+
+
+def _guest(words: list[str]) -> Guest:
+    name, size, *_ = words
+    keyed = _keyed(words)
+    vcpus, memory = size.split("/")
+    pages = {"hugepages-2048": int(keyed["pages"])} if "pages" in keyed else {}
+    return Guest(
+        uuid=uuid_of(name),
+        name=name,
+        allocation={"vcpus": int(vcpus[:-1]), "memory": _mib(memory), **pages},
+        state=GuestState.PAUSED if "paused" in words else GuestState.RUNNING,
+        labels=_labels(keyed, GUEST_WORDS),
+        owner=keyed.get("owner", ""),
+        architecture=keyed.get("arch", "x86_64"),
+        accelerator=keyed.get("accelerator", "kvm"),
+        cpu=GuestCpu(
+            mode=keyed.get("mode", "custom"),
+            model=keyed.get("model", ""),
+            features=_list(keyed.get("features")),
+        ),
+        machine=keyed.get("machine", ""),
+        networks=_list(keyed.get("networks")),
+        storage=_list(keyed.get("storage")),
+        devices=_list(keyed.get("devices")),
+        ties=tuple(Tie(kind=k, detail=f"{k} of {name}") for k in _list(keyed.get("tie"))),
+    )
+
+
+def _usage(guest: Guest, words: list[str]) -> Usage:
+    keyed = _keyed(words)
+    cpu = round(float(keyed.get("cpu", "0")) * 1000)
+    return Usage(
+        cpu=cpu,
+        memory=_mib(keyed["used"] + "g") if "used" in keyed else guest.allocation["memory"],
+        peak=round(float(keyed["peak"]) * 1000) if "peak" in keyed else cpu,
+        dirty=int(keyed["dirty"]) if "dirty" in keyed else None,
+        unknown="unknown" in words,
+    )
+
+
+@st.composite
+def texts(draw: st.DrawFn, max_hosts: int = 5, max_guests: int = 10) -> str:
+    """Draw a small cluster's text: 2 to 5 unequal hosts, memory now and then over its limit."""
+    lines = []
+    count = draw(st.integers(2, max_hosts))
+    homes = draw(st.lists(st.integers(0, count - 1), min_size=1, max_size=max_guests))
+    guests = [_guest_text(draw, number) for number in range(len(homes))]
+    for number in range(count):
+        size = draw(st.sampled_from(["8c/32g", "16c/64g", "16c/48g", "32c/128g"]))
+        rack = draw(st.sampled_from(["rack=r1", "rack=r2", ""]))
+        state = draw(st.sampled_from(["up"] * 8 + ["draining", "down"]))
+        here = " | ".join(g for g, home in zip(guests, homes, strict=True) if home == number)
+        lines.append(f"h{number} {size} {rack} state={state} : {here}")
+    return "\n".join(lines)
+
+
+def _guest_text(draw: st.DrawFn, number: int) -> str:
+    kind = draw(st.sampled_from(["web", "db", "job"]))
+    vcpus = draw(st.sampled_from([1, 2, 4, 8]))
+    memory = draw(st.sampled_from([2, 4, 8, 16, 24]))
+    cpu = draw(st.integers(0, vcpus * 4)) / 4
+    extra = draw(
+        st.sampled_from([""] * 12 + ["unknown", "tie=local-disk", "tie=passthrough", "owner=nova"])
+    )
+    return f"{kind}-{number} {vcpus}v/{memory}g cpu={cpu} role={kind} {extra}"
+
+
+def clusters(max_hosts: int = 5, max_guests: int = 10) -> st.SearchStrategy[Cluster]:
+    """Small clusters."""
+    return texts(max_hosts, max_guests).map(draw)
+
+
+def placements(cluster: Cluster) -> st.SearchStrategy[Placement]:
+    """Any placement of the cluster's guests, sensible or not."""
+    names = st.sampled_from([host.name for host in cluster.hosts])
+    return st.fixed_dictionaries({guest.uuid: names for guest in cluster.guests})
