@@ -1,0 +1,163 @@
+"""Says why, in the operator's words: for each move, for each host, for the plan as a whole."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from balancer.planner.constraints import all_rules
+from balancer.planner.formulation import Formulation
+from balancer.planner.model.cluster import HostState
+from balancer.planner.model.placement import Placement, at_rest
+from balancer.planner.model.plan import HostLoad, Plan
+from balancer.planner.model.problem import Problem
+from balancer.planner.model.resources import CPU, MEMORY, VCPUS, Resources, total
+
+MEMORY_USED = "memory.used"
+"""Key of HostLoad amounts: memory that guests use, beside `memory`, which they are allocated."""
+
+WORDS = {CPU: "CPU", MEMORY: "memory allocated", MEMORY_USED: "memory"}
+
+
+def loads(problem: Problem, reached: Placement) -> tuple[HostLoad, ...]:
+    """Return each host's mean load before and after, in the cluster's order.
+
+    CPU is used (millicores), `memory` and `vcpus` are allocated, `memory.used` is used (MiB).
+    """
+    before = _by_host(problem, problem.cluster.placement)
+    after = _by_host(problem, reached)
+    return tuple(
+        HostLoad(
+            host=host.name,
+            usable={**host.usable, MEMORY_USED: host.usable.get(MEMORY, 0)},
+            before=before[host.name],
+            after=after[host.name],
+        )
+        for host in problem.cluster.hosts
+    )
+
+
+def share(load: HostLoad, name: str, *, after: bool = False) -> float:
+    """Return the share of what is usable of `name` that is in use; 0 where nothing is usable."""
+    usable = load.usable.get(name, 0)
+    return (load.after if after else load.before).get(name, 0) / usable if usable else 0.0
+
+
+def hot(problem: Problem, host_loads: Iterable[HostLoad]) -> tuple[HostLoad, ...]:
+    """Return the hosts over a limit of the policy's `[hot]` before the plan, hottest first."""
+    limits = problem.policy.hot
+    over = [
+        load
+        for load in host_loads
+        if share(load, CPU) > limits.cpu_used or share(load, MEMORY_USED) > limits.memory_used
+    ]
+    return tuple(sorted(over, key=lambda load: (-_heat(load), load.host)))
+
+
+def reasons(problem: Problem, formulation: Formulation, target: Placement) -> Mapping[str, str]:
+    """Return one sentence for each guest that `target` puts elsewhere."""
+    now = problem.cluster.placement
+    load = {line.host: line for line in loads(problem, target)}
+    hot_names = {line.host for line in hot(problem, load.values())}
+    repairs = _repairs(problem)
+    choice = formulation.allowed.sum(axis=1)
+    found = {}
+    for uuid, host in target.items():
+        if host == now[uuid]:
+            continue
+        because = _because(problem, uuid, load, hot_names, repairs.get(uuid, ()))
+        others = int(choice[formulation.guest_number[uuid]]) - 1
+        found[uuid] = f"{because}; {_why_there(load[host])}, {_of_others(others)}"
+    return found
+
+
+def summary(made: Plan) -> str:
+    """Return what is wrong and what the plan does about it, or why it does nothing."""
+    faults = sum(v.hard for v in made.broken_before)
+    wrong = [
+        part
+        for part in (
+            _count(len(made.hot_hosts), "host", "hot") if made.hot_hosts else "",
+            _count(faults, "rule", "broken") if faults else "",
+        )
+        if part
+    ]
+    state = ", ".join(wrong) if wrong else "no host hot, no rule broken"
+    answer = f"{_count(len(made.actions), 'move', '')}." if made.actions else _why_none(made)
+    return f"{state[0].upper()}{state[1:]}. {answer}"
+
+
+def _why_none(made: Plan) -> str:
+    if made.left:
+        return f"Nothing can be moved: {made.left[0].subject}: {made.left[0].reason}."
+    return "Nothing is worth moving: no move saves more than it costs."
+
+
+def _by_host(problem: Problem, placement: Placement) -> Mapping[str, Resources]:
+    parts: dict[str, list[Resources]] = defaultdict(list)
+    for uuid, host in placement.items():
+        mean = problem.demand.mean.get(uuid, {})
+        allocated = problem.needs[uuid]
+        parts[host].append(
+            {
+                CPU: mean.get(CPU, 0),
+                MEMORY_USED: mean.get(MEMORY, 0),
+                MEMORY: allocated.get(MEMORY, 0),
+                VCPUS: allocated.get(VCPUS, 0),
+            }
+        )
+    return {host.name: total(parts[host.name]) for host in problem.cluster.hosts}
+
+
+def _heat(load: HostLoad) -> float:
+    return max(share(load, CPU), share(load, MEMORY_USED))
+
+
+def _repairs(problem: Problem) -> Mapping[str, tuple[str, ...]]:
+    """Return, for each guest in a broken hard rule, the labels of those rules."""
+    occupancy = at_rest(problem.cluster.placement)
+    found: dict[str, list[str]] = defaultdict(list)
+    for rule in all_rules(problem):
+        for violation in rule.violations(problem, occupancy):
+            if violation.hard:
+                for uuid in violation.guests:
+                    found[uuid].append(violation.rule)
+    return {uuid: tuple(dict.fromkeys(labels)) for uuid, labels in found.items()}
+
+
+def _because(
+    problem: Problem,
+    uuid: str,
+    load: Mapping[str, HostLoad],
+    hot_names: set[str],
+    repairs: tuple[str, ...],
+) -> str:
+    source = problem.cluster.placement[uuid]
+    line = load[source]
+    if problem.host(source).state is not HostState.UP:
+        return f"{source} is to be emptied"
+    if repairs:
+        return f"repairs {' and '.join(repairs)}"
+    busiest = max((CPU, MEMORY_USED), key=lambda name: share(line, name))
+    level = f"{source} {WORDS[busiest]} {_percent(share(line, busiest))}"
+    if source in problem.relieve:
+        return f"relieves {level}"
+    if source in hot_names:
+        return f"hot: {level}"
+    return f"evens out {level}"
+
+
+def _why_there(line: HostLoad) -> str:
+    busiest = max((CPU, MEMORY_USED), key=lambda name: share(line, name, after=True))
+    before, after = share(line, busiest), share(line, busiest, after=True)
+    return f"{line.host} {WORDS[busiest]} {_percent(before)}→{_percent(after)}"
+
+
+def _of_others(others: int) -> str:
+    return "the only host it may go to" if others == 1 else f"best of {others} it may go to"
+
+
+def _percent(ratio: float) -> str:
+    return f"{100 * ratio:.0f} %"
+
+
+def _count(number: int, noun: str, adjective: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'} {adjective}".rstrip()

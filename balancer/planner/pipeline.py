@@ -1,0 +1,159 @@
+"""The straight line: observation and policy in, a judged plan out.
+
+    forecast -> place -> order -> verify
+
+Each stage is one call; nothing here decides, it only hands values on and says what came of it.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+
+from balancer.planner.constraints import all_rules
+from balancer.planner.explain import hot, loads, reasons, summary
+from balancer.planner.forecast import FORECASTERS
+from balancer.planner.formulation import formulate
+from balancer.planner.model.observation import Observation
+from balancer.planner.model.placement import Placement, at_rest, fingerprint
+from balancer.planner.model.plan import Action, Infeasible, Plan, Quality, Result, Score, Stay
+from balancer.planner.model.policy import Policy
+from balancer.planner.model.problem import Problem
+from balancer.planner.model.request import Request
+from balancer.planner.model.violation import Violation
+from balancer.planner.order.schedule import order
+from balancer.planner.place.conflict import explain as explain_conflict
+from balancer.planner.place.evaluate import score
+from balancer.planner.place.solve import Answer, solve
+from balancer.planner.verify import judge
+
+NOTHING_ASKED = Request()
+SHOWN = 3
+"""How many broken rules an `Infeasible` spells out."""
+
+
+def plan(
+    observation: Observation,
+    policy: Policy,
+    request: Request = NOTHING_ASKED,
+    keep_going: Callable[[], bool] = lambda: True,
+) -> Plan | Infeasible:
+    """Return what to do about the cluster as observed, proven step by step by the judge.
+
+    A plan without actions is a full answer: its summary says why nothing is worth moving.
+    `Infeasible` is returned where hard rules are broken, or an order was given, and no move
+    that may be made helps. `keep_going` is asked between chunks of work; once it returns False
+    the best answer so far is taken.
+    """
+    problem = assess(observation, policy, request)
+    formulation = formulate(problem)
+    answer = solve(formulation, request.effort, request.seed, keep_going)
+    uuids = [guest.uuid for guest in problem.cluster.guests]
+    hosts = [host.name for host in problem.cluster.hosts]
+    target = {u: hosts[site] for u, site in zip(uuids, answer.placement.tolist(), strict=True)}
+    before = score(formulation, formulation.start)
+    if not _worth_it(before, answer.score, policy):
+        target = dict(problem.cluster.placement)
+    ordered = order(problem, target, reasons(problem, formulation, target))
+    verdict = judge(problem, ordered.actions)
+    if not verdict.valid:
+        return Infeasible(
+            reason=f"the judge refuses the plan that was found: {verdict.faults[0]}",
+            remedy="nothing was changed; save the observation (balancer observe -o FILE) and report it",
+        )
+    numbers = formulation.start.copy()
+    for uuid, host in ordered.reached.items():
+        numbers[formulation.guest_number[uuid]] = formulation.site_number[host]
+    after = score(formulation, numbers)
+    if ordered.actions and not _worth_it(before, after, policy):
+        ordered = replace(ordered, actions=(), reached=problem.cluster.placement)
+        after = before
+    reached = replace(answer, placement=numbers) if ordered.actions else answer
+    left = (*ordered.left, *explain_conflict(formulation, reached))
+    made = _assemble(problem, ordered.actions, ordered.reached, left, (before, after), answer)
+    return _or_infeasible(made, request)
+
+
+def assess(observation: Observation, policy: Policy, request: Request = NOTHING_ASKED) -> Problem:
+    """Return the problem that `observation` poses: its demand forecast, its guests that rest."""
+    resting = policy.limits.same_guest_again_after
+    return Problem(
+        cluster=observation.cluster,
+        demand=FORECASTERS[policy.forecaster](observation),
+        policy=policy,
+        cooling=frozenset(
+            outcome.action.guest
+            for outcome in observation.outcomes
+            if outcome.result is Result.DONE and observation.at - outcome.ended < resting
+        ),
+        relieve=request.relieve,
+        at=observation.at,
+    )
+
+
+def broken(problem: Problem, placement: Placement) -> tuple[Violation, ...]:
+    """Return every rule broken when guests rest as in `placement`, hard ones first."""
+    occupancy = at_rest(placement)
+    found = [v for rule in all_rules(problem) for v in rule.violations(problem, occupancy)]
+    return tuple(sorted(found, key=lambda v: (not v.hard, v.rule, v.subject)))
+
+
+def _worth_it(before: Score, after: Score, policy: Policy) -> bool:
+    """True if `after` repairs, relieves, or saves the least share of cost worth a plan."""
+    if (after.repair, after.overload) != (before.repair, before.overload):
+        return (after.repair, after.overload) < (before.repair, before.overload)
+    return before.cost - after.cost > policy.limits.minimum_gain * before.cost
+
+
+def _assemble(
+    problem: Problem,
+    actions: tuple[Action, ...],
+    reached: Placement,
+    left: tuple[Stay, ...],
+    scores: tuple[Score, Score],
+    answer: Answer,
+) -> Plan:
+    limits = problem.policy.limits
+    start = fingerprint(problem.cluster.placement)
+    moves = "\n".join(f"{a.guest} {a.source} {a.target}" for a in actions)
+    before, after = scores
+    broken_before = broken(problem, problem.cluster.placement)
+    host_loads = loads(problem, reached)
+    made = Plan(
+        id="P-" + sha256(f"{start}\n{moves}".encode()).hexdigest()[:8],
+        made_at=problem.at,
+        fingerprint=start,
+        policy=f"{problem.policy.name}@{problem.policy.digest[:4]}",
+        actions=actions,
+        score_before=before,
+        score_after=after,
+        quality=Quality(
+            engine=answer.engine, bound=answer.bound, proven=answer.proven, steps=answer.steps
+        ),
+        loads=host_loads,
+        hot_hosts=tuple(line.host for line in hot(problem, host_loads)),
+        broken_before=broken_before,
+        broken_after=broken(problem, reached) if actions else broken_before,
+        left=left,
+        rules_checked=tuple(rule.label for rule in all_rules(problem) if rule.hard),
+        limits={
+            "at_once_per_host": limits.at_once_per_host,
+            "at_once_total": limits.at_once_total,
+        },
+    )
+    return replace(made, summary=summary(made))
+
+
+def _or_infeasible(made: Plan, request: Request) -> Plan | Infeasible:
+    """Return `made`, or why it is no answer: something had to be done and nothing can be."""
+    if made.actions:
+        return made
+    hard = [v for v in made.broken_before if v.hard]
+    if not hard and not request.relieve:
+        return made
+    asked = [f"{host} cannot be relieved" for host in sorted(request.relieve)]
+    return Infeasible(
+        reason="; ".join([*asked, *(v.sentence for v in hard[:SHOWN])])
+        + (f" (and {len(hard) - SHOWN} more)" if len(hard) > SHOWN else ""),
+        conflicting=tuple(dict.fromkeys(v.rule for v in hard)),
+        remedy="; ".join(f"{stay.subject}: {stay.reason}" for stay in made.left[:SHOWN]),
+    )
