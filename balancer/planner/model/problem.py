@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from balancer.planner.model.calibration import UNCALIBRATED, Calibration
 from balancer.planner.model.cluster import Cluster, Guest, Host
 from balancer.planner.model.demand import Demand
 from balancer.planner.model.policy import Policy
@@ -27,6 +28,8 @@ class Problem:
     """Hosts the operator asked to relieve."""
     at: float = 0.0
     """Time of the observation, seconds since the epoch."""
+    calibration: Calibration = UNCALIBRATED
+    """What finished migrations taught about rates."""
     _selected: dict[Selector, tuple[str, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
