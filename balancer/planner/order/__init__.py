@@ -1,0 +1,1 @@
+"""From a target placement to moves that are safe at every instant."""
