@@ -52,7 +52,8 @@ class Tree:
 def trees() -> list[Tree]:
     """The hierarchies that carry controllers; only the version 2 one where there is no other."""
     wanted = {"cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids"}
-    v1, v2 = {}, []
+    v1: dict[tuple[str, ...], Tree] = {}
+    v2: list[Tree] = []
     for line in Path("/proc/mounts").read_text().splitlines():
         _, mountpoint, kind, options, *_ = line.split()
         if kind == "cgroup":

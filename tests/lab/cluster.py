@@ -9,6 +9,7 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,6 +23,9 @@ from .paths import DISKS, RUN, cache
 
 AT_ONCE = 4
 """Guests booted together: more do not boot faster on two cores."""
+
+PATIENCE = 15
+"""Seconds that guests in the midst of a migration may take to go."""
 
 
 class Laboratory:
@@ -123,7 +127,7 @@ class Laboratory:
         found = [f"process {pid}" for pid in group.processes()]
         found += [f"cgroup {folder}" for folder in group.folders() if folder.exists()]
         found += [f"network namespace {name}" for name in Wire(self.name).existing()]
-        with open("/proc/self/mounts") as mounts:  # noqa: PTH123
+        with open("/proc/self/mounts") as mounts:
             found += [f"mount {line}" for line in mounts if f"balancer-lab/{self.name}/" in line]
         folders = (RUN / self.name, DISKS / self.name)
         found += [f"folder {folder}" for folder in folders if folder.exists()]
@@ -133,8 +137,11 @@ class Laboratory:
         """Back to empty, healthy hosts: repairs every host and removes every guest."""
         for host in self.hosts.values():
             host.repair()
-        for host in self.hosts.values():
-            for domain in host.connection().listAllDomains():
+        deadline = time.monotonic() + PATIENCE
+        while domains := [d for h in self.hosts.values() for d in h.connection().listAllDomains()]:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"guests {[d.name() for d in domains]} cannot be removed")
+            for domain in domains:
                 remove(domain)
         for folder in (DISKS / self.name).iterdir():
             for disk in folder.iterdir():
@@ -204,7 +211,8 @@ class Laboratory:
             raise LookupError(f"no laboratory {name!r} is up") from None
         lab = cls(state["hosts"], name=name)
         lab.guests = {
-            guest: Guest(lab, GuestSpec(guest, **known)) for guest, known in state["guests"].items()
+            guest: Guest(lab, GuestSpec(guest, **known))
+            for guest, known in state["guests"].items()
         }
         return lab
 
@@ -214,15 +222,20 @@ class Laboratory:
         """Have QEMU probed once per machine: it takes libvirt several seconds."""
         first = next(iter(self.hosts.values()))
         kept = cache() / "capabilities"
-        mine = first.folder / "cache/qemu/capabilities"
-        before = set(mine.glob("*.xml"))
-        first.connection().getDomainCapabilities(None, "x86_64", "pc", "qemu")
-        if set(mine.glob("*.xml")) - before or not kept.exists():
-            for folder in (kept, *(h.folder / "cache/qemu/capabilities" for h in self.hosts.values())):
-                if folder != mine:
-                    shutil.copytree(mine, folder, dirs_exist_ok=True)
+        fresh = first.capabilities
 
-    def _acquire(self, patience: float = 600) -> None:
+        def content(folder: Path) -> dict[str, bytes]:
+            return {path.name: path.read_bytes() for path in folder.glob("*.xml")}
+
+        first.connection().getDomainCapabilities(None, "x86_64", "pc", "qemu")
+        if content(fresh) != content(kept):
+            for folder in (kept, *(host.capabilities for host in self.hosts.values())):
+                if folder != fresh:
+                    shutil.copytree(fresh, folder, dirs_exist_ok=True)
+
+    def _acquire(self, patience: float = 240) -> None:
+        if self._lock is not None:
+            raise RuntimeError(f"laboratory {self.name!r} is already up")
         RUN.mkdir(parents=True, exist_ok=True)
         self._lock = os.open(RUN / f"{self.name}.lock", os.O_CREAT | os.O_RDWR, 0o600)
         deadline = time.monotonic() + patience
@@ -231,9 +244,14 @@ class Laboratory:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise TimeoutError(f"another process holds laboratory {self.name!r}") from None
+                    raise TimeoutError(
+                        f"process {os.pread(self._lock, 20, 0).decode()} holds laboratory"
+                        f" {self.name!r}; BALANCER_LAB_NAME names another for the tests"
+                    ) from None
                 time.sleep(0.2)
             else:
+                os.ftruncate(self._lock, 0)
+                os.pwrite(self._lock, str(os.getpid()).encode(), 0)
                 return
 
     def _release(self) -> None:
@@ -247,7 +265,7 @@ def _toml(table: dict[str, Any]) -> Iterable[str]:
         yield f"{key} = {_value(value)}"
 
 
-def _value(value: Any) -> str:  # noqa: ANN401
+def _value(value: Any) -> str:
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{k} = {_value(v)}" for k, v in value.items()) + " }"
     return json.dumps(value)  # strings, numbers and lists of them look the same in TOML

@@ -13,7 +13,7 @@ class CommandError(RuntimeError):
 
 def run(command: Sequence[str | Path], text: str | None = None, cwd: Path | None = None) -> str:
     """Run to the end and return its output; its complaint becomes the exception."""
-    done = subprocess.run(  # noqa: S603 - the laboratory's own commands
+    done = subprocess.run(
         [str(word) for word in command],
         input=text,
         cwd=cwd,

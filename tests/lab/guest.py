@@ -149,7 +149,7 @@ class Guest:
             raise LookupError(f"guest {self.name} runs on {names or 'no host'}")
         return self.lab[names[0]]
 
-    def domain(self) -> Any:  # noqa: ANN401 - virDomain, where libvirt is installed
+    def domain(self) -> Any:
         """Its virDomain on the host it runs on."""
         return self.host().connection().lookupByUUIDString(self.uuid)
 
@@ -188,7 +188,7 @@ class Guest:
         mbit: float | None = None,
         flags: int | None = None,
         also: int = 0,
-        **parameters: Any,  # noqa: ANN401 - libvirt's typed parameters
+        **parameters: Any,
     ) -> float:
         """Move it, peer to peer over the migration link; returns the seconds it took.
 
@@ -210,7 +210,7 @@ class Guest:
             return time.monotonic() - begin
 
 
-def remove(domain: Any) -> None:  # noqa: ANN401 - virDomain
+def remove(domain: Any) -> None:
     """Switch off and undefine a domain, whatever state it is in."""
     with contextlib.suppress(libvirt.libvirtError):
         domain.abortJob()

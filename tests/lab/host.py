@@ -99,6 +99,11 @@ class Host:
         return f"qemu+unix:///system?socket={self.folder}/run/libvirt-sock"
 
     @property
+    def capabilities(self) -> Path:
+        """What its libvirt has found out about QEMU."""
+        return self.folder / "cache/qemu/capabilities"
+
+    @property
     def peer_uri(self) -> str:
         """For the other hosts: destination of a peer-to-peer migration."""
         return f"qemu+tcp://{self.name}/system"
@@ -146,8 +151,7 @@ class Host:
         (self.folder / "hosts").write_text("\n".join(names) + "\n")
         (self.folder / "sharedfs").write_text(str(image.sharedfs))
         if (cache() / "capabilities").exists():  # else libvirt probes QEMU for nine seconds
-            shutil.copytree(cache() / "capabilities", self.folder / "cache/qemu/capabilities",
-                            dirs_exist_ok=True)  # fmt: skip
+            shutil.copytree(cache() / "capabilities", self.capabilities, dirs_exist_ok=True)
         self.wire.plug(self.index)
         self.group.create()
         self.power_on()
@@ -161,8 +165,8 @@ class Host:
             stale.unlink()
         procs = [str(folder / "cgroup.procs") for folder in self.group.folders()]
         with (self.folder / "log/boot.log").open("ab") as log:
-            self._unshare = subprocess.Popen(  # noqa: S603
-                ["sh", str(SOURCE / "shell/outside.sh"), self.wire.namespace(self.index), *procs],  # noqa: S607
+            self._unshare = subprocess.Popen(
+                ["sh", str(SOURCE / "shell/outside.sh"), self.wire.namespace(self.index), *procs],
                 env=os.environ | self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -204,7 +208,7 @@ class Host:
 
     # --- libvirtd --------------------------------------------------------------------------
 
-    def connection(self) -> Any:  # noqa: ANN401 - virConnect, where libvirt is installed
+    def connection(self) -> Any:
         """A connection of the laboratory's own, reopened when it was lost."""
         if self._connection is not None:
             try:
@@ -229,6 +233,12 @@ class Host:
     def qemu_pids(self) -> list[int]:
         """Process ids, on the machine, of its guests' QEMUs."""
         return self._named("qemu-system-x86")
+
+    def kill_guest(self, name: str) -> None:
+        """Kill -9 the QEMU of one guest here, as when the kernel runs out of memory."""
+        for pid in self.qemu_pids():
+            if f"guest={name}," in Path(f"/proc/{pid}/cmdline").read_text():
+                os.kill(pid, signal.SIGKILL)
 
     def kill_libvirtd(self) -> None:
         """Kill -9 libvirtd; its guests run on."""

@@ -120,7 +120,7 @@ def _ip(namespace: str, lines: Iterable[str]) -> None:
 
 def _quiet(namespace: str) -> None:
     # Without IPv6 a new link is usable at once: no duplicate address detection.
-    with contextlib.suppress(CommandError):
-        run(["ip", "netns", "exec", namespace, "sh", "-c",
-             "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6;"
-             "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6"])  # fmt: skip
+    switches = "/proc/sys/net/ipv6/conf/*/disable_ipv6"
+    script = f"for switch in {switches}; do echo 1 > $switch; done"
+    with contextlib.suppress(CommandError):  # a kernel without IPv6 has no such switch
+        run(["ip", "netns", "exec", namespace, "sh", "-c", script])

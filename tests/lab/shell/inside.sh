@@ -60,7 +60,7 @@ mount --move "$dev" /dev
 run=$LAB_FOLDER/newrun
 mkdir -p "$run"
 mount -t tmpfs -o mode=755 tmpfs "$run"
-mkdir "$run/libvirt" "$run/etc" "$run/etc/upper" "$run/etc/work"
+mkdir "$run/libvirt" "$run/lock" "$run/etc" "$run/etc/upper" "$run/etc/work"
 mount --bind "$LAB_FOLDER/run" "$run/libvirt"
 
 # A private /etc: libvirt insists on the user libvirt-qemu, and the host needs names for its
