@@ -1,0 +1,224 @@
+"""Hosts, guests and moves in a world of its own, in which time passes only when told to.
+
+Between two changes (a round of a transfer ends, something scheduled happens) every rate is
+constant, so time jumps from change to change and nothing is lost by it. The laws of this world:
+a guest runs on exactly one living host or on none for good; it changes host only at the instant
+its transfer arrives; whatever ends a transfer early leaves it where it was.
+"""
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Final
+
+from balancer.planner.model.cluster import Guest, Host
+from balancer.planner.model.resources import MEMORY
+from balancer.simulator.physics import EFFICIENCY, Phase, Stream, Transfer, share
+from balancer.simulator.workloads import Workload
+
+DEFAULT_LINK_KIB_S: Final = 1_220_703
+"""10 Gbit/s, where a host's link is not given."""
+
+
+@dataclass(slots=True)
+class SimulatedHost:
+    """A hypervisor and what has befallen it."""
+
+    spec: Host
+    alive: bool = True
+    link_share: float = 1.0
+    """What is left of its migration link: 1 all, 0 cut."""
+
+    @property
+    def link_mib_s(self) -> float:
+        """What its link carries each way now."""
+        nominal = self.spec.link_kib_s or DEFAULT_LINK_KIB_S
+        return nominal / 1024 * EFFICIENCY * self.link_share
+
+
+@dataclass(slots=True)
+class SimulatedGuest:
+    """A machine and how it behaves."""
+
+    spec: Guest
+    cpu: Workload
+    memory_mib: int
+    """In use."""
+    dirty_mib_s: int
+    hot_set_mib: int
+
+
+@dataclass(slots=True, eq=False)
+class Move:
+    """One live migration under way, or ended."""
+
+    guest: str
+    source: str
+    target: str
+    at_most: float
+    """MiB/s allowed."""
+    transfer: Transfer
+    started: float
+    ended: float | None = None
+    fault: str = ""
+    """Why it ended without arriving."""
+    doomed: tuple[float, str] | None = None
+    """When it will break down by itself, and why."""
+
+    @property
+    def under_way(self) -> bool:
+        """True until it has ended, one way or the other."""
+        return self.ended is None
+
+
+@dataclass(slots=True)
+class World:
+    """The truth, which the planner only sees through its ports."""
+
+    now: float
+    hosts: dict[str, SimulatedHost]
+    guests: dict[str, SimulatedGuest]
+    """Running now, by uuid."""
+    placement: dict[str, str]
+    moves: list[Move] = field(default_factory=list)
+    """Under way."""
+    lost: dict[str, str] = field(default_factory=dict)
+    """Name of each guest that stopped running, and why, by uuid."""
+    dooms: dict[str, tuple[float, str]] = field(default_factory=dict)
+    """By uuid of a guest: the next move of it breaks after so many seconds, for this reason."""
+    _agenda: list[tuple[float, int, Callable[["World"], None]]] = field(default_factory=list)
+    _order: count[int] = field(default_factory=count)
+
+    def plan_to(self, at: float, happen: Callable[["World"], None]) -> None:
+        """Let `happen` take place at `at`; things of the same moment in the order given."""
+        heapq.heappush(self._agenda, (at, next(self._order), happen))
+
+    def advance(self, until: float) -> None:
+        """Let time pass up to `until`."""
+        while True:
+            self._happen_what_is_due()
+            rates = self._rates()
+            step = min(until - self.now, *self._changes(rates), self._next_due() - self.now)
+            if until <= self.now:
+                return
+            self._pass(max(0.0, step), rates)
+
+    def begin(self, uuid: str, target: str, at_most: float, pause_allowed: float) -> Move:
+        """Start moving a guest at up to `at_most` MiB/s; `Move.fault` says if it cannot begin."""
+        guest = self.guests.get(uuid)
+        move = Move(
+            guest=uuid,
+            source=self.placement.get(uuid, ""),
+            target=target,
+            at_most=at_most,
+            transfer=Transfer(
+                memory_mib=guest.memory_mib if guest else 0,
+                dirty_mib_s=guest.dirty_mib_s if guest else 0,
+                hot_set_mib=guest.hot_set_mib if guest else 0,
+                pause_allowed=pause_allowed,
+            ),
+            started=self.now,
+        )
+        fault = self.objection(uuid, target)
+        if fault:
+            move.ended, move.fault = self.now, fault
+            return move
+        if uuid in self.dooms:
+            after, reason = self.dooms.pop(uuid)
+            move.doomed = (self.now + after, reason)
+        self.moves.append(move)
+        return move
+
+    def objection(self, uuid: str, target: str) -> str:
+        """Return why the hypervisors would not begin this move now, or an empty string."""
+        if uuid not in self.guests:
+            return "Domain not found"
+        name = self.guests[uuid].spec.name
+        host = self.hosts.get(target)
+        if host is None or not host.alive:
+            return f"unable to connect to {target}"
+        if self.placement[uuid] == target:
+            return f"{name} runs on {target} already"
+        if any(move.guest == uuid for move in self.moves):
+            return f"another migration job is already running for {name}"
+        free, needed = self.free_mib(target), self.guests[uuid].memory_mib
+        if free < needed:
+            return f"{target} has {free} MiB of memory left, {name} uses {needed}"
+        return ""
+
+    def free_mib(self, host: str) -> int:
+        """Return the memory nobody uses there, those on their way counted too."""
+        here = [uuid for uuid, where in self.placement.items() if where == host]
+        coming = [move.guest for move in self.moves if move.target == host]
+        used = sum(self.guests[uuid].memory_mib for uuid in (*here, *coming))
+        return self.hosts[host].spec.usable.get(MEMORY, 0) - used
+
+    def stop(self, move: Move, reason: str) -> None:
+        """End a move early; harmless if it has ended."""
+        if move.under_way:
+            move.ended, move.fault = self.now, reason
+            self.moves.remove(move)
+
+    def die(self, host: str) -> None:
+        """Cut a host's power: its guests are gone, moves to it and from it break off."""
+        self.hosts[host].alive = False
+        for move in [m for m in self.moves if host in (m.source, m.target)]:
+            self.stop(move, f"lost the connection to {host}")
+        for uuid in [u for u, where in self.placement.items() if where == host]:
+            self.shut_down(uuid, f"{host} lost power")
+
+    def shut_down(self, uuid: str, reason: str) -> None:
+        """Let a guest end, and with it any move of it."""
+        for move in [m for m in self.moves if m.guest == uuid]:
+            self.stop(move, "Domain not found: the guest ended")
+        self.lost[uuid] = f"{self.guests.pop(uuid).spec.name}: {reason}"
+        del self.placement[uuid]
+
+    def change(self, uuid: str, guest: SimulatedGuest) -> None:
+        """Let a running guest behave otherwise from now on."""
+        if uuid in self.guests:
+            self.guests[uuid] = replace(guest, spec=self.guests[uuid].spec)
+
+    def put(self, uuid: str, host: str) -> None:
+        """Have somebody else move a guest, in no time; a planned move of it breaks off."""
+        for move in [m for m in self.moves if m.guest == uuid]:
+            self.stop(move, "another migration job took over")
+        if uuid in self.guests and self.hosts[host].alive:
+            self.placement[uuid] = host
+
+    def rate(self, move: Move) -> float:
+        """Return what a move under way gets now, MiB/s."""
+        return dict(zip(self.moves, self._rates(), strict=True)).get(move, 0.0)
+
+    def _rates(self) -> tuple[float, ...]:
+        streams = [Stream((f"out {m.source}", f"in {m.target}"), m.at_most) for m in self.moves]
+        room = {
+            f"{way} {name}": host.link_mib_s
+            for name, host in self.hosts.items()
+            for way in ("out", "in")
+        }
+        return share(streams, room) if streams else ()
+
+    def _changes(self, rates: tuple[float, ...]) -> list[float]:
+        """Return the seconds until each move changes by itself."""
+        rounds = [m.transfer.next_change(r) for m, r in zip(self.moves, rates, strict=True)]
+        return rounds + [m.doomed[0] - self.now for m in self.moves if m.doomed]
+
+    def _next_due(self) -> float:
+        return self._agenda[0][0] if self._agenda else float("inf")
+
+    def _happen_what_is_due(self) -> None:
+        while self._agenda and self._agenda[0][0] <= self.now:
+            heapq.heappop(self._agenda)[2](self)
+
+    def _pass(self, seconds: float, rates: tuple[float, ...]) -> None:
+        self.now += seconds
+        for move, rate in zip(tuple(self.moves), rates, strict=True):
+            move.transfer.advance(seconds, rate)
+            if move.transfer.phase is Phase.ARRIVED:
+                self.placement[move.guest] = move.target
+                move.ended = self.now
+                self.moves.remove(move)
+            elif move.doomed and move.doomed[0] <= self.now:
+                self.stop(move, move.doomed[1])
