@@ -21,6 +21,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from balancer.planner.model.policy import Constraint, Objective
 from balancer.planner.model.problem import Problem
 
 Ints = NDArray[np.int64]
@@ -52,6 +53,9 @@ class Penalty:
 
 
 HARD: Final[Penalty] = Penalty(Level.REPAIR)
+SOFT_PRICE: Final = 20_000
+"""What one breach of a soft rule costs, in points of level COST: more than moving any usual guest."""
+SOFT: Final[Penalty] = Penalty(Level.COST, ((0, SOFT_PRICE),))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,6 +152,10 @@ class Formulation:
     site_cost: Ints = field(init=False)
     """[sites]: price at level COST of a site that has any guest."""
     primitives: list[Primitive] = field(default_factory=list, init=False)
+    holds: dict[int, list[str]] = field(default_factory=dict, init=False)
+    """Labels of the rules that hold a guest, by guest number."""
+    bans: list[tuple[str, Ints, Ints]] = field(default_factory=list, init=False)
+    """Label, guests and sites of each `forbid`, for explanations."""
     guest_number: Mapping[str, int] = field(init=False)
     site_number: Mapping[str, int] = field(init=False)
 
@@ -165,20 +173,38 @@ class Formulation:
         self.move_cost = np.zeros(shape[0], dtype=np.int64)
         self.site_cost = np.zeros(shape[1], dtype=np.int64)
 
-    def forbid(self, guests: Sequence[int] | Ints, sites: Sequence[int] | Ints | Bools) -> None:
+    def forbid(
+        self,
+        guests: Sequence[int] | Ints,
+        sites: Sequence[int] | Ints | Bools,
+        label: str = "",
+        *,
+        spare_start: bool = False,
+    ) -> None:
         """None of `guests` may be on any of `sites`.
 
-        A guest that is there now may stay, at a price of 1 at level REPAIR, by the law above.
+        A guest that is there now may stay, at a price of 1 at level REPAIR, by the law above;
+        with `spare_start` it may stay for nothing.
         """
-        numbers = np.asarray(sites)
-        if numbers.dtype == np.bool_:
-            numbers = np.flatnonzero(numbers)
-        if len(guests) and len(numbers):
-            self.allowed[np.ix_(np.asarray(guests), numbers)] = False
+        who = np.asarray(guests, dtype=np.int64)
+        where = np.asarray(sites)
+        if where.dtype == np.bool_:
+            where = np.flatnonzero(where)
+        where = where.astype(np.int64)
+        if not len(who) or not len(where):
+            return
+        before = self.allowed[who, self.start[who]]
+        self.allowed[np.ix_(who, where)] = False
+        if spare_start:
+            self.allowed[who, self.start[who]] = before
+        self.bans.append((label, who, where))
 
-    def hold(self, guests: Sequence[int] | Ints) -> None:
+    def hold(self, guests: Sequence[int] | Ints, label: str = "") -> None:
         """Each of `guests` stays where it is; being there is then never a fault."""
-        self.held[np.asarray(guests, dtype=np.int64)] = True
+        who = np.asarray(guests, dtype=np.int64)
+        self.held[who] = True
+        for number in who.tolist():
+            self.holds.setdefault(number, []).append(label)
 
     def add(self, primitive: Primitive) -> None:
         """Add a primitive."""
@@ -195,11 +221,20 @@ class Formulation:
         return np.array([self.guest_number[uuid] for uuid in uuids], dtype=np.int64)
 
 
-def formulate(problem: Problem) -> Formulation:
-    """Return every rule and goal of the problem's policy, written in primitives."""
+def formulate(
+    problem: Problem,
+    rules: Sequence[Constraint] | None = None,
+    goals: Sequence[Objective] | None = None,
+) -> Formulation:
+    """Return `rules` and `goals` written in primitives; None means those of the policy alone.
+
+    What is in force always, whatever the policy says, is told by `constraints.all_rules` and
+    `objectives.all_goals`: a caller that plans for real passes those.
+    """
+    policy = problem.policy
     formulation = Formulation(problem)
-    for constraint in problem.policy.constraints:
+    for constraint in policy.constraints if rules is None else rules:
         constraint.post(formulation)
-    for objective in problem.policy.objectives:
+    for objective in policy.objectives if goals is None else goals:
         objective.post(formulation)
     return formulation

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from balancer.planner.model.placement import Occupancy
 from balancer.planner.model.selector import Selector
@@ -46,6 +46,24 @@ class Constraint(Protocol):
     def concerns(self, problem: "Problem") -> tuple[str, ...]:
         """Return the uuids of the guests the rule speaks of, sorted."""
         ...
+
+
+@runtime_checkable
+class Emptying(Protocol):
+    """A rule that wants hosts emptied: what else holds guests there may have to give way."""
+
+    def empties(self, problem: "Problem") -> tuple[str, ...]:
+        """Return the names of those hosts."""
+        ...
+
+
+def throughout(rule: Constraint) -> bool:
+    """True if `rule` must hold at every instant of a plan, not merely where a plan ends.
+
+    A rule says no by a class attribute `throughout = False`: guests that must be together cannot
+    all change hosts in one instant.
+    """
+    return bool(getattr(rule, "throughout", True))
 
 
 class Objective(Protocol):

@@ -1,15 +1,20 @@
 """What a solver and the judge are given: the cluster, its demand, and the policy."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar, cast
 
 from balancer.planner.model.calibration import UNCALIBRATED, Calibration
-from balancer.planner.model.cluster import Cluster, Guest, Host
+from balancer.planner.model.cluster import Cluster, Guest, Host, HostState
 from balancer.planner.model.demand import Demand
-from balancer.planner.model.policy import Policy
+from balancer.planner.model.ledger import Ledger
+from balancer.planner.model.placement import Occupancy, at_rest
+from balancer.planner.model.policy import Emptying, Policy
 from balancer.planner.model.resources import Resources, add
 from balancer.planner.model.selector import Selector
+
+Value = TypeVar("Value")
 
 UNLABELLED = "(unlabelled)"
 """The domain of every host without the label asked for: nothing is known to separate them."""
@@ -33,6 +38,19 @@ class Problem:
     _selected: dict[Selector, tuple[str, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+    _kept: dict[object, object] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def once(self, key: object, make: Callable[[], Value]) -> Value:
+        """Return what `make` returned the first time `key` was asked for.
+
+        For what a rule derives from the problem alone, so that judging a thousand moves does not
+        derive it a thousand times.
+        """
+        if key not in self._kept:
+            self._kept[key] = make()
+        return cast(Value, self._kept[key])
 
     def guests(self, selector: Selector) -> tuple[str, ...]:
         """Return the uuids that `selector` means here, sorted."""
@@ -78,3 +96,68 @@ class Problem:
     def host(self, name: str) -> Host:
         """Return the host of that name."""
         return self.cluster.host[name]
+
+    def home(self, uuid: str) -> str:
+        """Return the name of the host the guest runs on now."""
+        return self.cluster.placement[uuid]
+
+    @cached_property
+    def emptied(self) -> frozenset[str]:
+        """Hosts that every guest has to leave: draining ones, and those a rule names."""
+        draining = {h.name for h in self.cluster.hosts if h.state is HostState.DRAINING}
+        named = (r.empties(self) for r in self.policy.constraints if isinstance(r, Emptying))
+        return frozenset(draining.union(*named))
+
+    @cached_property
+    def receiving(self) -> tuple[str, ...]:
+        """Hosts that may be given guests: up, and not to be emptied."""
+        return tuple(
+            h.name
+            for h in self.cluster.hosts
+            if h.state is HostState.UP and h.name not in self.emptied
+        )
+
+    @cached_property
+    def at_fault(self) -> frozenset[str]:
+        """Guests that take part in a hard rule of the policy being broken at this moment."""
+        now = at_rest(self.cluster.placement)
+        return frozenset(
+            uuid
+            for rule in self.policy.constraints
+            for violation in rule.violations(self, now)
+            if violation.hard
+            for uuid in violation.guests
+        )
+
+    def holders(
+        self, occupancy: Occupancy, touched: Collection[str] | None = None
+    ) -> Mapping[str, tuple[str, ...]]:
+        """Return the uuids that hold resources on each host of `touched` (None: on all), sorted.
+
+        Quick where `occupancy` is a `Ledger`; else the whole of it is read.
+        """
+        names = self.cluster.host.keys() if touched is None else touched
+        if isinstance(occupancy, Ledger):
+            return {name: tuple(sorted(occupancy.on(name))) for name in names}
+        found: dict[str, list[str]] = {name: [] for name in names}
+        for uuid, hosts in occupancy.items():
+            for host in hosts:
+                if host in found:
+                    found[host].append(uuid)
+        return {name: tuple(sorted(uuids)) for name, uuids in found.items()}
+
+    def moved(
+        self, occupancy: Occupancy, touched: Collection[str] | None = None
+    ) -> Iterable[tuple[str, str]]:
+        """Return (uuid, host) wherever a guest holds resources away from home, sorted.
+
+        A guest that others are migrating already is at home on both ends.
+        """
+        coming = self.cluster.in_flight
+        holders = self.holders(occupancy, touched)
+        return sorted(
+            (uuid, host)
+            for host, uuids in holders.items()
+            for uuid in uuids
+            if host not in (self.home(uuid), coming.get(uuid))
+        )
