@@ -8,7 +8,7 @@ its transfer arrives; whatever ends a transfer early leaves it where it was.
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
@@ -37,7 +37,7 @@ class SimulatedHost:
         return nominal / 1024 * EFFICIENCY * self.link_share
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class SimulatedGuest:
     """A machine and how it behaves."""
 
@@ -168,17 +168,21 @@ class World:
         for uuid in [u for u, where in self.placement.items() if where == host]:
             self.shut_down(uuid, f"{host} lost power")
 
+    def revive(self, host: str) -> None:
+        """Let a dead host come back, empty."""
+        self.hosts[host].alive = True
+
+    def set_link(self, host: str, share: float) -> None:
+        """Leave a host this share of its migration link: 0 cuts it, 1 heals it."""
+        self.hosts[host].link_share = share
+
     def shut_down(self, uuid: str, reason: str) -> None:
-        """Let a guest end, and with it any move of it."""
+        """Let a guest end, and with it any move of it; harmless if it runs no more."""
         for move in [m for m in self.moves if m.guest == uuid]:
             self.stop(move, "Domain not found: the guest ended")
-        self.lost[uuid] = f"{self.guests.pop(uuid).spec.name}: {reason}"
-        del self.placement[uuid]
-
-    def change(self, uuid: str, guest: SimulatedGuest) -> None:
-        """Let a running guest behave otherwise from now on."""
         if uuid in self.guests:
-            self.guests[uuid] = replace(guest, spec=self.guests[uuid].spec)
+            self.lost[uuid] = f"{self.guests.pop(uuid).spec.name}: {reason}"
+            del self.placement[uuid]
 
     def put(self, uuid: str, host: str) -> None:
         """Have somebody else move a guest, in no time; a planned move of it breaks off."""

@@ -1,0 +1,263 @@
+"""Turns the crank: observe, plan, carry out, journal. It sees ports and values, never an adapter.
+
+What `execute` promises, whatever happens to it:
+
+- nothing starts on a plan that does not fit the cluster as it is at this moment;
+- nothing starts that is not in the journal already, and all that ended is in it too;
+- once something says stop (the operator, a lost guest, a journal that cannot be written),
+  nothing more starts, and what is in flight is followed to its end;
+- every action of the plan has exactly one outcome, those that never started included.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from balancer.codec import as_data, load_outcome_data
+from balancer.planner import dispatch, pipeline
+from balancer.planner.model.cluster import Cluster
+from balancer.planner.model.observation import Observation
+from balancer.planner.model.plan import Action, Infeasible, Outcome, Plan, Result
+from balancer.planner.model.policy import Policy
+from balancer.planner.model.problem import Problem
+from balancer.planner.model.request import Request
+from balancer.planner.verify import judge
+from balancer.ports import Event, Execution, Executor, Ports, Refused, UsageError
+
+POLL: Final = 1.0
+"""Seconds between two looks at what is in flight."""
+NOTHING_ASKED: Final = Request()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleReport:
+    """One turn: what was seen, what was decided, what came of it."""
+
+    observation: Observation
+    decision: Plan | Infeasible
+    outcomes: tuple[Outcome, ...] = ()
+
+
+def cycle(ports: Ports, policy: Policy, request: Request = NOTHING_ASKED) -> CycleReport:
+    """Observe, plan, and where there is an executor carry the plan out.
+
+    Raises what `observe` and `execute` raise.
+    """
+    observation = observe(ports, policy)
+    decision = pipeline.plan(
+        observation, policy, request, keep_going=lambda: not ports.stop_requested()
+    )
+    if isinstance(decision, Infeasible):
+        ports.telemetry.note(decision.reason)
+        return CycleReport(observation=observation, decision=decision)
+    ports.telemetry.planned(decision)
+    carried_out = decision.actions and ports.executor is not None
+    outcomes = execute(ports, policy, decision) if carried_out else ()
+    return CycleReport(observation=observation, decision=decision, outcomes=outcomes)
+
+
+def observe(ports: Ports, policy: Policy) -> Observation:
+    """Return the cluster as it is now, with the outcomes that still keep guests at rest.
+
+    Raises UsageError if nothing can be seen or the journal cannot be read.
+    """
+    seen = ports.inventory.observe()
+    since = seen.at - policy.limits.same_guest_again_after
+    past = tuple(
+        load_outcome_data(event.data["outcome"])
+        for event in ports.journal.read(since, ("ended",))
+        if "outcome" in event.data
+    )
+    return replace(seen, outcomes=(*seen.outcomes, *past))
+
+
+def execute(ports: Ports, policy: Policy, plan: Plan) -> tuple[Outcome, ...]:
+    """Carry `plan` out on the cluster as it is now; return how each action ended.
+
+    Raises Refused if another planner is at work, nothing may be changed here, or the plan is
+    stale or no longer safe; UsageError if the journal cannot be written. On either nothing was
+    started, save where the journal fails half-way: then what was in flight has ended.
+    """
+    if ports.executor is None:
+        raise Refused(
+            f"plan {plan.id} is not carried out: nothing may be changed here; "
+            'set mode = "confirm" or "auto" in config.toml'
+        )
+    ports.lease.acquire()
+    try:
+        problem = recheck(observe(ports, policy), policy, plan)
+        ports.journal.write(_decided(plan, ports.clock.now()))
+        return _Run(ports, ports.executor, plan, problem).to_its_end()
+    finally:
+        ports.lease.release()
+
+
+def recheck(observation: Observation, policy: Policy, plan: Plan) -> Problem:
+    """Return the problem as it is now, if `plan` still fits it. Raises Refused.
+
+    A plan is stale when one of *its* guests runs elsewhere or one of its hosts is not seen.
+    That other guests have moved meanwhile does not matter by itself: the judge replays the
+    whole plan, under today's policy, against where everything is now.
+    """
+    stale = _staleness(observation, plan)
+    if stale:
+        raise Refused(f"plan {plan.id} is stale: {stale}; make a new plan")
+    problem = pipeline.assess(observation, policy)
+    verdict = judge(problem, plan.actions)
+    if not verdict.valid:
+        raise Refused(f"plan {plan.id} is not safe any more: {verdict.faults[0]}; make a new plan")
+    return problem
+
+
+def _staleness(observation: Observation, plan: Plan) -> str:
+    """Return the first thing that is not as the plan expects it, or an empty string."""
+    missing = {unseen.host: unseen.reason for unseen in observation.unseen}
+    first: dict[str, Action] = {}
+    for action in plan.actions:
+        for host in (action.source, action.target):
+            if host not in observation.cluster.host:
+                return f"host {host} was not seen ({missing.get(host, 'it is not configured')})"
+        first.setdefault(action.guest, action)
+    reasons = (_displaced(observation.cluster, action) for action in first.values())
+    return next(filter(None, reasons), "")
+
+
+def _displaced(cluster: Cluster, action: Action) -> str:
+    where = cluster.placement.get(action.guest)
+    if where is None:
+        return f"{action.name} runs on no host that was seen, the plan expects {action.source}"
+    if action.guest in cluster.in_flight:
+        target = cluster.in_flight[action.guest]
+        return f"{action.name} is being migrated from {where} to {target} at this moment"
+    if where != action.source:
+        return f"{action.name} runs on {where} now, the plan expects {action.source}"
+    return ""
+
+
+class _Run:
+    """One plan being carried out."""
+
+    def __init__(self, ports: Ports, executor: Executor, plan: Plan, problem: Problem) -> None:
+        self._ports = ports
+        self._executor = executor
+        self._plan = plan
+        self._state = dispatch.begin(problem, plan.actions)
+        self._running: dict[str, Execution] = {}
+        self._outcomes: dict[str, Outcome] = {}
+        self._halted = ""
+        """Why nothing more is started."""
+        self._fault: UsageError | None = None
+        """The journal's."""
+
+    def to_its_end(self) -> tuple[Outcome, ...]:
+        """Start, watch and end until nothing runs and nothing more may start."""
+        while True:
+            self._start_what_may()
+            if not self._running:
+                break
+            if not self._end_what_has():
+                self._ports.telemetry.progress([e.progress() for e in self._running.values()])
+                self._ports.clock.sleep(POLL)
+        self._account_for_the_rest()
+        if self._fault:
+            raise self._fault
+        return tuple(self._outcomes[action.id] for action in self._plan.actions)
+
+    def _start_what_may(self) -> None:
+        while not self._must_halt():
+            ready = dispatch.startable(self._state)
+            if not ready:
+                return
+            self._start(ready[0])
+
+    def _must_halt(self) -> bool:
+        if not self._halted and self._ports.stop_requested():
+            self._halt("a stop was requested")
+        return bool(self._halted)
+
+    def _halt(self, reason: str) -> None:
+        self._halted = reason
+        self._ports.telemetry.note(f"{reason}: nothing more is started")
+
+    def _start(self, action: Action) -> None:
+        objection = self._executor.look_again(action)
+        if objection:
+            self._end(self._never_started(action, objection), "refused")
+        elif self._written(_started(self._plan, action, self._ports.clock.now())):
+            self._running[action.id] = self._executor.start(action)
+            self._state = dispatch.started(self._state, action.id)
+
+    def _end_what_has(self) -> bool:
+        """Take in every action that has ended; True if there was one."""
+        ended = [o for o in (e.outcome() for e in self._running.values()) if o is not None]
+        for outcome in ended:
+            del self._running[outcome.action.id]
+            self._end(outcome, "ended")
+            if outcome.result is Result.LOST:
+                self._halt(f"{outcome.action.name} is lost")
+        return bool(ended)
+
+    def _end(self, outcome: Outcome, kind: str) -> None:
+        self._outcomes[outcome.action.id] = outcome
+        self._state = dispatch.ended(self._state, outcome.action.id, outcome.result)
+        self._written(_ended(self._plan, outcome, kind))
+        self._ports.telemetry.ended(outcome)
+
+    def _account_for_the_rest(self) -> None:
+        rest = [a for a in self._plan.actions if a.id not in self._outcomes]
+        if rest and self._halted:
+            text = f"{self._halted}: {len(rest)} of {len(self._plan.actions)} moves not started"
+            now = self._ports.clock.now()
+            self._written(Event(at=now, kind="stopped", plan=self._plan.id, text=text))
+        for action in rest:
+            reason = self._halted or dispatch.blocked(self._state)[action.id]
+            self._end(self._never_started(action, reason), "refused")
+
+    def _never_started(self, action: Action, reason: str) -> Outcome:
+        now = self._ports.clock.now()
+        return Outcome(action=action, result=Result.REFUSED, started=now, ended=now, reason=reason)
+
+    def _written(self, event: Event) -> bool:
+        """Journal `event`; if that fails, start nothing more and keep the fault for the end."""
+        if self._fault:
+            return False
+        try:
+            self._ports.journal.write(event)
+        except UsageError as error:
+            self._fault = error
+            self._halt(str(error))
+        return not self._fault
+
+
+def _decided(plan: Plan, at: float) -> Event:
+    data: Mapping[str, object] = {"plan": as_data(plan)}
+    return Event(at=at, kind="decided", plan=plan.id, text=plan.summary, data=data)
+
+
+def _started(plan: Plan, action: Action, at: float) -> Event:
+    return Event(
+        at=at,
+        kind="started",
+        plan=plan.id,
+        action=action.id,
+        guest=action.guest,
+        host=action.target,
+        text=f"{action.name} from {action.source} to {action.target}: {action.reason}",
+        data={"action": as_data(action)},
+    )
+
+
+def _ended(plan: Plan, outcome: Outcome, kind: str) -> Event:
+    action = outcome.action
+    arrived = outcome.result is Result.DONE
+    where = f"to {action.target}" if arrived else f"from {action.source} to {action.target}"
+    return Event(
+        at=outcome.ended,
+        kind=kind,
+        plan=plan.id,
+        action=action.id,
+        guest=action.guest,
+        host=action.target if arrived else action.source,
+        text=f"{action.name} {where}: {outcome.result}{outcome.reason and f', {outcome.reason}'}",
+        data={"outcome": as_data(outcome)},
+    )

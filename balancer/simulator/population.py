@@ -1,0 +1,214 @@
+"""The hosts and guests of a scenario, by hand or drawn: `[[hosts]]` and `[[guests]]`.
+
+Where a guest's key holds a list, each guest of the table draws one of the values, by the
+scenario's seed: the same file and seed give the same cluster everywhere.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Final, TypeVar, cast
+from uuid import NAMESPACE_DNS, uuid5
+from zlib import crc32
+
+from balancer.config.names import expand
+from balancer.config.reading import Table, nearest
+from balancer.config.units import COUNT, KIB_S, MIB, MILLICORES, RATIO, SECONDS, Unit
+from balancer.planner.model.cluster import Guest, Host, HostState, Tie
+from balancer.planner.model.resources import CPU, MEMORY, VCPUS
+from balancer.simulator.workloads import (
+    DAY,
+    SHAPES,
+    Burst,
+    Constant,
+    Diurnal,
+    Noisy,
+    Step,
+    Workload,
+    chance,
+)
+from balancer.simulator.world import SimulatedGuest
+
+T = TypeVar("T")
+
+HOST_KEYS: Final = (
+    "names", "cpu", "memory", "reserve", "link", "labels", "networks", "storage", "state",
+)  # fmt: skip
+GUEST_KEYS: Final = (
+    "names", "on", "vcpus", "memory", "used", "cpu", "noise", "dirty", "hot_set", "labels",
+    "networks", "storage", "owner", "tie",
+)  # fmt: skip
+SHAPE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "constant": ("cpu",),
+    "step": ("before", "after", "at"),
+    "diurnal": ("low", "high", "peak"),
+    "burst": ("low", "high", "every", "lasting"),
+}
+
+
+class Dice:
+    """Draws that depend on the seed and on nothing else."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._number = count()
+
+    def one_of(self, options: Sequence[T]) -> T:
+        """Return one of `options`."""
+        return options[int(chance(self._seed, next(self._number)) * len(options))]
+
+
+@dataclass(slots=True)
+class Population:
+    """Hosts and guests as they are added, and where each guest starts."""
+
+    start: float
+    seed: int
+    hosts: dict[str, Host] = field(default_factory=dict)
+    guests: dict[str, SimulatedGuest] = field(default_factory=dict)
+    placement: dict[str, str] = field(default_factory=dict)
+    _room: dict[str, int] = field(default_factory=dict)
+    """Memory not allocated yet, MiB by host."""
+
+    def add_hosts(self, table: Table) -> None:
+        """Add the hosts of one `[[hosts]]`."""
+        table.only(HOST_KEYS)
+        for name in names(table):
+            if name in self.hosts:
+                table.fail("names", f"{name} is given twice")
+            self.hosts[name] = _host(table, name)
+            self._room[name] = self.hosts[name].usable[MEMORY]
+
+    def add_guests(self, table: Table, number: int) -> None:
+        """Add the guests of one `[[guests]]`, the `number`th of the file."""
+        table.only(GUEST_KEYS)
+        dice = Dice(self.seed * 1009 + number)
+        homes = table.texts("on")
+        for home in homes:
+            if home not in self.hosts:
+                table.fail("on", f"no host {home}{nearest(home, self.hosts)}")
+        for index, name in enumerate(names(table)):
+            guest = self._guest(drawn(table, dice), name)
+            uuid = guest.spec.uuid
+            if uuid in self.guests:
+                table.fail("names", f"{name} is given twice")
+            memory = guest.spec.allocation[MEMORY]
+            home = homes[index % len(homes)] if homes else self._home(table, name, memory, dice)
+            self.guests[uuid] = guest
+            self.placement[uuid] = home
+            self._room[home] -= memory
+
+    def _home(self, table: Table, name: str, memory: int, dice: Dice) -> str:
+        roomy = [host for host, room in self._room.items() if room >= memory]
+        if not roomy:
+            table.fail("names", f"{name} fits on no host: give more hosts, or memory to them")
+        return dice.one_of(roomy)
+
+    def _guest(self, table: Table, name: str) -> SimulatedGuest:
+        memory = int(table.amount("memory", MIB, 4096))
+        used = int(memory * min(1.0, table.amount("used", RATIO, 0.75)))
+        spec = Guest(
+            uuid=str(uuid5(NAMESPACE_DNS, name)),
+            name=name,
+            allocation={VCPUS: int(table.amount("vcpus", COUNT, 2)), MEMORY: memory},
+            labels=table.strings("labels"),
+            owner=table.text("owner"),
+            networks=tuple(sorted(table.texts("networks"))),
+            storage=tuple(sorted(table.texts("storage"))),
+            ties=tuple(Tie(kind=kind, detail=f"{kind} of {name}") for kind in table.texts("tie")),
+        )
+        return SimulatedGuest(
+            spec=spec,
+            cpu=workload(table, self.start, self.seed ^ crc32(name.encode())),
+            memory_mib=used,
+            dirty_mib_s=int(table.amount("dirty", KIB_S, 0)) // 1024,
+            hot_set_mib=int(used * min(1.0, table.amount("hot_set", RATIO, 0.05))),
+        )
+
+
+def names(table: Table) -> tuple[str, ...]:
+    """Return the names that `names` stands for."""
+    if "names" not in table.values:
+        table.fail("names", 'missing: give a name or a range such as "web-[01-12]"')
+    try:
+        return tuple(name for pattern in table.texts("names") for name in expand(pattern))
+    except ValueError as error:
+        table.fail("names", str(error))
+
+
+def drawn(table: Table, dice: Dice) -> Table:
+    """Return `table` with one value drawn from each list that is to be drawn from."""
+    plain = {"names", "on", "networks", "storage", "tie"}
+    values = {
+        key: dice.one_of(cast("list[object]", value))
+        if isinstance(value, list) and value and key not in plain
+        else value
+        for key, value in table.values.items()
+    }
+    return Table(table.file, table.path, values)
+
+
+def workload(table: Table, start: float, seed: int) -> Workload:
+    """Return what `cpu` says: a number of cores, or a table with a shape; `noise` on top."""
+    calm = _calm(table, start, seed)
+    noise = table.amount("noise", RATIO, 0.0)
+    return Noisy(calm=calm, noise=noise, seed=seed) if noise else calm
+
+
+def _calm(table: Table, start: float, seed: int) -> Workload:
+    if not isinstance(table.values.get("cpu"), dict):
+        return Constant(cpu=int(table.amount("cpu", MILLICORES, 50)))
+    shape = table.table("cpu")
+    kind = shape.choice("shape", SHAPES, "constant")
+    shape.only(("shape", *SHAPE_KEYS[kind]))
+    for key in SHAPE_KEYS[kind]:
+        if key not in shape.values:
+            shape.fail(key, f"missing: a {kind} needs {', '.join(SHAPE_KEYS[kind])}")
+    return _shaped(kind, shape, start, seed)
+
+
+def _shaped(kind: str, shape: Table, start: float, seed: int) -> Workload:
+    def cores(key: str) -> int:
+        return int(shape.amount(key, MILLICORES, 0))
+
+    match kind:
+        case "step":
+            moment = start + shape.amount("at", SECONDS, 0)
+            return Step(before=cores("before"), after=cores("after"), moment=moment)
+        case "diurnal":
+            peak = shape.amount("peak", SECONDS, 0) % DAY
+            return Diurnal(low=cores("low"), high=cores("high"), peak=peak)
+        case "burst":
+            return Burst(
+                low=cores("low"),
+                high=cores("high"),
+                every=_positive(shape, "every", SECONDS),
+                lasting=_positive(shape, "lasting", SECONDS),
+                seed=seed,
+            )
+        case _:
+            return Constant(cpu=cores("cpu"))
+
+
+def _positive(table: Table, key: str, unit: Unit) -> float:
+    amount = table.amount(key, unit, 0)
+    return amount if amount > 0 else table.fail(key, f"must be more, for example {unit.example}")
+
+
+def _host(table: Table, name: str) -> Host:
+    for key in ("cpu", "memory"):
+        if key not in table.values:
+            table.fail(key, "missing: a host needs cpu (cores) and memory")
+    return Host(
+        name=name,
+        capacity={
+            CPU: int(table.amount("cpu", MILLICORES, 0)),
+            MEMORY: int(table.amount("memory", MIB, 0)),
+        },
+        reserve={MEMORY: int(table.amount("reserve", MIB, 0))},
+        state=HostState(table.choice("state", ("up", "draining"), "up")),
+        labels=table.strings("labels"),
+        networks=tuple(sorted(table.texts("networks"))),
+        storage=tuple(sorted(table.texts("storage"))),
+        link_kib_s=int(table.amount("link", KIB_S, 0)),
+    )
