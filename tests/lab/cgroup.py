@@ -77,6 +77,20 @@ class Group:
         """One folder per hierarchy."""
         return [tree.own() / self.path for tree in self.trees]
 
+    def entrances(self) -> list[Path]:
+        """Files to write a process id to, for it to become the group's root."""
+        return [folder / "cgroup.procs" for folder in self.folders()]
+
+    def rooms(self) -> list[Path]:
+        """Files to write a process id to, for it to stay in the group.
+
+        In version 2 that is a child group: one that hands controllers down holds no process.
+        """
+        return [
+            folder / ("init" if tree.version == 2 else "") / "cgroup.procs"
+            for tree, folder in zip(self.trees, self.folders(), strict=True)
+        ]
+
     def create(self) -> None:
         """Make the group and, above it, hand down what children need."""
         for tree in self.trees:
@@ -89,6 +103,7 @@ class Group:
                 if "cpuset" in tree.controllers:
                     for name in ("cpuset.cpus", "cpuset.mems"):
                         (folder / name).write_text((folder.parent / name).read_text())
+            self.rooms()[self.trees.index(tree)].parent.mkdir(exist_ok=True)
             top = tree.own() / Path(self.path).parts[0]
             if "cpu" in tree.controllers:
                 (top / "cpu.shares").write_text(str(SHARES))

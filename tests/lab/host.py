@@ -153,7 +153,6 @@ class Host:
         if (cache() / "capabilities").exists():  # else libvirt probes QEMU for nine seconds
             shutil.copytree(cache() / "capabilities", self.capabilities, dirs_exist_ok=True)
         self.wire.plug(self.index)
-        self.group.create()
         self.power_on()
         self._define_resources()
 
@@ -163,10 +162,18 @@ class Host:
             self.wire.mend(self.index, link)
         for stale in self.folder.glob("run/libvirt*"):
             stale.unlink()
-        procs = [str(folder / "cgroup.procs") for folder in self.group.folders()]
+        # Anew: in version 2 a group that has handed controllers down cannot be entered again.
+        self.group.remove()
+        self.group.create()
+        entrances = [str(path) for path in self.group.entrances()]
         with (self.folder / "log/boot.log").open("ab") as log:
             self._unshare = subprocess.Popen(
-                ["sh", str(SOURCE / "shell/outside.sh"), self.wire.namespace(self.index), *procs],
+                [
+                    "sh",
+                    str(SOURCE / "shell/outside.sh"),
+                    self.wire.namespace(self.index),
+                    *entrances,
+                ],
                 env=os.environ | self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -326,9 +333,6 @@ class Host:
     def _environment(self) -> dict[str, str]:
         group = self.group
         versions = " ".join(",".join(tree.controllers) for tree in group.trees).strip() or "2"
-        folders = group.folders()
-        if versions == "2" and (folders[0] / "init").exists():  # where inside.sh moved its own
-            folders = [folders[0] / "init"]
         return {
             "LAB_HOST": self.name,
             "LAB_FOLDER": str(self.folder),
@@ -336,7 +340,7 @@ class Host:
             "LAB_LOCAL": str(self.local),
             "LAB_SHELL": str(SOURCE / "shell"),
             "LAB_CGROUPS": versions,
-            "LAB_PROCS": " ".join(str(folder / "cgroup.procs") for folder in folders),
+            "LAB_PROCS": " ".join(map(str, group.rooms())),
             "LAB_SHAREDFS": (self.folder / "sharedfs").read_text(),
             "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/bin:/bin",
         }

@@ -17,11 +17,6 @@ umount -R -l /sys
 mount -t sysfs sysfs /sys
 if [ "$LAB_CGROUPS" = 2 ]; then
     mount -t cgroup2 cgroup2 /sys/fs/cgroup
-    # Version 2: a group that hands controllers down may hold no process itself.
-    mkdir -p /sys/fs/cgroup/init
-    for pid in $(cat /sys/fs/cgroup/cgroup.procs); do
-        echo "$pid" > /sys/fs/cgroup/init/cgroup.procs 2> /dev/null || true
-    done
     for controller in $(cat /sys/fs/cgroup/cgroup.controllers); do
         echo "+$controller" > /sys/fs/cgroup/cgroup.subtree_control || true
     done
