@@ -1,0 +1,250 @@
+"""What of a plan may start now, given what has been started and how it ended.
+
+An immutable state machine without clock or world. An action may start when what it waits for has
+ended well, the limits on numbers and links allow it, and
+
+1. what is then held breaks no hard rule that is not broken before the plan, nor any worse;
+2. *once all in flight has landed, the rest still works, one at a time* (the banker's look-ahead).
+
+The second keeps every state one that can be finished: without it, actions that end in another
+order than foreseen can take each other's last room. An action that fails leaves its guest where
+it was; what builds upon it is dropped with the reason, and the rest goes on.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from balancer.planner.constraints import all_rules
+from balancer.planner.model.law import Law, link_share
+from balancer.planner.model.ledger import Ledger
+from balancer.planner.model.plan import Action, Result
+from balancer.planner.model.problem import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How far a plan has come. Made by `begin`, `started` and `ended` alone."""
+
+    actions: tuple[Action, ...]
+    running: tuple[str, ...] = ()
+    """Ids, in the order of their start."""
+    results: Mapping[str, Result] = field(default_factory=lambda: MappingProxyType({}))
+    """How actions ended, by id."""
+    dropped: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Why actions will not be started, by id."""
+    law: Law = field(kw_only=True, repr=False, compare=False)
+
+    @property
+    def pending(self) -> tuple[Action, ...]:
+        """Actions that are still to be started, in the plan's order."""
+        past = {*self.running, *self.results, *self.dropped}
+        return tuple(action for action in self.actions if action.id not in past)
+
+    @property
+    def in_flight(self) -> tuple[Action, ...]:
+        """Actions started and not ended, in the order of their start."""
+        by_id = {action.id: action for action in self.actions}
+        return tuple(by_id[id_] for id_ in self.running)
+
+
+def begin(problem: Problem, actions: Sequence[Action]) -> State:
+    """Return the state before anything has started.
+
+    Actions that cannot work even one at a time are dropped at once; a plan that the judge has
+    accepted has none. Raises KeyError for unknown guests or hosts: ask the judge first.
+    """
+    return _drop_hopeless(State(tuple(actions), law=Law(problem, all_rules(problem))))
+
+
+def startable(state: State) -> tuple[Action, ...]:
+    """Return the actions that may all be started now, in this order."""
+    chosen: list[Action] = []
+    held = _held(state)
+    for action in state.pending:
+        if not _why_not(state, action, held):
+            chosen.append(action)
+            state = started(state, action.id)
+    return tuple(chosen)
+
+
+def blocked(state: State, action: Action) -> str:
+    """Return why the pending `action` may not start now, or an empty string."""
+    return _why_not(state, action, _held(state))
+
+
+def _why_not(state: State, action: Action, held: Ledger) -> str:
+    """Return why `action` may not start; if it may, `held` then has it in flight."""
+    waiting = [id_ for id_ in action.waits_for if state.results.get(id_) is not Result.DONE]
+    if waiting:
+        return f"waits for {', '.join(waiting)}"
+    why = _busy(state, action)
+    if why:
+        return why
+    before = held[action.guest]
+    why = _take_off(state.law, held, action) or _trap(state, action)
+    if why:
+        held.put(action.guest, *before)
+    return why
+
+
+def started(state: State, action_id: str) -> State:
+    """Return the state once `action_id` has been started. Raises ValueError if it is not pending."""
+    if action_id not in {action.id for action in state.pending}:
+        raise ValueError(f"action {action_id} is not pending")
+    return replace(state, running=(*state.running, action_id))
+
+
+def ended(state: State, action_id: str, result: Result) -> State:
+    """Return the state once `action_id` has ended, or was refused at its start.
+
+    After anything but DONE, what builds upon it is dropped. Raises ValueError for an action that
+    is neither running nor, if REFUSED, pending.
+    """
+    refused = result is Result.REFUSED and action_id in {a.id for a in state.pending}
+    if action_id not in state.running and not refused:
+        raise ValueError(f"action {action_id} is not running")
+    state = replace(
+        state,
+        running=tuple(id_ for id_ in state.running if id_ != action_id),
+        results={**state.results, action_id: result},
+    )
+    return state if result is Result.DONE else _drop_hopeless(_drop_dependents(state))
+
+
+def finished(state: State) -> bool:
+    """True if nothing is in flight and nothing is left to start."""
+    return not state.running and not state.pending
+
+
+def dropped(state: State) -> Mapping[str, str]:
+    """Return why actions will not be started, by id."""
+    return state.dropped
+
+
+def _busy(state: State, action: Action) -> str:
+    """Return which limit on numbers or links forbids starting `action` beside what runs."""
+    limits = state.law.problem.policy.limits
+    running = state.in_flight
+    if len(running) >= limits.at_once_total:
+        return f"{len(running)} migrations are running, the most allowed at once"
+    busy = Counter(host for other in running for host in {other.source, other.target})
+    for host in (action.source, action.target):
+        if busy[host] >= limits.at_once_per_host:
+            return f"{host} has {busy[host]} migrations running, the most allowed at once"
+    out = sum(other.rate_kib_s for other in running if other.source == action.source)
+    into = sum(other.rate_kib_s for other in running if other.target == action.target)
+    for host, used in ((action.source, out), (action.target, into)):
+        if used + action.rate_kib_s > link_share(state.law.problem, host):
+            return f"the migration link of {host} has no {action.rate_kib_s} KiB/s to spare"
+    return ""
+
+
+def _take_off(law: Law, held: Ledger, action: Action) -> str:
+    """Let the guest hold both hosts; return what that breaks, or an empty string."""
+    before = held[action.guest]
+    if before != (action.source,):
+        return f"{action.name} is on {' and '.join(before)}, not on {action.source}"
+    held.put(action.guest, action.source, action.target)
+    worse = law.worse(held, (action.source, action.target))
+    return worse[0].sentence if worse else ""
+
+
+def _carry(law: Law, held: Ledger, action: Action) -> str:
+    """Let `action` happen while all else rests; or return what that breaks, changing nothing."""
+    before = held[action.guest]
+    why = _take_off(law, held, action)
+    if not why:
+        held.put(action.guest, action.target)
+        worse = law.worse(held, (action.source, action.target))
+        why = worse[0].sentence if worse else ""
+    if why:
+        held.put(action.guest, *before)
+    return why
+
+
+def _held(state: State, *, landed: bool = False) -> Ledger:
+    """Return who holds what now; with `landed`, once all in flight has ended well.
+
+    A guest that was lost may be on either end: it holds both.
+    """
+    held = state.law.start.twin()
+    by_id = {action.id: action for action in state.actions}
+    for id_, result in state.results.items():
+        action = by_id[id_]
+        if result is Result.DONE:
+            held.put(action.guest, action.target)
+        elif result is Result.LOST:
+            held.put(action.guest, action.source, action.target)
+    for action in state.in_flight:
+        held.put(action.guest, *(() if landed else (action.source,)), action.target)
+    return held
+
+
+def _trap(state: State, action: Action) -> str:
+    """Return what could no longer be done once `action` was started: the banker's look-ahead."""
+    lost = _hopeless(started(state, action.id))
+    if not lost:
+        return ""
+    other, why = next(iter(lost.items()))
+    return f"it would leave no way to finish {other}: {why}"
+
+
+def _hopeless(state: State) -> Mapping[str, str]:
+    """Return the pending actions that cannot be done, and why, once all in flight has landed."""
+    held = _held(state, landed=True)
+    over = {id_ for id_, result in state.results.items() if result is Result.DONE}
+    over.update(state.running)
+    empty = replace(state, running=())
+    pending = list(state.pending)
+    why: dict[str, str] = {}
+    while pending:
+        why = {}
+        for action in pending:
+            missing = [id_ for id_ in action.waits_for if id_ not in over]
+            reason = f"waits for {', '.join(missing)}" if missing else _busy(empty, action)
+            reason = reason or _carry(state.law, held, action)
+            if reason:
+                why[action.id] = reason
+            else:
+                over.add(action.id)
+        if len(why) == len(pending):
+            return why
+        pending = [action for action in pending if action.id in why]
+    return {}
+
+
+def _drop_hopeless(state: State) -> State:
+    """Drop what can no longer be done, until all that is pending can be."""
+    while lost := _hopeless(state) or _splitting(state):
+        state = replace(state, dropped={**state.dropped, **lost})
+    return state
+
+
+def _splitting(state: State) -> Mapping[str, str]:
+    """Return the pending actions of guests that would end apart from whom they belong to."""
+    final = _held(state, landed=True)
+    for action in state.pending:
+        final.put(action.guest, action.target)
+    apart = state.law.worse_at_rest(final)
+    return {
+        action.id: violation.sentence
+        for violation in apart
+        for action in state.pending
+        if action.guest in violation.guests
+    }
+
+
+def _drop_dependents(state: State) -> State:
+    """Drop what waits for an action that did not end well, or moves the same guest on."""
+    bad = {id_: "did not end well" for id_, r in state.results.items() if r is not Result.DONE}
+    guests = {action.guest for action in state.actions if action.id in bad}
+    lost = dict(state.dropped)
+    for action in state.pending:
+        for id_ in action.waits_for:
+            if id_ in bad or id_ in lost:
+                lost[action.id] = f"waits for {id_}, which {bad.get(id_, 'was dropped')}"
+        if action.guest in guests:
+            lost.setdefault(action.id, f"an earlier step of {action.name} did not end well")
+    return replace(state, dropped=lost)

@@ -1,0 +1,52 @@
+"""The law that plans are held to: what is broken may stay broken, and never gets worse."""
+
+from collections.abc import Collection, Iterable, Iterator
+
+from balancer.planner.model.ledger import Ledger
+from balancer.planner.model.placement import Occupancy
+from balancer.planner.model.policy import Constraint, throughout
+from balancer.planner.model.problem import Problem
+from balancer.planner.model.violation import Violation, baseline, worsened
+
+
+class Law:
+    """The hard ones of `rules`, and how far each is broken before anything moves.
+
+    For those who check plans (the judge, the dispatcher); those who make them bring their own.
+    """
+
+    def __init__(self, problem: Problem, rules: Iterable[Constraint]) -> None:
+        self.problem = problem
+        self.rules = tuple(rule for rule in rules if rule.hard)
+        self._always = tuple(rule for rule in self.rules if throughout(rule))
+        self._resting = tuple(rule for rule in self.rules if not throughout(rule))
+        coming = {guest: (host,) for guest, host in problem.cluster.in_flight.items()}
+        self.start = Ledger(
+            {g: (host, *coming.get(g, ())) for g, host in problem.cluster.placement.items()}
+        )
+        """Who holds what before anything moves; a guest that others are migrating, both ends.
+        Never changed: take a twin."""
+        self._before = baseline(self._broken(self.rules, self.start, None))
+
+    def worse(self, occupancy: Occupancy, touched: Collection[str]) -> tuple[Violation, ...]:
+        """Return what is worse on `touched` hosts, by the rules that hold at every instant."""
+        return worsened(self._before, self._broken(self._always, occupancy, touched))
+
+    def worse_at_rest(self, occupancy: Occupancy) -> tuple[Violation, ...]:
+        """Return what is worse anywhere, by the rules that are asked only where a plan ends."""
+        if not self._resting:
+            return ()
+        return worsened(self._before, self._broken(self._resting, occupancy, None))
+
+    def _broken(
+        self, rules: Iterable[Constraint], occupancy: Occupancy, touched: Collection[str] | None
+    ) -> Iterator[Violation]:
+        for rule in rules:
+            yield from rule.violations(self.problem, occupancy, touched)
+
+
+def link_share(problem: Problem, host: str) -> int:
+    """Return what all migrations into, or out of, `host` may use of its link together, KiB/s."""
+    limits = problem.policy.limits
+    link = problem.host(host).link_kib_s or limits.default_link_kib_s
+    return max(1, int(link * limits.migration_link_share))

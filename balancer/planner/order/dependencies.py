@@ -1,0 +1,89 @@
+"""What each move must wait for: those departures, and no others, that free what it needs.
+
+A move may start once the moves it waits for have ended, *whatever has become of all others before
+it*: so its start is tried in the worst case, in which every earlier move is in flight and holds
+both its hosts. Occupancy on any host is then at all times within what was tried for the latest
+arrival there, so that a run that respects nothing but these waits (and the limits on links and
+numbers) breaks no rule and never gets stuck, in whatever order moves end and whichever of them
+fail. That holds for rules that more occupancy can only break and less only mend.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+
+from balancer.planner.model.violation import Violation
+from balancer.planner.order.guard import Guard
+from balancer.planner.order.moves import Move
+
+Waits = tuple[tuple[int, ...], ...]
+"""For each move, the numbers of the earlier moves it waits for."""
+
+
+def waits(
+    guard: Guard, moves: Sequence[Move], ended: Callable[[int, int], bool] = lambda _a, _b: True
+) -> Waits:
+    """Return what each of `moves` waits for, given that they are safe one at a time.
+
+    `ended(k, i)` limits the choice: whether move k has ended when move i starts, on a timetable.
+    """
+    worst = _Worst(guard, moves)
+    return tuple(worst.waits(i, [k for k in range(i) if ended(k, i)]) for i in range(len(moves)))
+
+
+class _Worst:
+    """Every move so far in flight."""
+
+    def __init__(self, guard: Guard, moves: Sequence[Move]) -> None:
+        self.guard, self.moves = guard, moves
+        self.ledger = guard.ledger()
+        self._trips: dict[str, list[int]] = {}
+        """By guest, the numbers of its moves so far."""
+
+    def waits(self, number: int, choice: Sequence[int]) -> tuple[int, ...]:
+        """Return the fewest of `choice` that move `number` must wait for; it is then in flight."""
+        move = self.moves[number]
+        needed = self._trips.setdefault(move.guest, [])[-1:]
+        ended = list(needed)
+        while faults := self._faults(move, ended):
+            more = self._helpful(move, faults, [k for k in choice if k not in ended])
+            if more is None:
+                break
+            ended.append(more)
+        for k in ended[len(needed) :][::-1]:
+            without = [other for other in ended if other != k]
+            if len(self._faults(move, without)) <= len(faults):
+                ended = without
+        self._trips[move.guest].append(number)
+        self.ledger.put(move.guest, *self._held(move.guest, ()))
+        return tuple(sorted(ended))
+
+    def _helpful(
+        self, move: Move, faults: Sequence[Violation], choice: Sequence[int]
+    ) -> int | None:
+        """Return the first of `choice` whose end may mend `faults`, or simply the first."""
+        concerned = {guest for fault in faults for guest in fault.guests}
+        for k in choice:
+            other = self.moves[k]
+            leaves = other.source == move.target
+            if leaves or (other.guest in concerned and other.target != move.target):
+                return k
+        return choice[0] if choice else None
+
+    def _faults(self, move: Move, ended: Collection[int]) -> tuple[Violation, ...]:
+        """Return what breaks at the target if `move` starts once `ended` have ended."""
+        changed = {self.moves[k].guest for k in ended}
+        before = {guest: self.ledger[guest] for guest in changed}
+        for guest in changed:
+            self.ledger.put(guest, *self._held(guest, ended))
+        try:
+            hosts = (*self.ledger[move.guest], move.target)
+            return self.guard.faults(self.ledger, move.guest, hosts, (move.target,))
+        finally:
+            for guest, held in before.items():
+                self.ledger.put(guest, *held)
+
+    def _held(self, guest: str, ended: Collection[int]) -> tuple[str, ...]:
+        """Return what `guest` may hold once `ended` have ended and its other moves are going on."""
+        trips = self._trips[guest]
+        last = max((i for i, k in enumerate(trips) if k in ended), default=-1)
+        start = self.moves[trips[0]].source if last < 0 else self.moves[trips[last]].target
+        return (start, *(self.moves[k].target for k in trips[last + 1 :]))

@@ -1,0 +1,81 @@
+"""Moves before they have a time: from where, to where, and what they would take alone."""
+
+from dataclasses import dataclass, field
+from math import inf
+
+from balancer.planner.model.law import link_share
+from balancer.planner.model.plan import Prediction
+from balancer.planner.model.problem import Problem
+from balancer.planner.model.resources import MEMORY
+from balancer.planner.order.cost import KIB, WillNotConverge, predict
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One guest from one host to another."""
+
+    guest: str
+    source: str
+    target: str
+    temporary: bool = False
+    """True if the guest moves on later."""
+    opens: str = ""
+    """For a temporary move: the uuid of the guest that it makes room for."""
+
+
+@dataclass(frozen=True)
+class Travel:
+    """What moving takes in this cluster: links, their share for migrations, predictions."""
+
+    problem: Problem
+    _known: dict[tuple[str, str, str, int], Prediction | WillNotConverge] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def link(self, host: str) -> int:
+        """Return the rate of the host's migration link each way, KiB/s."""
+        return self.problem.host(host).link_kib_s or self.problem.policy.limits.default_link_kib_s
+
+    def top_rate(self, source: str, target: str) -> int:
+        """Return the rate of a migration that has both links' shares to itself, KiB/s."""
+        return whole(min(link_share(self.problem, source), link_share(self.problem, target)))
+
+    def volume(self, guest: str) -> int:
+        """Return the MiB to send at least once: memory in use, at most what is allocated."""
+        allocated = self.problem.needs[guest].get(MEMORY, 0)
+        used = self.problem.demand.mean.get(guest, {}).get(MEMORY, allocated)
+        return min(used, allocated) if allocated else used
+
+    def predict(
+        self, guest: str, source: str, target: str, rate_kib_s: int
+    ) -> Prediction | WillNotConverge:
+        """Return what this migration takes at `rate_kib_s`.
+
+        How much memory is dirtied over and over is not measured yet: all that is in use counts.
+        """
+        key = (guest, source, target, rate_kib_s)
+        if key not in self._known:
+            link = min(self.link(source), self.link(target))
+            ratio = self.problem.calibration.ratio(source, target, link)
+            self._known[key] = predict(
+                self.volume(guest),
+                self.problem.demand.dirty_mib_s.get(guest, 0),
+                self.volume(guest),
+                max(1, int(rate_kib_s * ratio)),
+                max(1, self.problem.policy.limits.pause_at_most),
+            )
+        return self._known[key]
+
+    def at_best(self, guest: str, source: str, target: str) -> Prediction | WillNotConverge:
+        """Return what this migration takes with both links' shares to itself."""
+        return self.predict(guest, source, target, self.top_rate(source, target))
+
+    def seconds(self, guest: str, source: str, target: str) -> float:
+        """Return how long it takes at best; infinite if it will not converge."""
+        answer = self.at_best(guest, source, target)
+        return answer.seconds if isinstance(answer, Prediction) else inf
+
+
+def whole(rate_kib_s: int) -> int:
+    """Return the rate in whole MiB/s, as hypervisors take it, unless it is below one."""
+    return rate_kib_s // KIB * KIB or rate_kib_s

@@ -1,0 +1,145 @@
+"""From a target placement to a plan: what moves when, how fast, after what, and what cannot."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from balancer.planner.model.placement import Placement
+from balancer.planner.model.plan import Action, Migration, Stay
+from balancer.planner.model.problem import Problem
+from balancer.planner.order.cost import WillNotConverge
+from balancer.planner.order.dependencies import Waits, waits
+from balancer.planner.order.guard import Guard
+from balancer.planner.order.moves import Move, Travel
+from balancer.planner.order.obstruction import obstructions
+from balancer.planner.order.sequence import sequence
+from balancer.planner.order.timetable import Timed, timetable
+
+NO_REASONS: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """As much of the way to a target as is safe."""
+
+    actions: tuple[Action, ...]
+    """In the order of their start; safe one at a time in this order, too."""
+    left: tuple[Stay, ...]
+    """What does not move, and the exact obstruction."""
+    reached: Placement
+    """Where every guest is once all actions have ended well."""
+
+
+def order(problem: Problem, target: Placement, reasons: Mapping[str, str] = NO_REASONS) -> Ordered:
+    """Return safe actions that lead from where guests run to `target`, as far as that goes.
+
+    At every instant a guest in flight counts on both hosts, and no hard rule is broken that is
+    not broken now, nor any worse. `reasons` are sentences by guest, handed through.
+    """
+    travel, guard = Travel(problem), Guard(problem)
+    wanted = _moves(problem, target)
+    able, left = _able(travel, wanted)
+    found = sequence(guard, travel, able)
+    while split := guard.split(found.rest):
+        apart = {guest for fault in split for guest in fault.guests}
+        stuck = [move for move in able if move.guest in apart]
+        if not stuck:
+            break
+        able = [move for move in able if move.guest not in apart]
+        left += [_stay(problem, move, split[0].sentence) for move in stuck]
+        found = sequence(guard, travel, able)
+    moves, needed, timed = _timed(guard, travel, found.done)
+    return Ordered(
+        actions=_actions(problem, moves, needed, timed, reasons),
+        left=(*left, *obstructions(guard, found.rest, found.left)),
+        reached={guest: found.rest[guest][0] for guest in problem.cluster.placement},
+    )
+
+
+def _moves(problem: Problem, target: Placement) -> list[Move]:
+    now = problem.cluster.placement
+    return [
+        Move(guest, now[guest], target[guest])
+        for guest in sorted(now)
+        if target.get(guest, now[guest]) != now[guest]
+    ]
+
+
+def _able(travel: Travel, wanted: Iterable[Move]) -> tuple[list[Move], list[Stay]]:
+    """Return the moves that can be made at all, and why the others cannot."""
+    able, left = [], []
+    for move in wanted:
+        why = _unable(travel, move)
+        if why:
+            left.append(_stay(travel.problem, move, why))
+        else:
+            able.append(move)
+    return able, left
+
+
+def _unable(travel: Travel, move: Move) -> str:
+    problem = travel.problem
+    limits = problem.policy.limits
+    if min(limits.at_once_per_host, limits.at_once_total) < 1:
+        return "[limits] at_once_per_host or at_once_total allows no migration"
+    if move.guest in problem.cluster.in_flight:
+        return f"it is being migrated to {problem.cluster.in_flight[move.guest]} by somebody else"
+    if move.target not in problem.receiving:
+        return f"{move.target} receives no guests"
+    answer = travel.at_best(move.guest, move.source, move.target)
+    return answer.sentence if isinstance(answer, WillNotConverge) else ""
+
+
+def _stay(problem: Problem, move: Move, why: str) -> Stay:
+    return Stay(subject=problem.name(move.guest), reason=f"cannot move to {move.target}: {why}")
+
+
+def _timed(
+    guard: Guard, travel: Travel, moves: Sequence[Move]
+) -> tuple[Sequence[Move], Waits, Sequence[Timed]]:
+    """Return the moves in the order of their start, what each waits for, and their times.
+
+    What a move waits for is asked twice: by sequence, which makes the timetable, and then by the
+    timetable, so that the actions are told only of what has ended by their own start.
+    """
+    times = timetable(travel, moves, waits(guard, moves))
+    turn = sorted(range(len(moves)), key=lambda i: (times[i].start, i))
+    moves = [moves[i] for i in turn]
+    times = tuple(times[i] for i in turn)
+    needed = waits(guard, moves, lambda k, i: times[k].end <= times[i].start)
+    return moves, needed, times
+
+
+def _actions(
+    problem: Problem,
+    moves: Sequence[Move],
+    needed: Waits,
+    timed: Sequence[Timed],
+    reasons: Mapping[str, str],
+) -> tuple[Action, ...]:
+    return tuple(
+        Migration(
+            id=f"m{i + 1}",
+            guest=move.guest,
+            name=problem.name(move.guest),
+            source=move.source,
+            target=move.target,
+            rate_kib_s=timed[i].rate_kib_s,
+            downtime_ms=problem.policy.limits.pause_at_most,
+            predicted=timed[i].predicted,
+            waits_for=tuple(f"m{k + 1}" for k in needed[i]),
+            start=timed[i].start,
+            reason=_reason(problem, move, reasons),
+            temporary=move.temporary,
+        )
+        for i, move in enumerate(moves)
+    )
+
+
+def _reason(problem: Problem, move: Move, reasons: Mapping[str, str]) -> str:
+    if move.temporary:
+        return (
+            f"steps aside to {move.target} and moves on later: "
+            f"{problem.name(move.opens)} needs its room on {move.source}"
+        )
+    return reasons.get(move.guest, "")

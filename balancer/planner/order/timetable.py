@@ -1,0 +1,142 @@
+"""When each move starts and how fast it goes: event-driven list scheduling.
+
+At every event the moves that wait for nothing more are tried, those with the longest tail of
+successors first. A move starts when numbers and links allow it. A link's share is divided among
+as many moves as may use it at once, so that moves begun together go on together; what is left of
+it is taken from half of such a part upwards, as a move keeps its rate to the end.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from heapq import heappop, heappush
+
+from balancer.planner.model.law import link_share
+from balancer.planner.model.plan import Prediction
+from balancer.planner.order.dependencies import Waits
+from balancer.planner.order.moves import Move, Travel, whole
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """A move with its time, seconds from the plan's start, and its rate."""
+
+    start: float
+    rate_kib_s: int
+    predicted: Prediction
+
+    @property
+    def end(self) -> float:
+        """When it is expected to have ended."""
+        return self.start + self.predicted.seconds
+
+
+def timetable(travel: Travel, moves: Sequence[Move], waits: Waits) -> tuple[Timed, ...]:
+    """Return the time of each of `moves`, every one of which converges at its best rate.
+
+    Needs limits on numbers of at least one.
+    """
+    work = _Clockwork(travel, moves, waits)
+    while work.running or work.ready:
+        work.start_all()
+        work.end_next()
+    return tuple(work.timed[i] for i in range(len(moves)))
+
+
+class _Clockwork:
+    """The state of one call of `timetable`."""
+
+    def __init__(self, travel: Travel, moves: Sequence[Move], waits: Waits) -> None:
+        self.travel, self.moves = travel, moves
+        self.limits = travel.problem.policy.limits
+        self.now = 0.0
+        self.timed: dict[int, Timed] = {}
+        self.running: list[tuple[float, int]] = []
+        self._open = [len(needed) for needed in waits]
+        self._after: list[list[int]] = [[] for _ in moves]
+        for i, needed in enumerate(waits):
+            for k in needed:
+                self._after[k].append(i)
+        self._out_used: Counter[str] = Counter()
+        self._in_used: Counter[str] = Counter()
+        self._busy: Counter[str] = Counter()
+        self._out_due = Counter(move.source for move in moves)
+        self._in_due = Counter(move.target for move in moves)
+        self._tail = self._tails()
+        self.ready: list[int] = []
+        self._make_ready(i for i, still in enumerate(self._open) if not still)
+
+    def _tails(self) -> list[float]:
+        """Return how long each move and all that must follow it take at best, seconds."""
+        tails = [0.0] * len(self.moves)
+        for i, move in reversed(list(enumerate(self.moves))):
+            follow = max((tails[k] for k in self._after[i]), default=0.0)
+            tails[i] = follow + self.travel.seconds(move.guest, move.source, move.target)
+        return tails
+
+    def _make_ready(self, numbers: Iterable[int]) -> None:
+        self.ready.extend(numbers)
+        self.ready.sort(key=lambda i: (-self._tail[i], i))
+
+    def start_all(self) -> None:
+        """Start every move that numbers and links allow now."""
+        waiting = []
+        for i in self.ready:
+            timed = self._chance(self.moves[i])
+            if timed is None:
+                waiting.append(i)
+            else:
+                self._start(i, timed)
+        self.ready = waiting
+
+    def _chance(self, move: Move) -> Timed | None:
+        """Return how `move` would go if it started now, or None if it has to wait."""
+        most = self.limits.at_once_per_host
+        if len(self.running) >= self.limits.at_once_total:
+            return None
+        if self._busy[move.source] >= most or self._busy[move.target] >= most:
+            return None
+        out = link_share(self.travel.problem, move.source)
+        into = link_share(self.travel.problem, move.target)
+        part = max(
+            1,
+            min(
+                out // min(most, self._out_due[move.source]),
+                into // min(most, self._in_due[move.target]),
+            ),
+        )
+        free = min(out - self._out_used[move.source], into - self._in_used[move.target])
+        if free <= 0 or 2 * free < part:
+            return None
+        for rate in (whole(min(part, free)), whole(free)):
+            predicted = self.travel.predict(move.guest, move.source, move.target, rate)
+            if isinstance(predicted, Prediction):
+                return Timed(self.now, rate, predicted)
+        return None
+
+    def _start(self, i: int, timed: Timed) -> None:
+        self.timed[i] = timed
+        self._hold(self.moves[i], timed.rate_kib_s, 1)
+        heappush(self.running, (timed.end, i))
+
+    def end_next(self) -> None:
+        """Go on to the next end, and let all that end at that instant end."""
+        self.now = self.running[0][0]
+        freed = []
+        while self.running and self.running[0][0] == self.now:
+            _, i = heappop(self.running)
+            move = self.moves[i]
+            self._hold(move, -self.timed[i].rate_kib_s, -1)
+            self._out_due[move.source] -= 1
+            self._in_due[move.target] -= 1
+            for k in self._after[i]:
+                self._open[k] -= 1
+                if not self._open[k]:
+                    freed.append(k)
+        self._make_ready(freed)
+
+    def _hold(self, move: Move, rate: int, number: int) -> None:
+        self._out_used[move.source] += rate
+        self._in_used[move.target] += rate
+        self._busy[move.source] += number
+        self._busy[move.target] += number

@@ -1,0 +1,287 @@
+"""The judge: replays a plan and says everything that is wrong with it. Shares no code with solvers.
+
+A plan is replayed three times, a guest in flight counting on both hosts:
+
+- *by the timetable*, instant by instant, what ends before what starts at the same time;
+- *one at a time*, in the plan's order: the sequence that always remains possible;
+- *as loosely as its waits allow*: each action starts while every earlier one that it does not
+  wait for is in flight. What frees room must be waited for, not merely be likely to be over.
+
+Hard rules are held to what is broken already: nothing new, nothing worse.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+from balancer.planner.constraints import all_rules
+from balancer.planner.model.cluster import HostState
+from balancer.planner.model.law import Law, link_share
+from balancer.planner.model.placement import Placement
+from balancer.planner.model.plan import Action
+from balancer.planner.model.problem import Problem
+from balancer.planner.model.violation import Violation
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the judge found."""
+
+    valid: bool
+    faults: tuple[str, ...]
+    """Sentences, each fault once."""
+    rules: tuple[str, ...]
+    """Labels of the hard rules that were held to."""
+    reached: Placement
+    """Where every guest is once all actions have ended well."""
+
+
+def judge(problem: Problem, actions: Sequence[Action]) -> Verdict:
+    """Return whether `actions` are safe in `problem`, and every fault found.
+
+    Actions that speak of unknown guests or hosts are faults and are left out of the replays.
+    """
+    law = Law(problem, all_rules(problem))
+    known = [a for a in actions if not _unknown(problem, a)]
+    alone = _Alone(law)
+    found = [
+        *(fault for action in actions for fault in _form(problem, action)),
+        *_waits(actions),
+        *_temporary(problem, known),
+        *_Timetable(law).replay(known),
+        *alone.replay(known),
+        *_Loose(law).replay(known),
+    ]
+    faults = tuple(dict.fromkeys(found))
+    reached = {guest: alone.ledger[guest][0] for guest in problem.cluster.placement}
+    return Verdict(not faults, faults, tuple(rule.label for rule in law.rules), reached)
+
+
+def _said(action: Action) -> str:
+    return f"{action.id} ({action.name} {action.source} → {action.target})"
+
+
+def _unknown(problem: Problem, action: Action) -> str:
+    cluster = problem.cluster
+    if action.guest not in cluster.guest:
+        return f"{_said(action)}: no guest {action.guest} is known"
+    for host in (action.source, action.target):
+        if host not in cluster.host:
+            return f"{_said(action)}: no host {host} is known"
+    if not (isfinite(action.start) and isfinite(action.predicted.seconds)):
+        return f"{_said(action)}: its times are not finite"
+    return ""
+
+
+def _form(problem: Problem, action: Action) -> Iterator[str]:
+    """Yield what is wrong with one action by itself."""
+    unknown = _unknown(problem, action)
+    if unknown:
+        yield unknown
+        return
+    said, most = _said(action), problem.policy.limits.pause_at_most
+    if problem.host(action.target).state is not HostState.UP:
+        yield f"{said}: {action.target} is {problem.host(action.target).state.value}"
+    if action.source == action.target:
+        yield f"{said}: source and target are the same"
+    if action.guest in problem.cluster.in_flight:
+        yield f"{said}: the guest is being migrated by somebody else"
+    if action.rate_kib_s <= 0:
+        yield f"{said}: its rate is not positive"
+    if action.start < 0 or action.predicted.seconds <= 0:
+        yield f"{said}: its times are not positive"
+    if not 0 < action.downtime_ms <= most or action.predicted.downtime_ms > most:
+        yield (
+            f"{said}: a pause of {max(action.downtime_ms, action.predicted.downtime_ms)} ms "
+            f"where 1 to {most} ms are allowed"
+        )
+
+
+def _waits(actions: Sequence[Action]) -> Iterator[str]:
+    """Yield ids given twice, and waits for what is unknown, comes later, or ends too late."""
+    numbers = Counter(action.id for action in actions)
+    yield from (f"{id_} is the id of {n} actions" for id_, n in numbers.items() if n > 1)
+    ended: dict[str, float] = {}
+    for action in actions:
+        for needed in action.waits_for:
+            if needed not in numbers:
+                yield f"{_said(action)} waits for {needed}, which is not in the plan"
+            elif needed not in ended:
+                yield f"{_said(action)} waits for {needed}, which does not come before it"
+            elif action.start < ended[needed]:
+                yield (
+                    f"{_said(action)} starts at {action.start:.1f} s but waits for {needed}, "
+                    f"which ends at {ended[needed]:.1f} s"
+                )
+        ended[action.id] = action.start + action.predicted.seconds
+
+
+def _temporary(problem: Problem, actions: Sequence[Action]) -> Iterator[str]:
+    """Yield steps aside that are not allowed, or never lead on."""
+    last = {action.guest: action for action in actions}
+    for action in actions:
+        if action.temporary and not problem.policy.allow.temporary_moves:
+            yield f"{_said(action)}: temporary moves are not allowed"
+        if action.temporary and last[action.guest] is action:
+            yield f"{_said(action)}: the guest would be left on a third host"
+
+
+class _Replay:
+    """Carries guests about and notes what that breaks, each fault once."""
+
+    how = ""
+
+    def __init__(self, law: Law) -> None:
+        self.law = law
+        self.ledger = law.start.twin()
+        self.faults: list[str] = []
+        self._seen: set[tuple[str, str]] = set()
+
+    def take_off(self, action: Action) -> None:
+        """Let the guest hold both hosts."""
+        held = self.ledger[action.guest]
+        if held != (action.source,):
+            self.faults.append(
+                f"{self.how}: {_said(action)} starts while the guest is on {' and '.join(held)}"
+            )
+        self.ledger.put(action.guest, *held, action.target)
+        self.look(action, "starts", (*held, action.source, action.target))
+
+    def land(self, action: Action) -> None:
+        """Let the guest hold its target alone."""
+        held = self.ledger[action.guest]
+        self.ledger.put(action.guest, action.target)
+        self.look(action, "has ended", (*held, action.target))
+
+    def look(self, action: Action, when: str, touched: Collection[str]) -> None:
+        """Note what is broken now on `touched` hosts."""
+        self.note(f"when {_said(action)} {when}", self.law.worse(self.ledger, frozenset(touched)))
+
+    def note(self, when: str, broken: Iterable[Violation]) -> None:
+        """Keep each of `broken` that is new in this replay."""
+        for violation in broken:
+            if violation.key not in self._seen:
+                self._seen.add(violation.key)
+                self.faults.append(f"{self.how}, {when}: {violation.sentence}")
+
+
+class _Alone(_Replay):
+    """One action at a time, in the plan's order."""
+
+    how = "one at a time"
+
+    def replay(self, actions: Iterable[Action]) -> Sequence[str]:
+        """Return the faults of this replay."""
+        for action in actions:
+            self.take_off(action)
+            self.land(action)
+        self.note("at the end", self.law.worse_at_rest(self.ledger))
+        return self.faults
+
+
+class _Timetable(_Replay):
+    """Instant by instant, with the limits on numbers and links."""
+
+    how = "on the timetable"
+
+    def __init__(self, law: Law) -> None:
+        super().__init__(law)
+        self._limits = law.problem.policy.limits
+        self._number = 0
+        self._busy: Counter[str] = Counter()
+        self._rate: Counter[tuple[str, str]] = Counter()
+
+    def replay(self, actions: Sequence[Action]) -> Sequence[str]:
+        """Return the faults of this replay."""
+        events = [(a.start + a.predicted.seconds, 0, i) for i, a in enumerate(actions)]
+        events += [(a.start, 1, i) for i, a in enumerate(actions)]
+        for _, starts, i in sorted(events):
+            action = actions[i]
+            self._count(action, 1 if starts else -1)
+            if starts:
+                self.take_off(action)
+                self._check_limits(action)
+            else:
+                self.land(action)
+        return self.faults
+
+    def _count(self, action: Action, one: int) -> None:
+        self._number += one
+        for host in {action.source, action.target}:
+            self._busy[host] += one
+        self._rate[action.source, "out of"] += one * action.rate_kib_s
+        self._rate[action.target, "into"] += one * action.rate_kib_s
+
+    def _check_limits(self, action: Action) -> None:
+        when = f"{self.how}, when {_said(action)} starts"
+        if self._number > self._limits.at_once_total:
+            self.faults.append(
+                f"{when}: {self._number} migrations at once, "
+                f"at most {self._limits.at_once_total} allowed"
+            )
+        for host in (action.source, action.target):
+            if self._busy[host] > self._limits.at_once_per_host:
+                self.faults.append(
+                    f"{when}: {self._busy[host]} migrations at once on {host}, "
+                    f"at most {self._limits.at_once_per_host} allowed"
+                )
+        for host, way in ((action.source, "out of"), (action.target, "into")):
+            most = link_share(self.law.problem, host)
+            if self._rate[host, way] > most:
+                self.faults.append(
+                    f"{when}: {self._rate[host, way]} KiB/s {way} {host}, "
+                    f"at most {most} KiB/s allowed"
+                )
+
+
+class _Loose(_Replay):
+    """Each action starts while all earlier ones that it does not wait for are in flight.
+
+    Stricter than need be in one way: two earlier actions count as in flight together even if one
+    waits for the other. The remedy is one more wait.
+    """
+
+    how = "as loosely as its waits allow"
+
+    def __init__(self, law: Law) -> None:
+        super().__init__(law)
+        self._trips: dict[str, list[Action]] = defaultdict(list)
+        self._guest: dict[str, str] = {}
+        self._needs: dict[str, frozenset[str]] = {}
+        """By action id, all that must have ended before it, directly or not."""
+
+    def replay(self, actions: Iterable[Action]) -> Sequence[str]:
+        """Return the faults of this replay."""
+        for action in actions:
+            direct = frozenset(action.waits_for)
+            every = direct.union(*(self._needs.get(id_, ()) for id_ in direct))
+            own = self._trips[action.guest]
+            if own and own[-1].id not in every:
+                self.faults.append(f"{_said(action)} does not wait for {own[-1].id}, of its guest")
+            if self._broken(action, direct):
+                self.note(f"when {_said(action)} starts", self._broken(action, every))
+            own.append(action)
+            self._guest[action.id] = action.guest
+            self._needs[action.id] = every
+            self.ledger.put(action.guest, *self._held(action.guest, ()))
+        return self.faults
+
+    def _broken(self, action: Action, ended: Collection[str]) -> tuple[Violation, ...]:
+        """Return what starting `action` breaks at its target when just `ended` have ended."""
+        landed = {self._guest[id_] for id_ in ended if id_ in self._guest}
+        before = {guest: self.ledger[guest] for guest in landed | {action.guest}}
+        for guest in landed:
+            self.ledger.put(guest, *self._held(guest, ended))
+        self.ledger.put(action.guest, *self.ledger[action.guest], action.target)
+        broken = self.law.worse(self.ledger, (action.target,))
+        for guest, held in before.items():
+            self.ledger.put(guest, *held)
+        return broken
+
+    def _held(self, guest: str, ended: Collection[str]) -> tuple[str, ...]:
+        """Return what `guest` may hold once `ended` have ended and its other moves are going on."""
+        held = list(self.law.start[guest])
+        for action in self._trips[guest]:
+            held = [action.target] if action.id in ended else [*held, action.target]
+        return tuple(held)
