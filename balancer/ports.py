@@ -6,6 +6,7 @@ its adapter's own time limits allow, and raises only what is named here.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 from balancer.planner.model.observation import Observation
@@ -26,6 +27,30 @@ class Refused(BalancerError):  # noqa: N818 - an operator's word, not a programm
     """A plan or order that must not be carried out: stale, unsafe, frozen. Exit code 2."""
 
     exit_code = 2
+
+
+class Grade(StrEnum):
+    """How much a finding matters."""
+
+    OK = "ok"
+    NOTE = "note"
+    """Works, but something is stood in for, or worth knowing."""
+    FAULT = "fault"
+    """Stands in the way of moving guests."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that `doctor` found out, for people and for programs."""
+
+    check: str
+    """One word for the kind: reachable, versions, clock, trust, storage, networks, guests, twice."""
+    subject: str
+    """The host, guest or pair of hosts it is about; empty for the whole cluster."""
+    grade: Grade
+    sentence: str
+    remedy: str = ""
+    """What to do about it, as one phrase."""
 
 
 class Clock(Protocol):
