@@ -23,7 +23,8 @@ KERNEL_ARGUMENTS = (
     " cryptomgr.notests random.trust_cpu=on rcupdate.rcu_expedited=1"
 )
 READY = "laboratory guest ready"
-LABELS_NAMESPACE = "https://balancer.invalid/laboratory/labels"
+LABELS_NAMESPACE = "urn:balancer:guest:1"
+"""Where the product looks for labels in a domain's metadata."""
 
 MIGRATE = (
     "VIR_MIGRATE_LIVE",
@@ -69,6 +70,7 @@ class GuestSpec:
     cpu_model: str = "qemu64"
     machine: str = "pc"
     labels: Mapping[str, str] = field(default_factory=dict)
+    """Written into <metadata> as an operator writes them for the product."""
     metadata: str = ""
     """XML to be put into <metadata> as it is."""
     nic: bool = True
@@ -270,10 +272,10 @@ def _labels(labels: Mapping[str, str]) -> str:
     if not labels:
         return ""
     inner = "".join(
-        f"<lab:label name={quoteattr(name)} value={quoteattr(value)}/>"
+        f"<balancer:label name={quoteattr(name)} value={quoteattr(value)}/>"
         for name, value in labels.items()
     )
-    return f"<lab:labels xmlns:lab='{LABELS_NAMESPACE}'>{inner}</lab:labels>"
+    return f"<balancer:guest xmlns:balancer='{LABELS_NAMESPACE}'>{inner}</balancer:guest>"
 
 
 def _controller(spec: GuestSpec) -> str:
