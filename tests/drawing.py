@@ -207,7 +207,7 @@ def _host(words: list[str]) -> Host:
         cpu_model=keyed.get("cpu-model", ""),
         cpu_features=_list(keyed.get("features")),
         machines=_list(keyed.get("machines")),
-        qemu_version=int(keyed.get("qemu", "0")),
+        qemu_version=int(keyed.get("qemu", "7002000")),
         networks=_list(keyed.get("networks")),
         storage=_list(keyed.get("storage")),
         devices=_list(keyed.get("devices")),

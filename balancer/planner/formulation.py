@@ -206,6 +206,11 @@ class Formulation:
         for number in who.tolist():
             self.holds.setdefault(number, []).append(label)
 
+    def price(self, guests: Sequence[int] | Ints, sites: Sequence[int] | Ints, points: int) -> None:
+        """Each of `guests` that rests on any of `sites` costs `points` at level COST."""
+        if len(guests) and len(sites):
+            self.soft_pairs[np.ix_(np.asarray(guests), np.asarray(sites))] += points
+
     def add(self, primitive: Primitive) -> None:
         """Add a primitive."""
         self.primitives.append(primitive)

@@ -1,1 +1,58 @@
-"""Rules: one per file, and this table. A policy's `[[name]]` makes the class under that name."""
+"""Rules: one per file, and this table. A policy's `[[name]]` makes the class under that name.
+
+Some rules are in force whatever the policy says: `all_rules` gives those and the policy's own.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from balancer.planner.constraints.avoid import Avoid
+from balancer.planner.constraints.budget import Budget
+from balancer.planner.constraints.capacity import Capacity
+from balancer.planner.constraints.compatible import Compatible
+from balancer.planner.constraints.cooling import Cooling
+from balancer.planner.constraints.drain import Drain
+from balancer.planner.constraints.headroom import Headroom
+from balancer.planner.constraints.never_move import NeverMove
+from balancer.planner.constraints.only_on import OnlyOn
+from balancer.planner.constraints.reachable import Reachable
+from balancer.planner.constraints.spread import Spread
+from balancer.planner.constraints.stay import Stay
+from balancer.planner.constraints.tied import Tied
+from balancer.planner.constraints.together import Together
+from balancer.planner.constraints.unknown_data import UnknownData
+from balancer.planner.model.policy import Constraint
+from balancer.planner.model.problem import Problem
+
+CONSTRAINTS: Final[Mapping[str, type]] = {
+    "capacity": Capacity,
+    "headroom": Headroom,
+    "only_on": OnlyOn,
+    "avoid": Avoid,
+    "spread": Spread,
+    "together": Together,
+    "stay": Stay,
+    "never_move": NeverMove,
+    "drain": Drain,
+}
+"""What an operator can write, by the name of its TOML table."""
+
+ALWAYS: Final[tuple[Constraint, ...]] = (
+    Compatible(),
+    Tied(),
+    Reachable(),
+    Capacity(),
+    Drain(),
+    UnknownData(),
+    Cooling(),
+    Budget(),
+)
+"""In force whatever the policy says. One of the same class in the policy takes its place, but
+not of `drain`: the hosts that are draining are emptied beside those that a policy names."""
+
+
+def all_rules(problem: Problem) -> tuple[Constraint, ...]:
+    """Return every rule in force: those always there, then the policy's own in order."""
+    own = problem.policy.constraints
+    replaced = {type(rule) for rule in own} - {Drain}
+    return (*(rule for rule in ALWAYS if type(rule) not in replaced), *own)

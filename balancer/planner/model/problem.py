@@ -97,6 +97,11 @@ class Problem:
         """Return the host of that name."""
         return self.cluster.host[name]
 
+    @cached_property
+    def everyone(self) -> tuple[str, ...]:
+        """The uuids of all guests, sorted."""
+        return tuple(sorted(self.cluster.guest))
+
     def home(self, uuid: str) -> str:
         """Return the name of the host the guest runs on now."""
         return self.cluster.placement[uuid]

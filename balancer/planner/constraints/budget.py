@@ -1,0 +1,79 @@
+"""How many guests and how much memory one plan may move."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from balancer.planner.formulation import Budget as AtMostSpent
+from balancer.planner.formulation import Formulation
+from balancer.planner.model.placement import Occupancy
+from balancer.planner.model.problem import Problem
+from balancer.planner.model.resources import MEMORY
+from balancer.planner.model.violation import Violation
+
+MIB_PER_GIB = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """A plan moves at most as many guests and MiB as an hour may, by the policy's limits.
+
+    Always in force, for repairs and orders too: what is left over is for the next hour.
+    """
+
+    hard: ClassVar[bool] = True
+
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        """What the operator calls it."""
+        return self.name or "limits"
+
+    def concerns(self, problem: Problem) -> tuple[str, ...]:
+        """Return every guest."""
+        return problem.everyone
+
+    def post(self, formulation: Formulation) -> None:
+        """Write both limits as budgets."""
+        problem = formulation.problem
+        limits = problem.policy.limits
+        guests = problem.cluster.guests
+        data = np.array([volume(problem, g.uuid) for g in guests], dtype=np.int64)
+        formulation.add(
+            AtMostSpent("limit moves_per_hour", np.ones_like(data), limits.moves_per_hour)
+        )
+        formulation.add(AtMostSpent("limit data_per_hour", data, limits.data_per_hour))
+
+    def violations(
+        self, problem: Problem, occupancy: Occupancy, touched: Collection[str] | None = None
+    ) -> tuple[Violation, ...]:
+        """Return the limits that this many moves exceed; no single host is ever involved."""
+        if touched is not None:
+            return ()
+        limits = problem.policy.limits
+        moved = tuple(dict.fromkeys(uuid for uuid, _ in problem.moved(occupancy)))
+        data = sum(volume(problem, uuid) for uuid in moved)
+        spent = (
+            ("moves_per_hour", len(moved), limits.moves_per_hour, f"{len(moved)} moves"),
+            ("data_per_hour", data, limits.data_per_hour, f"{data / MIB_PER_GIB:.1f} GiB moved"),
+        )
+        return tuple(
+            Violation(
+                rule=self.label,
+                subject=subject,
+                amount=amount - limit,
+                sentence=f"{words}, more than the limit {subject} allows",
+                guests=moved,
+            )
+            for subject, amount, limit, words in spent
+            if amount > limit
+        )
+
+
+def volume(problem: Problem, uuid: str) -> int:
+    """Return the memory that moving the guest sends at least once, MiB: in use, else allocated."""
+    used = problem.demand.mean.get(uuid, {}).get(MEMORY)
+    return problem.cluster.guest[uuid].allocation.get(MEMORY, 0) if used is None else used

@@ -1,0 +1,153 @@
+"""What hosts have is not given out twice: memory, vCPUs and huge pages, as allocated."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from balancer.planner.formulation import HARD, Formulation, Level, Penalty, Row
+from balancer.planner.model.cluster import Guest, Host
+from balancer.planner.model.placement import Occupancy
+from balancer.planner.model.problem import Problem
+from balancer.planner.model.resources import CPU, HUGEPAGES, MEMORY, VCPUS, Resources, total
+from balancer.planner.model.violation import Violation
+
+SOFT_ROW = Penalty(Level.COST, ((0, 20),))
+"""Points per mille of what the host may give out."""
+MIB_PER_GIB = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capacity:
+    """Guests' allocations on a host stay within what it may give out.
+
+    Memory is what the host has, less its reserve, less `keep_for_hypervisor` (MiB), less what is
+    set apart as huge pages, times `memory_overcommit`. A guest backed by huge pages takes those
+    pages and only the rest of its memory from there, so nothing is counted twice.
+    """
+
+    vcpus_per_core: float = 4.0
+    memory_overcommit: float = 1.0
+    keep_for_hypervisor: int = 0
+    """MiB."""
+    hard: bool = True
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        """What the operator calls it."""
+        return self.name or "capacity"
+
+    def concerns(self, problem: Problem) -> tuple[str, ...]:
+        """Return every guest."""
+        return problem.everyone
+
+    def rooms(self, problem: Problem) -> Mapping[str, Resources]:
+        """Return what each host may give out, by name: vCPUs, MiB, pages of each size in use."""
+        return problem.once((self, "rooms"), lambda: self._rooms(problem))
+
+    def _rooms(self, problem: Problem) -> Mapping[str, Resources]:
+        taken = total(takes(problem).values())
+        sizes = sorted(name for name in taken if name.startswith(HUGEPAGES))
+        return {h.name: self._room(h, sizes) for h in problem.cluster.hosts}
+
+    def _room(self, host: Host, sizes: Collection[str]) -> Resources:
+        memory = host.usable.get(MEMORY, 0) - self.keep_for_hypervisor - paged_mib(pages(host))
+        return {
+            MEMORY: int(max(0, memory) * self.memory_overcommit),
+            VCPUS: int(host.usable.get(CPU, 0) * self.vcpus_per_core) // 1000,
+            **{size: pages(host).get(size, 0) for size in sizes},
+        }
+
+    def post(self, formulation: Formulation) -> None:
+        """Write one row for each dimension."""
+        problem = formulation.problem
+        rooms, taken, landing = self.rooms(problem), takes(problem), _landing(problem)
+        for dimension in next(iter(rooms.values()), {}):
+            use = [taken[g.uuid].get(dimension, 0) for g in problem.cluster.guests]
+            limit = [
+                rooms[h.name][dimension] - landing[h.name].get(dimension, 0)
+                for h in problem.cluster.hosts
+            ]
+            formulation.add(
+                Row(
+                    label=f"{self.label}: {dimension}",
+                    use=np.array(use, dtype=np.int64),
+                    limit=np.array(limit, dtype=np.int64),
+                    penalty=HARD if self.hard else SOFT_ROW,
+                    hard=self.hard,
+                    scale=None if self.hard else np.maximum(1, np.array(limit, dtype=np.int64)),
+                )
+            )
+
+    def violations(
+        self, problem: Problem, occupancy: Occupancy, touched: Collection[str] | None = None
+    ) -> tuple[Violation, ...]:
+        """Return each dimension of each host of which more is given out than there is."""
+        rooms, taken = self.rooms(problem), takes(problem)
+        found: list[Violation] = []
+        for host, uuids in problem.holders(occupancy, touched).items():
+            held = total(taken[uuid] for uuid in uuids)
+            for dimension, room in rooms[host].items():
+                if held.get(dimension, 0) > room:
+                    found.append(self._over(host, dimension, held[dimension], room, uuids))
+        return tuple(found)
+
+    def _over(
+        self, host: str, dimension: str, held: int, room: int, uuids: tuple[str, ...]
+    ) -> Violation:
+        return Violation(
+            rule=f"{self.label}: {dimension}",
+            subject=host,
+            amount=held - room,
+            sentence=(
+                f"{host} gives out {said(dimension, held)}, but has only {said(dimension, room)} to give"
+            ),
+            guests=uuids,
+            hard=self.hard,
+        )
+
+
+def takes(problem: Problem) -> Mapping[str, Resources]:
+    """Return what each guest is allocated of a host, by uuid, huge pages counted once."""
+    return problem.once("takes", lambda: {g.uuid: _take(g) for g in problem.cluster.guests})
+
+
+def _take(guest: Guest) -> Resources:
+    backed = {n: amount for n, amount in guest.allocation.items() if n.startswith(HUGEPAGES)}
+    return {
+        MEMORY: max(0, guest.allocation.get(MEMORY, 0) - paged_mib(backed)),
+        VCPUS: guest.allocation.get(VCPUS, 0),
+        **backed,
+    }
+
+
+def _landing(problem: Problem) -> Mapping[str, Resources]:
+    """Return what guests in flight already hold on their targets, by host."""
+    held: dict[str, list[Resources]] = defaultdict(list)
+    for uuid, target in problem.cluster.in_flight.items():
+        held[target].append(takes(problem)[uuid])
+    return {h.name: total(held[h.name]) for h in problem.cluster.hosts}
+
+
+def pages(host: Host) -> Resources:
+    """Return the huge pages of `host`, by dimension: as declared, else the sum of its cells."""
+    declared = {n: amount for n, amount in host.capacity.items() if n.startswith(HUGEPAGES)}
+    return declared or total(cell.hugepages for cell in host.numa)
+
+
+def paged_mib(counts: Resources) -> int:
+    """Return the memory that these huge pages are, MiB."""
+    return sum(int(name.removeprefix(HUGEPAGES)) * n for name, n in counts.items()) // 1024
+
+
+def said(dimension: str, amount: int) -> str:
+    """Return an amount as an operator reads it: `96 vCPUs`, `130.5 GiB of memory`."""
+    if dimension == MEMORY and amount < MIB_PER_GIB:
+        return f"{amount} MiB of memory"
+    if dimension == MEMORY:
+        return f"{amount / MIB_PER_GIB:.1f} GiB of memory"
+    if dimension == VCPUS:
+        return f"{amount} vCPUs"
+    return f"{amount} huge pages of {dimension.removeprefix(HUGEPAGES)} KiB"

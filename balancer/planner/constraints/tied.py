@@ -1,0 +1,68 @@
+"""Guests that something ties to their host, as far as nobody consented to untie it."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from balancer.planner.formulation import Formulation
+from balancer.planner.model.cluster import Guest
+from balancer.planner.model.placement import Occupancy
+from balancer.planner.model.policy import Allow
+from balancer.planner.model.problem import Problem
+from balancer.planner.model.staying import strayed
+from balancer.planner.model.violation import Violation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tied:
+    """Guests with a passed-through device, a local disk, a running job, an owner … stay.
+
+    Always in force. Local disks are copied where `[allow] copy_local_disks` says so, and storage
+    of unknown kind is trusted where `unsafe_storage` does; nothing else can be consented to.
+    """
+
+    hard: ClassVar[bool] = True
+
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        """What the operator calls it."""
+        return self.name or "tied"
+
+    def concerns(self, problem: Problem) -> tuple[str, ...]:
+        """Return the guests that are tied."""
+        return tuple(self._because(problem))
+
+    def _because(self, problem: Problem) -> Mapping[str, str]:
+        return problem.once((self, "because"), lambda: because(problem))
+
+    def post(self, formulation: Formulation) -> None:
+        """Hold them, each for its own reason."""
+        for uuid, reason in self._because(formulation.problem).items():
+            formulation.hold([formulation.guest_number[uuid]], reason)
+
+    def violations(
+        self, problem: Problem, occupancy: Occupancy, touched: Collection[str] | None = None
+    ) -> tuple[Violation, ...]:
+        """Return each of them that is away from home."""
+        return strayed(problem, occupancy, touched, self.label, self._because(problem))
+
+
+def because(problem: Problem) -> Mapping[str, str]:
+    """Return, for each guest that is tied, by what; ordered by uuid."""
+    reasons = {g.uuid: bonds(g, problem.policy.allow) for g in problem.cluster.guests}
+    return {uuid: reason for uuid, reason in sorted(reasons.items()) if reason}
+
+
+def bonds(guest: Guest, allow: Allow) -> str:
+    """Return what ties `guest` to its host under these consents, in one phrase, or nothing."""
+    consented = set()
+    if allow.copy_local_disks:
+        consented.add("local-disk")
+    if allow.unsafe_storage:
+        consented.add("unknown-storage")
+    left = [f"{tie.kind}: {tie.detail}" for tie in guest.ties if tie.kind not in consented]
+    if guest.owner and not any(tie.kind == "owner" for tie in guest.ties):
+        left.append(f"owner: {guest.owner}")
+    return ", ".join(left)

@@ -1,0 +1,34 @@
+"""What every rule that keeps guests where they are has in common: the judge's reading."""
+
+from collections.abc import Collection, Mapping
+
+from balancer.planner.model.placement import Occupancy
+from balancer.planner.model.problem import Problem
+from balancer.planner.model.violation import Violation
+
+
+def strayed(
+    problem: Problem,
+    occupancy: Occupancy,
+    touched: Collection[str] | None,
+    label: str,
+    because: Mapping[str, str],
+) -> tuple[Violation, ...]:
+    """Return a violation for each guest of `because` (uuid to reason) that is away from home."""
+    away: dict[str, list[str]] = {}
+    for uuid, host in problem.moved(occupancy, touched):
+        if uuid in because:
+            away.setdefault(uuid, []).append(host)
+    return tuple(
+        Violation(
+            rule=label,
+            subject=problem.name(uuid),
+            amount=1,
+            sentence=(
+                f"{problem.name(uuid)} must stay on {problem.home(uuid)} ({because[uuid]}), "
+                f"but is on {', '.join(hosts)}"
+            ),
+            guests=(uuid,),
+        )
+        for uuid, hosts in away.items()
+    )
