@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from balancer.planner.model.resources import NOTHING, Resources
+from balancer.planner.model.resources import Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class HostConfig:
     storage_paths: Mapping[str, str] = field(default_factory=dict)
     """Storage name to the path prefix, libvirt pool or `rbd:pool` it means; a name that is absent
     means the libvirt pool of that name."""
-    capacity: Resources = NOTHING
+    capacity: Resources = field(default_factory=dict)
     """Overrides of what the hypervisor reports: millicores, MiB, KiB/s."""
     link_kib_s: int = 0
     """Migration link each way, KiB/s; 0: the policy's default."""
