@@ -13,7 +13,7 @@ placement.
 Guests and sites are numbered in the cluster's order. Amounts are integers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from balancer.planner.model.policy import Constraint, Objective
 from balancer.planner.model.problem import Problem
+from balancer.planner.model.resources import Resources
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -206,7 +207,9 @@ class Formulation:
         for number in who.tolist():
             self.holds.setdefault(number, []).append(label)
 
-    def price(self, guests: Sequence[int] | Ints, sites: Sequence[int] | Ints, points: int) -> None:
+    def price(
+        self, guests: Sequence[int] | Ints, sites: Sequence[int] | Ints, points: int
+    ) -> None:
         """Each of `guests` that rests on any of `sites` costs `points` at level COST."""
         if len(guests) and len(sites):
             self.soft_pairs[np.ix_(np.asarray(guests), np.asarray(sites))] += points
@@ -220,6 +223,33 @@ class Formulation:
         names = [self.problem.domain(h.name, across) for h in self.problem.cluster.hosts]
         numbers = {name: i for i, name in enumerate(dict.fromkeys(names))}
         return np.array([numbers[name] for name in names], dtype=np.int64)
+
+    def usable(self, name: str) -> Ints:
+        """Return [sites]: what is usable of resource `name`, in its unit."""
+        hosts = self.problem.cluster.hosts
+        return np.array([host.usable.get(name, 0) for host in hosts], dtype=np.int64)
+
+    def mean(self, name: str) -> Ints:
+        """Return [guests]: the mean demand for resource `name`, in its unit."""
+        return self._demand(self.problem.demand.mean, name)
+
+    def peak(self, name: str) -> Ints:
+        """Return [guests]: the demand for resource `name` that capacity is held against."""
+        return self._demand(self.problem.demand.peak, name)
+
+    def _demand(self, demand: Mapping[str, Resources], name: str) -> Ints:
+        guests = self.problem.cluster.guests
+        return np.array([demand.get(g.uuid, {}).get(name, 0) for g in guests], dtype=np.int64)
+
+    def load(self, use: Ints) -> Ints:
+        """Return [sites]: the sum of `use` [guests] as guests are placed now."""
+        sums = np.zeros(len(self.site_number), dtype=np.int64)
+        np.add.at(sums, self.start, use)
+        return sums
+
+    def sites(self, hosts: Iterable[str]) -> Ints:
+        """Return the site numbers of `hosts`, ascending."""
+        return np.array(sorted(self.site_number[name] for name in hosts), dtype=np.int64)
 
     def numbers(self, uuids: Sequence[str]) -> Ints:
         """Return the guest numbers of `uuids`."""

@@ -36,7 +36,7 @@ class Avoid:
         """Forbid them `hosts`, or price it where the rule is soft."""
         problem = formulation.problem
         guests = formulation.numbers(self.concerns(problem))
-        sites = [formulation.site_number[name] for name in sorted(self._barred(problem))]
+        sites = formulation.sites(self._barred(problem))
         if self.hard:
             formulation.forbid(guests, sites, self.label)
         else:

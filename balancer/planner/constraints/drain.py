@@ -41,9 +41,7 @@ class Drain:
 
     def post(self, formulation: Formulation) -> None:
         """Forbid the hosts to be emptied to all guests."""
-        sites = [
-            formulation.site_number[name] for name in sorted(self._emptied(formulation.problem))
-        ]
+        sites = formulation.sites(self._emptied(formulation.problem))
         formulation.forbid(range(len(formulation.start)), sites, "host is to be emptied")
 
     def _emptied(self, problem: Problem) -> frozenset[str]:

@@ -56,20 +56,18 @@ class Headroom:
         """Write one row for each resource of which a share is to stay free."""
         problem = formulation.problem
         limits = self.limits(problem)
-        peak = problem.demand.peak
         for name in next(iter(limits.values()), {}):
-            use = [peak.get(g.uuid, {}).get(name, 0) for g in problem.cluster.guests]
-            full = sum(use)
+            use = formulation.peak(name)
+            full = int(use.sum())
             limit = [limits.get(h.name, {}).get(name, full) for h in problem.cluster.hosts]
-            usable = [max(1, h.usable.get(name, 0)) for h in problem.cluster.hosts]
             formulation.add(
                 Row(
                     label=f"{self.label}: {name}",
-                    use=np.array(use, dtype=np.int64),
+                    use=use,
                     limit=np.array(limit, dtype=np.int64),
                     penalty=HARD if self.hard else SOFT_ROW,
                     hard=self.hard,
-                    scale=None if self.hard else np.array(usable, dtype=np.int64),
+                    scale=None if self.hard else np.maximum(1, formulation.usable(name)),
                 )
             )
 

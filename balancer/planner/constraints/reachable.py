@@ -39,7 +39,7 @@ class Reachable:
             formulation.hold([formulation.guest_number[uuid]], reason)
         formulation.forbid(
             range(len(formulation.start)),
-            [formulation.site_number[name] for name in _down(problem)],
+            formulation.sites(_down(problem)),
             "host is down",
             spare_start=True,
         )

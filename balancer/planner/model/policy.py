@@ -138,3 +138,8 @@ class Policy:
     allow: Allow = field(default_factory=Allow)
     forecaster: str = "latest"
     """A name of the table FORECASTERS."""
+
+    @property
+    def repairs_only(self) -> bool:
+        """True if nothing but broken rules and orders is acted on: aggressiveness 1."""
+        return self.aggressiveness <= 1

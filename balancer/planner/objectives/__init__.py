@@ -1,0 +1,34 @@
+"""Goals: one per file, and this table. What is asked first counts infinitely more than the rest.
+
+1. hard rules are repaired (their own business, see `formulation`);
+2. `overload` and an order to `relieve`;
+3. `balance`, soft rules, and the price of moves (`stability`), weighed in points.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from balancer.planner.model.policy import Objective
+from balancer.planner.model.problem import Problem
+from balancer.planner.objectives.balance import Balance
+from balancer.planner.objectives.overload import Overload
+from balancer.planner.objectives.relieve import Relieve
+from balancer.planner.objectives.stability import Stability
+
+OBJECTIVES: Final[Mapping[str, type]] = {
+    "overload": Overload,
+    "balance": Balance,
+    "stability": Stability,
+    "relieve": Relieve,
+}
+"""What a policy can ask for, by the name of its TOML table."""
+
+ALWAYS: Final[tuple[Objective, ...]] = (Relieve(), Stability())
+"""In force whatever the policy says, unless it holds one of the same class."""
+
+
+def all_goals(problem: Problem) -> tuple[Objective, ...]:
+    """Return every goal in force: those always there, then the policy's own in order."""
+    own = problem.policy.objectives
+    replaced = {type(goal) for goal in own}
+    return (*(goal for goal in ALWAYS if type(goal) not in replaced), *own)
