@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from queue import Empty, SimpleQueue
 from time import monotonic
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from balancer.adapters.libvirt.errors import NotAnswering
 
@@ -18,8 +18,14 @@ AT_ONCE: Final = 64
 """Hosts asked at the same time: more would only storm SSH."""
 
 T = TypeVar("T")
-Beat = Callable[[], None]
-"""Called by a task after each answer: its time limit starts anew."""
+
+
+class Beat(Protocol):
+    """Called by a task after each answer: its time limit starts anew."""
+
+    def __call__(self, grace: float = 0.0) -> None:
+        """Note a sign of life; the next may take `grace` seconds longer than the limit."""
+        ...
 
 
 class Worker(Generic[T]):
@@ -47,9 +53,9 @@ class Worker(Generic[T]):
             self.done = True
             self._ended.put(self)
 
-    def beat(self) -> None:
-        """Note a sign of life."""
-        self._heard = monotonic()
+    def beat(self, grace: float = 0.0) -> None:
+        """Note a sign of life; the next may take `grace` seconds longer."""
+        self._heard = monotonic() + grace
 
     def patience(self) -> float:
         """Return the seconds left until it counts as hung; 0 or less if it does."""
