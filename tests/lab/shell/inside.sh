@@ -25,6 +25,14 @@ else
     for hierarchy in $LAB_CGROUPS; do
         mkdir "/sys/fs/cgroup/$hierarchy"
         mount -t cgroup -o "$hierarchy" cgroup "/sys/fs/cgroup/$hierarchy"
+        # libvirt makes its group for guests at the first start, and two starts at once trip over
+        # each other: make it now. A cpuset group is unusable until told its cpus and nodes.
+        mkdir "/sys/fs/cgroup/$hierarchy/machine"
+        for inherited in cpuset.cpus cpuset.mems; do
+            [ ! -e "/sys/fs/cgroup/$hierarchy/$inherited" ] ||
+                cat "/sys/fs/cgroup/$hierarchy/$inherited" \
+                    > "/sys/fs/cgroup/$hierarchy/machine/$inherited"
+        done
     done
 fi
 
