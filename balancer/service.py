@@ -164,11 +164,13 @@ class _Run:
         return tuple(self._outcomes[action.id] for action in self._plan.actions)
 
     def _start_what_may(self) -> None:
-        while not self._must_halt():
-            ready = dispatch.startable(self._state)
-            if not ready:
-                return
-            self._start(ready[0])
+        """Start all that may start; after a refusal ask again what may."""
+        while ready := dispatch.startable(self._state):
+            for action in ready:
+                if self._must_halt():
+                    return
+                if not self._starts(action):
+                    break
 
     def _must_halt(self) -> bool:
         if not self._halted and self._ports.stop_requested():
@@ -179,19 +181,25 @@ class _Run:
         self._halted = reason
         self._ports.telemetry.note(f"{reason}: nothing more is started")
 
-    def _start(self, action: Action) -> None:
+    def _starts(self, action: Action) -> bool:
+        """Start `action` if the look just before it finds nothing against it."""
         objection = self._executor.look_again(action)
         if objection:
+            self._state = dispatch.ended(self._state, action.id, Result.REFUSED)
             self._end(self._never_started(action, objection), "refused")
-        elif self._written(_started(self._plan, action, self._ports.clock.now())):
-            self._running[action.id] = self._executor.start(action)
-            self._state = dispatch.started(self._state, action.id)
+            return False
+        if not self._written(_started(self._plan, action, self._ports.clock.now())):
+            return False
+        self._running[action.id] = self._executor.start(action)
+        self._state = dispatch.started(self._state, action.id)
+        return True
 
     def _end_what_has(self) -> bool:
         """Take in every action that has ended; True if there was one."""
         ended = [o for o in (e.outcome() for e in self._running.values()) if o is not None]
         for outcome in ended:
             del self._running[outcome.action.id]
+            self._state = dispatch.ended(self._state, outcome.action.id, outcome.result)
             self._end(outcome, "ended")
             if outcome.result is Result.LOST:
                 self._halt(f"{outcome.action.name} is lost")
@@ -199,7 +207,6 @@ class _Run:
 
     def _end(self, outcome: Outcome, kind: str) -> None:
         self._outcomes[outcome.action.id] = outcome
-        self._state = dispatch.ended(self._state, outcome.action.id, outcome.result)
         self._written(_ended(self._plan, outcome, kind))
         self._ports.telemetry.ended(outcome)
 
@@ -210,8 +217,11 @@ class _Run:
             now = self._ports.clock.now()
             self._written(Event(at=now, kind="stopped", plan=self._plan.id, text=text))
         for action in rest:
-            reason = self._halted or dispatch.blocked(self._state)[action.id]
-            self._end(self._never_started(action, reason), "refused")
+            self._end(self._never_started(action, self._why_not(action)), "refused")
+
+    def _why_not(self, action: Action) -> str:
+        reason = dispatch.dropped(self._state).get(action.id)
+        return self._halted or reason or dispatch.blocked(self._state, action)
 
     def _never_started(self, action: Action, reason: str) -> Outcome:
         now = self._ports.clock.now()

@@ -111,8 +111,9 @@ class SimulatedExecution:
         return self._world.now - self._last_byte[1]
 
     def _verdict(self) -> tuple[Result, str]:
-        if self._action.guest in self._world.lost:
-            return Result.LOST, self._world.lost[self._action.guest]
+        gone = {**self._world.lost, **self._world.stopped}
+        if self._action.guest in gone:
+            return Result.LOST, gone[self._action.guest]
         if self._stopped:
             return self._stopped
         if self._move.fault:

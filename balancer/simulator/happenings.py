@@ -55,7 +55,7 @@ def _guest_stops(table: Table, population: Population) -> Happening:
 
     def happen(world: World) -> None:
         for uuid in uuids:
-            world.shut_down(uuid, "shut down by its owner")
+            world.shut_down(uuid)
 
     return happen
 

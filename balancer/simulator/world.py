@@ -9,7 +9,6 @@ its transfer arrives; whatever ends a transfer early leaves it where it was.
 import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Final
 
 from balancer.planner.model.cluster import Guest, Host
@@ -84,15 +83,18 @@ class World:
     moves: list[Move] = field(default_factory=list)
     """Under way."""
     lost: dict[str, str] = field(default_factory=dict)
-    """Name of each guest that stopped running, and why, by uuid."""
+    """Guests that fell with their host, one sentence each, by uuid."""
+    stopped: dict[str, str] = field(default_factory=dict)
+    """Guests that their owners shut down, likewise."""
     dooms: dict[str, tuple[float, str]] = field(default_factory=dict)
     """By uuid of a guest: the next move of it breaks after so many seconds, for this reason."""
     _agenda: list[tuple[float, int, Callable[["World"], None]]] = field(default_factory=list)
-    _order: count[int] = field(default_factory=count)
+    _planned: int = 0
 
     def plan_to(self, at: float, happen: Callable[["World"], None]) -> None:
         """Let `happen` take place at `at`; things of the same moment in the order given."""
-        heapq.heappush(self._agenda, (at, next(self._order), happen))
+        self._planned += 1
+        heapq.heappush(self._agenda, (at, self._planned, happen))
 
     def advance(self, until: float) -> None:
         """Let time pass up to `until`."""
@@ -166,7 +168,7 @@ class World:
         for move in [m for m in self.moves if host in (m.source, m.target)]:
             self.stop(move, f"lost the connection to {host}")
         for uuid in [u for u, where in self.placement.items() if where == host]:
-            self.shut_down(uuid, f"{host} lost power")
+            self.lost[uuid] = f"{self._forget(uuid)} fell with {host}"
 
     def revive(self, host: str) -> None:
         """Let a dead host come back, empty."""
@@ -176,13 +178,17 @@ class World:
         """Leave a host this share of its migration link: 0 cuts it, 1 heals it."""
         self.hosts[host].link_share = share
 
-    def shut_down(self, uuid: str, reason: str) -> None:
-        """Let a guest end, and with it any move of it; harmless if it runs no more."""
+    def shut_down(self, uuid: str) -> None:
+        """Let a guest's owner end it, and with it any move of it; harmless if it is gone."""
         for move in [m for m in self.moves if m.guest == uuid]:
             self.stop(move, "Domain not found: the guest ended")
         if uuid in self.guests:
-            self.lost[uuid] = f"{self.guests.pop(uuid).spec.name}: {reason}"
-            del self.placement[uuid]
+            self.stopped[uuid] = f"{self._forget(uuid)} was shut down by its owner"
+
+    def _forget(self, uuid: str) -> str:
+        """Let a guest be no more; return its name."""
+        del self.placement[uuid]
+        return self.guests.pop(uuid).spec.name
 
     def put(self, uuid: str, host: str) -> None:
         """Have somebody else move a guest, in no time; a planned move of it breaks off."""

@@ -1,0 +1,158 @@
+"""Runs the service over a simulated cluster, in virtual time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from balancer.adapters.stand_in import MemoryJournal, SilentTelemetry, UncontestedLease
+from balancer.planner.model.plan import Outcome, Plan, Result
+from balancer.planner.model.resources import CPU, MEMORY
+from balancer.planner.pipeline import assess, broken
+from balancer.ports import Journal, Ports, Refused, Telemetry
+from balancer.service import CycleReport, cycle
+from balancer.simulator.clock import VirtualClock
+from balancer.simulator.executor import SimulatedExecutor
+from balancer.simulator.expectation import Figures
+from balancer.simulator.inventory import SimulatedInventory
+from balancer.simulator.scenario import Scenario
+from balancer.simulator.world import SimulatedHost, World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulationReport:
+    """What came of a scenario."""
+
+    scenario: str
+    figures: Figures
+    cycles: tuple[CycleReport, ...]
+    refusals: tuple[str, ...]
+    """Why whole plans were refused."""
+    lost: tuple[str, ...]
+    """Guests that fell with their hosts."""
+    unmet: tuple[str, ...]
+    """What was expected and did not come true; empty is success."""
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """Return how every action of every cycle ended, in order of time."""
+        return tuple(outcome for report in self.cycles for outcome in report.outcomes)
+
+
+@dataclass(slots=True)
+class Simulation:
+    """One scenario's world, its ports, and the service that turns over it.
+
+    `pace` is told of every stretch of virtual time slept through, so that a demonstration can
+    be slowed down for people to watch.
+    """
+
+    scenario: Scenario
+    telemetry: Telemetry = field(default_factory=SilentTelemetry)
+    journal: Journal = field(default_factory=MemoryJournal)
+    stop_requested: Callable[[], bool] = lambda: False
+    pace: Callable[[float], None] = lambda _: None
+    world: World = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.world = _world(self.scenario)
+
+    @property
+    def ports(self) -> Ports:
+        """The world as the service sees it."""
+        return Ports(
+            inventory=SimulatedInventory(self.world),
+            executor=SimulatedExecutor(self.world),
+            journal=self.journal,
+            clock=VirtualClock(self.world, self.pace),
+            lease=UncontestedLease(),
+            telemetry=self.telemetry,
+            stop_requested=self.stop_requested,
+        )
+
+    def run(self) -> SimulationReport:
+        """Turn the service until the scenario's time is over; return what came of it.
+
+        Raises UsageError if the journal fails; everything else is a figure in the report.
+        """
+        ports, reports, refusals = self.ports, list[CycleReport](), list[str]()
+        begin, end = self.scenario.start, self.scenario.start + self.scenario.length
+        while begin < end and not self.stop_requested():
+            ports.clock.sleep(begin - ports.clock.now())
+            try:
+                reports.append(cycle(ports, self.scenario.policy))
+            except Refused as refusal:
+                refusals.append(str(refusal))
+            begin = max(begin + self.scenario.interval, ports.clock.now())
+        ports.clock.sleep(end - ports.clock.now())
+        return self._report(tuple(reports), tuple(refusals))
+
+    def _report(
+        self, cycles: tuple[CycleReport, ...], refusals: tuple[str, ...]
+    ) -> SimulationReport:
+        figures = self._figures(cycles, len(refusals))
+        return SimulationReport(
+            scenario=self.scenario.name,
+            figures=figures,
+            cycles=cycles,
+            refusals=refusals,
+            lost=tuple(self.world.lost.values()),
+            unmet=self.scenario.expect.broken_by(figures),
+        )
+
+    def _figures(self, cycles: tuple[CycleReport, ...], refused: int) -> Figures:
+        outcomes = [outcome for report in cycles for outcome in report.outcomes]
+        tried = [o for o in outcomes if o.result is not Result.REFUSED]
+        arrived = [o for o in tried if o.result is Result.DONE]
+        observation = SimulatedInventory(self.world).observe()
+        problem = assess(observation, self.scenario.policy)
+        faults = broken(problem, observation.cluster.placement)
+        return Figures(
+            cycles=len(cycles) + refused,
+            moves=len(arrived),
+            temporary_moves=sum(o.action.temporary for o in arrived),
+            failed=len(tried) - len(arrived),
+            refused=len(outcomes) - len(tried) + refused,
+            lost=len(self.world.lost),
+            mib=sum(o.mib for o in tried),
+            longest_pause_ms=max((o.downtime_ms or 0 for o in arrived), default=0),
+            rules_broken=sum(v.hard for v in faults),
+            hottest=self._busiest(CPU, "cpu"),
+            fullest=self._busiest(MEMORY, "memory.used"),
+            done_after=max((o.ended for o in tried), default=self.scenario.start)
+            - self.scenario.start,
+            quiet_cycles=_quiet(cycles),
+        )
+
+    def _busiest(self, resource: str, metric: str) -> float:
+        """Return the largest share in use of what is usable, over the living hosts."""
+        observation = SimulatedInventory(self.world).observe()
+        return max(
+            (
+                observation.history.hosts[host.name][-1].values[metric]
+                / max(1, host.usable.get(resource, 0))
+                for host in observation.cluster.hosts
+            ),
+            default=0.0,
+        )
+
+
+def _world(scenario: Scenario) -> World:
+    world = World(
+        now=scenario.start,
+        hosts={host.name: SimulatedHost(host) for host in scenario.hosts},
+        guests={guest.spec.uuid: guest for guest in scenario.guests},
+        placement=dict(scenario.placement),
+    )
+    for at, happen in scenario.happenings:
+        world.plan_to(at, happen)
+    world.advance(scenario.start)
+    return world
+
+
+def _quiet(cycles: tuple[CycleReport, ...]) -> int:
+    """Return how many cycles at the end planned no move."""
+    count = 0
+    for report in reversed(cycles):
+        if isinstance(report.decision, Plan) and report.decision.actions:
+            return count
+        count += 1
+    return count

@@ -1,0 +1,100 @@
+"""A scenario file: a cluster, what befalls it, and what is expected to come of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from balancer.config import load_policy, read_policy
+from balancer.config.reading import Table, read_toml
+from balancer.config.search import find
+from balancer.config.units import COUNT, SECONDS
+from balancer.planner.model.cluster import Host
+from balancer.planner.model.policy import Policy
+from balancer.simulator.expectation import Expect, expect
+from balancer.simulator.happenings import Happening, happening
+from balancer.simulator.population import Population
+from balancer.simulator.world import SimulatedGuest
+
+KEYS: Final = (
+    "about", "start", "length", "interval", "seed", "policy", "hosts", "guests", "events",
+    "expect",
+)  # fmt: skip
+MONDAY: Final = datetime(2026, 1, 5, 8, tzinfo=UTC)
+"""When a scenario starts that does not say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """Everything that `Simulation` needs; the same scenario always runs the same way."""
+
+    name: str
+    about: str = ""
+    """One sentence for people."""
+    start: float
+    """Seconds since the epoch."""
+    length: float
+    """Seconds; cycles begin until then."""
+    interval: float
+    """Seconds between the beginnings of two cycles."""
+    policy: Policy
+    hosts: tuple[Host, ...]
+    guests: tuple[SimulatedGuest, ...]
+    placement: Mapping[str, str]
+    happenings: tuple[tuple[float, Happening], ...] = ()
+    expect: Expect = field(default_factory=Expect)
+
+
+def load_scenario(path: Path) -> Scenario:
+    """Return the scenario in the file.
+
+    Raises UsageError naming the file, the table and the key at fault, and the remedy.
+    """
+    top = read_toml(path)
+    top.only(KEYS)
+    population = _population(top)
+    return Scenario(
+        name=path.stem,
+        about=top.text("about"),
+        start=population.start,
+        length=_length(top, "length", 3600.0),
+        interval=_length(top, "interval", 300.0),
+        policy=_policy(top),
+        hosts=tuple(population.hosts.values()),
+        guests=tuple(population.guests.values()),
+        placement=population.placement,
+        happenings=tuple(happening(table, population) for table in top.tables("events")),
+        expect=expect(top.table("expect")),
+    )
+
+
+def _population(top: Table) -> Population:
+    population = Population(start=_start(top), seed=int(top.amount("seed", COUNT, 1)))
+    for table in top.tables("hosts"):
+        population.add_hosts(table)
+    if not population.hosts:
+        top.fail("hosts", "missing: a scenario needs at least one [[hosts]]")
+    for number, table in enumerate(top.tables("guests")):
+        population.add_guests(table, number)
+    return population
+
+
+def _start(top: Table) -> float:
+    moment = top.values.get("start", MONDAY)
+    if not isinstance(moment, datetime):
+        top.fail("start", "must be a date and time without quotes, as 2026-01-05T08:00:00Z")
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _length(top: Table, key: str, default: float) -> float:
+    seconds = float(top.amount(key, SECONDS, default))
+    return seconds if seconds > 0 else top.fail(key, 'must be more than nothing, as "5min"')
+
+
+def _policy(top: Table) -> Policy:
+    """Return the policy: `[policy]` as a policy file has it, or the name of one, or the default."""
+    if isinstance(top.values.get("policy"), dict):
+        return read_policy(top.table("policy"), {})
+    name = top.text("policy", "balance")
+    return load_policy(find(name, top.file.parent), {})

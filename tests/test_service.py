@@ -1,0 +1,479 @@
+"""The service carries out what is safe, tells the truth about it, and stops when it must."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from balancer.adapters.journal_sqlite import SqliteJournal
+from balancer.adapters.lease import FileLease
+from balancer.adapters.stand_in import MemoryJournal
+from balancer.codec import load_outcome_data, load_plan_data
+from balancer.planner import pipeline
+from balancer.planner.model.plan import Infeasible, Result
+from balancer.planner.model.request import Request
+from balancer.ports import Event, Refused, UsageError
+from balancer.service import cycle, execute, observe
+from balancer.simulator.world import World
+from tests.drawing import uuid_of
+from tests.worlds import EAGER, Diary, plan_of, ports_of, world_of
+
+THREE = """
+    a 16c/64g : web-1 2v/4g cpu=1 | web-2 2v/4g cpu=1 | db-1 4v/8g cpu=2
+    b 16c/64g : web-3 2v/4g cpu=1
+    c 16c/64g :
+"""
+
+
+def kinds(journal: MemoryJournal) -> list[str]:
+    """Return kind and action of each event, in order."""
+    return [f"{e.kind} {e.action}".strip() for e in journal.read()]
+
+
+def test_a_plan_is_carried_out_and_all_of_it_is_in_the_journal() -> None:
+    """Guests end where planned; each move has one outcome, in the plan's order."""
+    world, journal, diary = world_of(THREE), MemoryJournal(), Diary()
+    plan = plan_of(world, "db-1 a c", "web-1 a b", "web-2 a c after 1")
+    outcomes = execute(ports_of(world, journal=journal, telemetry=diary), EAGER, plan)
+    assert [o.result for o in outcomes] == [Result.DONE] * 3
+    assert [o.action for o in outcomes] == list(plan.actions)
+    where = {name: world.placement[uuid_of(name)] for name in ("db-1", "web-1", "web-2", "web-3")}
+    assert where == {"db-1": "c", "web-1": "b", "web-2": "c", "web-3": "b"}
+    told = kinds(journal)
+    assert told[:3] == ["decided", "started 1", "started 2"]
+    assert told.index("ended 1") < told.index("started 3") < told.index("ended 3")
+    assert set(diary.outcomes) == set(outcomes)
+    assert diary.seen
+
+
+def test_the_journal_can_tell_plan_and_outcomes_again() -> None:
+    """What was decided and how it ended are read back as the values they were."""
+    world, journal = world_of(THREE), MemoryJournal()
+    plan = plan_of(world, "db-1 a c")
+    (outcome,) = execute(ports_of(world, journal=journal), EAGER, plan)
+    decided, started, ended = journal.read()
+    assert load_plan_data(decided.data["plan"]) == plan
+    assert load_outcome_data(ended.data["outcome"]) == outcome
+    assert (started.guest, started.host) == (uuid_of("db-1"), "c")
+    assert started.text == "db-1 from a to c: because the test says so"
+    assert ended.text == "db-1 to c: done"
+    assert outcome.ended > outcome.started
+    assert outcome.mib >= 8 * 1024
+
+
+def test_moves_run_side_by_side_where_nothing_waits() -> None:
+    """Two moves to different hosts overlap in time; one that waits begins after its forerunner."""
+    world = world_of(THREE)
+    plan = plan_of(world, "db-1 a c", "web-3 b a", "web-1 a b after 2")
+    first, second, third = execute(ports_of(world), EAGER, plan)
+    assert second.started < first.ended
+    assert third.started >= second.ended
+
+
+def test_a_plan_whose_guest_runs_elsewhere_is_stale() -> None:
+    """The refusal names the guest and where it is; nothing was started or decided."""
+    world, journal = world_of(THREE), MemoryJournal()
+    plan = plan_of(world, "web-1 a b", "db-1 a c")
+    world.put(uuid_of("db-1"), "b")
+    with pytest.raises(Refused, match="P-1 is stale: db-1 runs on b now, the plan expects a"):
+        execute(ports_of(world, journal=journal), EAGER, plan)
+    assert journal.read() == ()
+    assert world.placement[uuid_of("web-1")] == "a"
+
+
+def test_a_plan_whose_guest_is_gone_is_stale() -> None:
+    """A guest that was shut down since is named."""
+    world = world_of(THREE)
+    plan = plan_of(world, "db-1 a c")
+    world.shut_down(uuid_of("db-1"))
+    with pytest.raises(Refused, match="db-1 runs on no host that was seen"):
+        execute(ports_of(world), EAGER, plan)
+
+
+def test_a_plan_whose_guest_is_on_its_way_already_is_stale() -> None:
+    """A migration that somebody else began is not interfered with."""
+    world = world_of(THREE)
+    plan = plan_of(world, "db-1 a c")
+    world.begin(uuid_of("db-1"), "b", 1.0, 0.3)
+    with pytest.raises(Refused, match="db-1 is being migrated from a to b at this moment"):
+        execute(ports_of(world), EAGER, plan)
+
+
+def test_a_plan_whose_host_is_not_seen_is_stale() -> None:
+    """A host that does not answer is named with the reason."""
+    world = world_of(THREE)
+    plan = plan_of(world, "db-1 a c")
+    world.die("c")
+    with pytest.raises(Refused, match=r"host c was not seen \(no answer in 10 s\)"):
+        execute(ports_of(world), EAGER, plan)
+    world = world_of(THREE)
+    with pytest.raises(Refused, match=r"host x was not seen \(it is not configured\)"):
+        execute(ports_of(world), EAGER, plan_of(world, "db-1 a x"))
+
+
+def test_that_other_guests_moved_meanwhile_does_not_matter_by_itself() -> None:
+    """The plan is judged again as a whole and found good."""
+    world = world_of(THREE)
+    plan = plan_of(world, "db-1 a c")
+    world.put(uuid_of("web-3"), "a")
+    (outcome,) = execute(ports_of(world), EAGER, plan)
+    assert outcome.result is Result.DONE
+
+
+FULL = """
+    a 16c/64g : db-1 4v/40g cpu=2
+    b 16c/64g : db-2 4v/40g cpu=2
+    c 16c/64g :
+"""
+
+
+def test_a_target_filled_meanwhile_makes_the_plan_unsafe() -> None:
+    """Another guest took the room: refused with the first fault, before anything starts."""
+    world, journal = world_of(FULL), MemoryJournal()
+    plan = plan_of(world, "db-1 a c")
+    world.put(uuid_of("db-2"), "c")
+    with pytest.raises(Refused, match=r"P-1 is not safe any more: .*c.*; make a new plan"):
+        execute(ports_of(world, journal=journal), EAGER, plan)
+    assert journal.read() == ()
+
+
+def test_a_failed_move_leaves_its_guest_and_the_rest_goes_on() -> None:
+    """What waits for it is not started and says so; what does not, arrives."""
+    world, journal = world_of(THREE), MemoryJournal()
+    world.dooms[uuid_of("web-1")] = (5.0, "qemu unexpectedly closed the monitor")
+    plan = plan_of(world, "web-1 a b", "web-2 a c after 1", "db-1 a c")
+    failed, never, done = execute(ports_of(world, journal=journal), EAGER, plan)
+    assert (failed.result, failed.reason) == (
+        Result.FAILED,
+        "qemu unexpectedly closed the monitor",
+    )
+    assert never.result is Result.REFUSED
+    assert "waits for 1" in never.reason
+    assert done.result is Result.DONE
+    assert world.placement[uuid_of("web-1")] == "a"
+    assert "started 2" not in kinds(journal)
+    assert "refused 2" in kinds(journal)
+
+
+def test_a_cut_link_is_a_stall_and_is_given_up() -> None:
+    """No byte for a while: aborted as stalled, the guest stays, other hosts go on."""
+    world, diary = world_of(THREE), Diary()
+    world.plan_to(world.now + 3, lambda w: w.set_link("c", 0.0))
+    plan = plan_of(world, "db-1 a c", "web-1 a b")
+    stalled, done = execute(ports_of(world, telemetry=diary), EAGER, plan)
+    assert stalled.result is Result.STALLED
+    assert stalled.reason == "no data for 60 s: aborted"
+    assert world.placement[uuid_of("db-1")] == "a"
+    assert done.result is Result.DONE
+    assert "no data for 30 s" in {progress.note for progress in diary.seen}
+
+
+def test_a_guest_that_never_converges_is_given_up_in_time() -> None:
+    """The limit follows the prediction, so that a short move is not waited for an hour."""
+    world = world_of("a 16c/64g : db-1 4v/32g cpu=2 dirty=2000\nb 16c/64g :")
+    begin = world.now
+    (outcome,) = execute(ports_of(world), EAGER, plan_of(world, "db-1 a b", seconds=200))
+    assert outcome.result is Result.ABORTED
+    assert "does not converge" in outcome.reason
+    assert world.now - begin == pytest.approx(800, abs=5)
+    assert world.placement[uuid_of("db-1")] == "a"
+
+
+def test_a_stop_between_two_moves_finishes_the_first_and_starts_no_second() -> None:
+    """What never began is accounted for, with the reason, and so is the stop."""
+    world, journal, diary = world_of(THREE), MemoryJournal(), Diary()
+    plan = plan_of(world, "web-1 a b", "web-2 a c after 1")
+    begin = world.now
+    ports = ports_of(
+        world,
+        journal=journal,
+        telemetry=diary,
+        stop_requested=lambda: world.now > begin + 5,
+    )
+    first, second = execute(ports, EAGER, plan)
+    assert first.result is Result.DONE
+    assert (second.result, second.reason) == (Result.REFUSED, "a stop was requested")
+    assert kinds(journal) == ["decided", "started 1", "ended 1", "stopped", "refused 2"]
+    (stopped,) = journal.read(kinds=["stopped"])
+    assert stopped.text == "a stop was requested: 1 of 2 moves not started"
+    assert diary.notes == ["a stop was requested: nothing more is started"]
+
+
+def test_a_stop_before_the_first_move_starts_nothing() -> None:
+    """Every move is refused."""
+    world = world_of(THREE)
+    ports = ports_of(world, stop_requested=lambda: True)
+    outcomes = execute(ports, EAGER, plan_of(world, "web-1 a b", "web-2 a c"))
+    assert {o.result for o in outcomes} == {Result.REFUSED}
+    assert world.placement[uuid_of("web-1")] == "a"
+
+
+def test_a_no_just_before_the_start_refuses_that_move_only() -> None:
+    """A guest moved by hand during the plan is left alone; its dependents too; the rest goes on."""
+    world, journal = world_of(THREE), MemoryJournal()
+    world.plan_to(world.now + 2, lambda w: w.put(uuid_of("web-2"), "b"))
+    plan = plan_of(world, "web-1 a b", "web-2 a c after 1", "db-1 a c after 1")
+    first, second, third = execute(ports_of(world, journal=journal), EAGER, plan)
+    assert first.result is third.result is Result.DONE
+    assert (second.result, second.reason) == (
+        Result.REFUSED,
+        "web-2 runs on b now, not on a",
+    )
+    assert "started 2" not in kinds(journal)
+
+
+def test_after_a_lost_guest_nothing_more_is_started() -> None:
+    """A host that dies with its guests is reported, and the rest waits for a fresh look."""
+    world, journal = world_of(THREE), MemoryJournal()
+    world.plan_to(world.now + 3, lambda w: w.die("a"))
+    plan = plan_of(world, "db-1 a c", "web-3 b c after 1")
+    lost, never = execute(ports_of(world, journal=journal), EAGER, plan)
+    assert (lost.result, lost.reason) == (Result.LOST, "db-1 fell with a")
+    assert (never.result, never.reason) == (Result.REFUSED, "db-1 is lost")
+    assert world.placement == {uuid_of("web-3"): "b"}
+
+
+def test_a_dead_target_leaves_the_guest_where_it_was() -> None:
+    """The move fails, the guest runs on."""
+    world = world_of(THREE)
+    world.plan_to(world.now + 3, lambda w: w.die("c"))
+    (outcome,) = execute(ports_of(world), EAGER, plan_of(world, "db-1 a c"))
+    assert (outcome.result, outcome.reason) == (Result.FAILED, "lost the connection to c")
+    assert world.placement[uuid_of("db-1")] == "a"
+
+
+@dataclass
+class Faulty(MemoryJournal):
+    """Fails at the write of this number, and from then on."""
+
+    good: int = 0
+    _events: list[Event] = field(default_factory=list)
+
+    def write(self, event: Event) -> None:
+        """Keep it, or fail."""
+        if len(self._events) >= self.good:
+            raise UsageError("the journal j cannot be written: free some space")
+        super().write(event)
+
+
+@pytest.mark.parametrize("good", range(8))
+def test_a_journal_that_fails_starts_nothing_more(good: int) -> None:
+    """Whichever write fails: no act without its event, what is in flight ends, and it is said."""
+    world, diary = world_of(THREE), Diary()
+    plan = plan_of(world, "db-1 a c", "web-1 a b", "web-2 a c after 1")
+    journal = Faulty(good=good)
+    ports = ports_of(world, journal=journal, telemetry=diary)
+    if good == 7:  # decided, three starts, three ends: all there is to write
+        assert len(execute(ports, EAGER, plan)) == 3
+    else:
+        with pytest.raises(UsageError, match="cannot be written: free some space"):
+            execute(ports, EAGER, plan)
+    begun = {e.guest for e in journal.read(kinds=["started"])}
+    moved = {
+        u
+        for u, host in world.placement.items()
+        if host != ports_of(world_of(THREE)).inventory.observe().cluster.placement[u]
+    }
+    assert moved == begun
+    assert world.moves == []
+
+
+def test_only_one_planner_acts(tmp_path: Path) -> None:
+    """While another holds the lease nothing is even looked at; afterwards it is free again."""
+    world = world_of(THREE)
+    plan = plan_of(world, "db-1 a c")
+    other = FileLease(tmp_path / "lease")
+    other.acquire()
+    ports = ports_of(world, lease=FileLease(tmp_path / "lease"))
+    with pytest.raises(Refused, match="another planner is at work"):
+        execute(ports, EAGER, plan)
+    other.release()
+    execute(ports, EAGER, plan)
+    other.acquire()
+
+
+def test_the_lease_is_given_up_whatever_happens(tmp_path: Path) -> None:
+    """A refused plan does not keep the next one out."""
+    world = world_of(THREE)
+    plan = plan_of(world, "db-1 a c")
+    world.put(uuid_of("db-1"), "b")
+    with pytest.raises(Refused, match="stale"):
+        execute(ports_of(world, lease=FileLease(tmp_path / "lease")), EAGER, plan)
+    FileLease(tmp_path / "lease").acquire()
+
+
+def test_nothing_is_carried_out_where_nothing_may_be_changed() -> None:
+    """Without an executor a plan is refused with what to set."""
+    world = world_of(THREE)
+    with pytest.raises(Refused, match=r"P-1 is not carried out: .* set mode"):
+        execute(ports_of(world, executor=None), EAGER, plan_of(world, "db-1 a c"))
+
+
+class Killed(BaseException):
+    """The process is gone: not even clean-up that catches exceptions runs."""
+
+
+@dataclass
+class Fatal(MemoryJournal):
+    """Keeps so many events, then the process dies: after the write, before anything else."""
+
+    last: int = 0
+    _events: list[Event] = field(default_factory=list)
+
+    def write(self, event: Event) -> None:
+        """Keep it, and perhaps die."""
+        super().write(event)
+        if len(self._events) == self.last:
+            raise Killed
+
+
+@pytest.mark.parametrize("last", range(1, 8))
+def test_killed_after_any_event_the_journal_tells_the_truth(last: int) -> None:
+    """What ended is where the journal says; what started is on its way or at its source."""
+    world = world_of(THREE)
+    plan = plan_of(world, "db-1 a c", "web-1 a b", "web-2 a c after 1")
+    journal = Fatal(last=last)
+    with pytest.raises(Killed):
+        execute(ports_of(world, journal=journal), EAGER, plan)
+    _agrees(journal.read(), world)
+    started = {e.action for e in journal.read(kinds=["started"])}
+    assert {move.guest for move in world.moves} <= {
+        a.guest for a in plan.actions if a.id in started
+    }
+
+
+def _agrees(events: Sequence[Event], world: World) -> None:
+    """Assert that the journal and the world say the same of every guest."""
+    ended = {e.action: load_outcome_data(e.data["outcome"]) for e in events if e.kind == "ended"}
+    started = [e.action for e in events if e.kind == "started"]
+    assert len(started) == len(set(started))
+    assert set(ended) <= set(started)
+    for outcome in ended.values():
+        where = world.placement.get(outcome.action.guest)
+        match outcome.result:
+            case Result.LOST:
+                assert where is None
+            case Result.DONE:
+                assert where in (None, outcome.action.target)
+            case _:
+                assert where in (None, outcome.action.source)
+
+
+FAULTS = st.lists(
+    st.tuples(
+        st.floats(0, 400),
+        st.sampled_from(["die", "cut", "heal", "doom", "stop"]),
+        st.integers(0, 5),
+    ),
+    max_size=5,
+)
+
+
+@settings(max_examples=80)
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), min_size=1, max_size=6),
+    FAULTS,
+    st.sampled_from([None, 10.0, 100.0]),
+)
+def test_whatever_fails_no_guest_is_lost_or_doubled(
+    moves: list[tuple[int, int]],
+    faults: list[tuple[float, str, int]],
+    stop_after: float | None,
+) -> None:
+    """Guests vanish only with their host or by their owner; the journal agrees with the world."""
+    world, journal = _random_world(), MemoryJournal()
+    began, everybody = world.now, set(world.guests)
+    hosts, guests = sorted(world.hosts), sorted(world.guests)
+    _befall(world, faults)
+    lines, seen = [], set()
+    for number, target in moves:
+        source = world.placement[guests[number]]
+        if hosts[target] != source and number not in seen:
+            seen.add(number)
+            lines.append(f"{world.guests[guests[number]].spec.name} {source} {hosts[target]}")
+    plan = plan_of(world, *lines)
+    stop = (lambda: world.now > began + stop_after) if stop_after else (lambda: False)
+    ports = ports_of(world, journal=journal, stop_requested=stop)
+    try:
+        outcomes = execute(ports, EAGER, plan)
+    except Refused:
+        outcomes = ()
+        assert journal.read() == ()
+    else:
+        assert [o.action for o in outcomes] == list(plan.actions)
+    assert world.moves == []
+    assert set(world.placement) | set(world.lost) | set(world.stopped) == everybody
+    assert not set(world.placement) & (set(world.lost) | set(world.stopped))
+    assert all(world.hosts[host].alive for host in world.placement.values())
+    started = {e.action for e in journal.read(kinds=["started"])}
+    assert started == {e.action for e in journal.read(kinds=["ended"])}
+    _agrees(journal.read(), world)
+
+
+def _random_world() -> World:
+    return world_of("""
+        a 16c/64g : g0 2v/4g cpu=1 | g1 2v/8g cpu=1 dirty=20 | g2 4v/24g cpu=2
+        b 16c/64g : g3 2v/4g cpu=1 dirty=200 | g4 2v/16g cpu=1
+        c 16c/64g : g5 2v/40g cpu=1
+        d 16c/32g :
+    """)
+
+
+def _befall(world: World, faults: list[tuple[float, str, int]]) -> None:
+    hosts, guests = sorted(world.hosts), sorted(world.guests)
+    for after, what, number in faults:
+        host, guest = hosts[number % len(hosts)], guests[number]
+        happen = {
+            "die": lambda w, h=host: w.die(h),
+            "cut": lambda w, h=host: w.set_link(h, 0.0),
+            "heal": lambda w, h=host: w.set_link(h, 1.0),
+            "doom": lambda w, g=guest: w.dooms.update({g: (1.0, "broken pipe")}),
+            "stop": lambda w, g=guest: w.shut_down(g),
+        }[what]
+        world.plan_to(world.now + after, happen)
+
+
+def test_a_cycle_plans_and_carries_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Observe, plan, execute: the report holds all three."""
+    world, diary = world_of(THREE), Diary()
+    made = plan_of(world, "db-1 a c")
+    monkeypatch.setattr(pipeline, "plan", lambda *_, **__: made)
+    report = cycle(ports_of(world, telemetry=diary), EAGER, Request(relieve=frozenset({"a"})))
+    assert report.decision == made
+    assert [o.result for o in report.outcomes] == [Result.DONE]
+    assert report.observation.cluster.placement[uuid_of("db-1")] == "a"
+    assert diary.plans == [made]
+
+
+def test_a_cycle_without_executor_is_a_dry_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plan is made and shown; nothing is decided, started or locked."""
+    world, journal = world_of(THREE), MemoryJournal()
+    monkeypatch.setattr(pipeline, "plan", lambda *_, **__: plan_of(world, "db-1 a c"))
+    report = cycle(ports_of(world, executor=None, journal=journal), EAGER)
+    assert report.outcomes == ()
+    assert journal.read() == ()
+    assert world.placement[uuid_of("db-1")] == "a"
+
+
+def test_a_cycle_that_finds_no_answer_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Infeasible is an answer, and changes nothing."""
+    world, diary = world_of(THREE), Diary()
+    answer = Infeasible(reason="db-1 and db-2 cannot be parted")
+    monkeypatch.setattr(pipeline, "plan", lambda *_, **__: answer)
+    report = cycle(ports_of(world, telemetry=diary), EAGER)
+    assert (report.decision, report.outcomes) == (answer, ())
+    assert diary.notes == ["db-1 and db-2 cannot be parted"]
+
+
+def test_what_ended_lately_is_part_of_the_next_observation(tmp_path: Path) -> None:
+    """Outcomes come back from the journal for as long as they keep guests at rest."""
+    world = world_of(THREE)
+    ports = ports_of(world, journal=SqliteJournal(tmp_path / "j.sqlite"))
+    (outcome,) = execute(ports, EAGER, plan_of(world, "db-1 a c"))
+    assert observe(ports, EAGER).outcomes == (outcome,)
+    assert pipeline.assess(observe(ports, EAGER), EAGER).cooling == {uuid_of("db-1")}
+    world.advance(world.now + EAGER.limits.same_guest_again_after + 1)
+    assert observe(ports, EAGER).outcomes == ()
