@@ -1,0 +1,137 @@
+"""A plan as people decide on it: what is wrong, each move with its reason, what comes of it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from balancer.planner.model.plan import Action, Infeasible, Plan, Quality, Score
+from balancer.planner.model.violation import Violation
+from balancer.render.hosts import hosts_change, hosts_now
+from balancer.render.words import clean, count, duration, listed, pad, percent, size
+
+NUMBERS: Final = 25
+"""Cells taken by size, time and pause."""
+LONGEST_HOST: Final = 16
+SENTENCES: Final = 8
+"""How many broken rules and stays are spelt out."""
+
+
+def plan(made: Plan, width: int = 80, *, hosts: bool = True) -> RenderableType:
+    """Return the whole plan; `hosts` leaves out the bars where they were shown just before."""
+    parts: list[RenderableType] = [Text(headline(made), "bold")]
+    parts += [_broken(made)] if made.broken_before else []
+    if made.actions:
+        parts += [Text(), moves(made.actions, width), Text()]
+    if hosts:
+        draw = hosts_change if made.actions else hosts_now
+        parts.append(draw(made.loads, made.hot_hosts))
+    parts += [_indented("Left as it is: ", _left(made))] if made.left else []
+    parts.append(Text(verdict(made)))
+    return Group(*parts)
+
+
+def headline(made: Plan) -> str:
+    """Return what is wrong and what the plan costs, in one line."""
+    if not made.actions:
+        return clean(made.summary)
+    return clean(f"{made.summary} {size(made.mib)} in {duration(made.seconds)}.")
+
+
+def verdict(made: Plan) -> str:
+    """Return what the judge and the solver can say for this plan."""
+    rules = count(len(made.rules_checked), "hard rule")
+    kept = "is kept or gets" if len(made.rules_checked) == 1 else "are kept or get"
+    judged = f"Judge: {rules} {kept} no worse at every step. " if made.actions else ""
+    return judged + quality(made.quality, made.score_after)
+
+
+def quality(known: Quality, after: Score) -> str:
+    """Return how far from the best possible answer this one may be."""
+    if known.proven:
+        return "No better placement exists (proven)."
+    if known.bound is None or after.repair or after.overload:
+        return f"Best found ({known.engine}); how much better is possible is not known."
+    gap = (after.cost - known.bound) / max(1, after.cost)
+    return f"At most {percent(gap)} of the remaining cost could be saved by a better placement."
+
+
+def moves(actions: Sequence[Action], width: int = 80) -> RenderableType:
+    """Return each move in order of its start: what, from where to where, and why."""
+    ordered = sorted(actions, key=lambda action: action.start)
+    number = {action.id: place for place, action in enumerate(ordered, 1)}
+    digits = len(str(len(ordered)))
+    hosts = {name for action in ordered for name in (action.source, action.target)}
+    host_width = min(LONGEST_HOST, max((len(name) for name in hosts), default=1))
+    room = width - digits - 2 * host_width - 6 - NUMBERS
+    name_width = max(8, min(room, max((len(action.name) for action in ordered), default=1)))
+    parts: list[RenderableType] = []
+    for action in ordered:
+        line = Text(f"{number[action.id]:>{digits}} ", no_wrap=True, overflow="ellipsis")
+        line.append(pad(action.name, name_width), "bold")
+        line.append(f" {pad(action.source, host_width)} → {pad(action.target, host_width)}")
+        line.append(_figures(action))
+        parts += [line, _why(action, number, digits + 1)]
+    return Group(*parts)
+
+
+def infeasible(answer: Infeasible) -> RenderableType:
+    """Return why there is no plan, and what would help."""
+    parts: list[RenderableType] = [_indented("Infeasible: ", clean(answer.reason), "bold red")]
+    if answer.conflicting:
+        parts.append(_indented("Rules concerned: ", listed(answer.conflicting)))
+    if answer.remedy:
+        parts.append(_indented("What would help: ", clean(answer.remedy)))
+    return Group(*parts)
+
+
+def violations(found: Sequence[Violation], most: int = SENTENCES) -> RenderableType:
+    """Return broken rules, one sentence a line, those past `most` only counted."""
+    lines: list[RenderableType] = [
+        _indented("✗ " if fault.hard else "· ", clean(fault.sentence)) for fault in found[:most]
+    ]
+    if len(found) > most:
+        lines.append(Text(f"  and {len(found) - most:,} more"))
+    return Group(*lines)
+
+
+def _figures(action: Action) -> str:
+    expected = action.predicted
+    cells = (size(expected.mib), duration(expected.seconds), f"{expected.downtime_ms} ms")
+    return "".join(
+        f" {cell:>{cells_wide}}" for cell, cells_wide in zip(cells, (8, 6, 8), strict=True)
+    )
+
+
+def _why(action: Action, number: Mapping[str, int], indent: int) -> Padding:
+    awaited = [str(number[other]) for other in action.waits_for if other in number]
+    parts = (
+        f"after {' and '.join(awaited)}" if awaited else "",
+        "a stop on the way" if action.temporary else "",
+        clean(action.reason),
+    )
+    return Padding(Text("; ".join(filter(None, parts)), "dim"), (0, 0, 0, indent))
+
+
+def _broken(made: Plan) -> RenderableType:
+    remaining = {fault.key for fault in made.broken_after}
+    mended = [fault for fault in made.broken_before if fault.key not in remaining]
+    kept = [fault for fault in made.broken_before if fault.key in remaining]
+    parts: list[RenderableType] = []
+    if mended:
+        parts += [Text("Broken now, mended by this plan:"), violations(mended)]
+    if kept:
+        parts += [Text("Broken now and afterwards:"), violations(kept)]
+    return Group(*parts)
+
+
+def _left(made: Plan) -> str:
+    known = [f"{clean(stay.subject)} ({clean(stay.reason)})" for stay in made.left]
+    more = f"; {len(known) - SENTENCES:,} more" if len(known) > SENTENCES else ""
+    return "; ".join(known[:SENTENCES]) + more
+
+
+def _indented(label: str, sentence: str, style: str = "") -> Text:
+    return Text.assemble((label, style), sentence)
