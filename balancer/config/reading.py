@@ -16,8 +16,6 @@ LATER: Final[Mapping[str, str]] = {
     "survive_hosts_lost": "keeping room for lost hosts",
     "blackout": "windows of time in which nothing moves",
     "careful": "groups that move a few at a time",
-    "evenly": "spreading evenly",
-    "each_group_alone": "rules that count each group alone",
 }
 """Keys that designs and examples speak of and this version cannot honour yet."""
 

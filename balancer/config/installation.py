@@ -1,0 +1,182 @@
+"""config.toml: how this installation works. What is wanted is the policy's business."""
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from balancer.config.groups import Groups, load_groups
+from balancer.config.host import HostConfig
+from balancer.config.hosts import hosts_files, read_hosts
+from balancer.config.paths import configuration_file, state_folder
+from balancer.config.policy import NO_GROUPS, LoadedPolicy, default_policy, read_policy, sealed
+from balancer.config.reading import Table, read_toml
+from balancer.config.search import find
+from balancer.config.units import COUNT, SECONDS
+from balancer.planner.model.policy import Policy
+from balancer.ports import UsageError
+
+KEYS: Final[Mapping[str, str]] = {
+    "mode": "observe (nothing is changed), confirm (each plan is asked for) or auto",
+    "policy": "file of the policy, or the name of one that is shipped: `balance`",
+    "hosts": "files and folders that declare hosts; or [[hosts]] right here",
+    "defaults": "table: what the [[hosts]] here have in common",
+    "overrides": "[[overrides]]: what is different about single hosts",
+    "groups": "file with names for sets of guests",
+    "interval": "time between two looks of the service",
+    "sample_gap": "time between the two samples from which rates are reckoned",
+    "workers": "hosts asked at a time",
+    "state": "folder for what must survive a restart",
+    "journal": "file of the journal",
+    "lock": "file that keeps two planners apart",
+    "freeze": "file whose mere existence stops all action",
+}
+"""Each key of config.toml and what it says."""
+MOST_WORKERS: Final = 1024
+
+
+class Mode(StrEnum):
+    """What may be done without asking."""
+
+    OBSERVE = "observe"
+    CONFIRM = "confirm"
+    AUTO = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """How this installation works, all checked and typed. Paths are absolute."""
+
+    source: Path | None = None
+    """The config.toml; None where the built-in default stands in."""
+    mode: Mode = Mode.OBSERVE
+    hosts: tuple[HostConfig, ...]
+    policy: Policy
+    policy_path: Path | None = None
+    """None for the policy that is built in."""
+    groups: Groups = field(default_factory=dict)
+    """Of the groups file: give them to `load_policy` for any other policy."""
+    interval_seconds: float = 300.0
+    sample_gap: float = 2.0
+    """Seconds between two samples where a verb looks once."""
+    workers: int = 64
+    """Hosts asked at a time."""
+    state_dir: Path
+    journal_path: Path
+    lock_path: Path
+    freeze_path: Path
+    warnings: tuple[str, ...] = ()
+    """Sentences on what the operator may not have meant."""
+
+
+def load(path: Path | None = None) -> Config:
+    """Return the configuration in the file, or in the one found where none is named.
+
+    Without any, this machine's own hypervisor is observed under the built-in policy.
+    Raises UsageError naming file, table, key and remedy.
+    """
+    file = path or configuration_file()
+    return _built_in() if file is None else _read(read_toml(file.absolute()))
+
+
+def policy_for(config: Config, name: str | None) -> LoadedPolicy:
+    """Return the policy `name` (a path from here, or the name of a shipped one), else config's.
+
+    Raises UsageError.
+    """
+    if name is None:
+        return LoadedPolicy(config.policy)
+    return read_policy(find(name, Path.cwd()), config.groups)
+
+
+def _built_in() -> Config:
+    state = state_folder()
+    return Config(
+        hosts=_this_machine(),
+        policy=default_policy(),
+        state_dir=state,
+        journal_path=state / "journal.sqlite",
+        lock_path=state / "balancer.lock",
+        freeze_path=state / "FREEZE",
+    )
+
+
+def _read(top: Table) -> Config:
+    top.only(KEYS)
+    folder = top.file.parent
+    groups = load_groups(folder / top.text("groups")) if "groups" in top.values else NO_GROUPS
+    loaded, policy_path = _policy(top, groups)
+    state = _path(top, "state", state_folder())
+    return Config(
+        source=top.file,
+        mode=Mode(top.choice("mode", tuple(Mode), Mode.OBSERVE)),
+        hosts=_hosts(top),
+        policy=loaded.policy,
+        policy_path=policy_path,
+        groups=groups,
+        interval_seconds=_seconds(top, "interval", Config.interval_seconds),
+        sample_gap=_seconds(top, "sample_gap", Config.sample_gap),
+        workers=_workers(top),
+        state_dir=state,
+        journal_path=_path(top, "journal", state / "journal.sqlite"),
+        lock_path=_path(top, "lock", state / "balancer.lock"),
+        freeze_path=_path(top, "freeze", folder / "FREEZE"),
+        warnings=loaded.warnings,
+    )
+
+
+def _policy(top: Table, groups: Groups) -> tuple[LoadedPolicy, Path | None]:
+    if "policy" not in top.values:
+        return LoadedPolicy(sealed(replace(default_policy(), groups=groups))), None
+    try:
+        path = find(top.text("policy"), top.file.parent)
+    except UsageError as error:
+        top.fail("policy", str(error))
+    return read_policy(path, groups), path
+
+
+def _hosts(top: Table) -> tuple[HostConfig, ...]:
+    """Return the hosts declared here or in the files named; of none, this machine."""
+    named = top.values.get("hosts")
+    if named is None:
+        return _this_machine()
+    inline = isinstance(named, list) and any(isinstance(item, dict) for item in named)
+    tops = [top] if inline else list(hosts_files(top.texts("hosts"), top.file.parent))
+    if not inline:
+        for key in ("defaults", "overrides"):
+            if key in top.values:
+                top.fail(key, "belongs beside [[hosts]]: move it to the hosts file")
+    hosts = read_hosts(tops)
+    if not hosts:
+        top.fail(
+            "hosts", "declares no host; add [[hosts]] there, or drop the key for this machine"
+        )
+    return hosts
+
+
+def _this_machine() -> tuple[HostConfig, ...]:
+    name = socket.gethostname().split(".", 1)[0] or "localhost"
+    return (HostConfig(name=name, uri="qemu:///system"),)
+
+
+def _path(top: Table, key: str, default: Path) -> Path:
+    name = top.text(key)
+    if key in top.values and not name:
+        top.fail(key, "needs a path")
+    return top.file.parent / Path(name).expanduser() if name else default
+
+
+def _seconds(top: Table, key: str, default: float) -> float:
+    seconds = float(top.amount(key, SECONDS, default))
+    if seconds <= 0:
+        top.fail(key, 'must be longer than nothing, for example "5min"')
+    return seconds
+
+
+def _workers(top: Table) -> int:
+    workers = int(top.amount("workers", COUNT, Config.workers))
+    if not 1 <= workers <= MOST_WORKERS:
+        top.fail("workers", f"must be 1 to {MOST_WORKERS}")
+    return workers

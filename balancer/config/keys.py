@@ -1,0 +1,83 @@
+"""The vocabulary: each key of a policy, its unit, its range, and what it says.
+
+A key means the same in whatever table it stands. Keys that are not here are counts (int fields)
+or ratios (float fields) from nought on.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from balancer.config.units import COUNT, KIB_S, MIB, MILLICORES, MILLISECONDS, RATIO, SECONDS, Unit
+from balancer.planner.model.resources import HUGEPAGES
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key."""
+
+    sentence: str
+    unit: Unit | None = None
+    """None: a word, a selector, true or false, or a number of the field's own type."""
+    least: float = 0
+    """In the unit's own measure."""
+    most: float = float("inf")
+
+
+KEYS: Final[Mapping[str, Key]] = {
+    # of hot
+    "cpu_used": Key("share of its processors a host may use before it counts as hot", RATIO, 0.01, 1),
+    "memory_used": Key("share of its memory a host may use before it counts as hot", RATIO, 0.01, 1),
+    "cpu_pressure": Key("share of time in which tasks wait for a processor (PSI)", RATIO, 0.001, 1),
+    "lasting": Key("how long it must have held", SECONDS),
+    # of capacity
+    "vcpus_per_core": Key("virtual processors that one core may carry", RATIO, 0.01),
+    "memory_overcommit": Key("allocated memory a host may carry, as a ratio to what it has", RATIO, 0.01),
+    "keep_for_hypervisor": Key("memory of each host that no guest gets", MIB),
+    # of limits
+    "moves_per_hour": Key("migrations that may start in any hour", COUNT),
+    "data_per_hour": Key("memory that may be sent in any hour", MIB),
+    "at_once_per_host": Key("migrations at a time that one host takes part in", COUNT, 1),
+    "at_once_total": Key("migrations at a time in all", COUNT, 1),
+    "migration_link_share": Key("share of a migration link that may be filled", RATIO, 0.01, 1),
+    "default_link_kib_s": Key("migration link assumed where a host declares none", KIB_S, 1),
+    "same_guest_again_after": Key("rest of a guest between two moves for balance", SECONDS),
+    "pause_at_most": Key("longest pause of a guest at the end of a migration", MILLISECONDS, 1),
+    "minimum_gain": Key("share of the imbalance that a plan must remove to be worth it", RATIO, 0, 1),
+    # of allow
+    "post_copy": Key("switch a migration to post-copy: a lost link then stops the guest"),
+    "auto_converge": Key("slow a guest down so that its migration ends"),
+    "copy_local_disks": Key("copy disks that only the source has"),
+    "unsafe_storage": Key("migrate with disk caches that libvirt calls unsafe"),
+    "temporary_moves": Key("go through a third host where a direct order does not exist"),
+    # of rules and goals
+    "guests": Key("the guests it speaks of: a pattern or a list of them"),
+    "hosts": Key("the hosts it speaks of: a pattern or a list of them"),
+    "across": Key("what counts as one place: `host`, or a label of hosts, as `rack`"),
+    "at_most": Key("guests allowed in one place", COUNT),
+    "hard": Key("false: may be broken, at a price"),
+    "name": Key("what reports call it; needed where two rules would be called the same"),
+    "each_group_alone": Key("true: every pattern of `guests` is a group of its own"),
+    "evenly": Key("true: no place holds more than its even share, rounded up; `at_most` is not looked at"),
+    "cpu": Key("of processors: the share that stays free; under balance, whether they are balanced", None, 0, 1),
+    "memory": Key("of memory: the share that stays free; under balance, whether it is balanced", None, 0, 1),
+    "within": Key("how far above the cluster's mean a host may be", RATIO, 0, 1),
+    "margin": Key("how far below the limit a hot host is brought", RATIO, 0, 1),
+    "may_be_empty": Key("true: no fault if its patterns match nothing"),
+}  # fmt: skip
+
+RESOURCE_UNITS: Final[Mapping[str, Unit]] = {
+    "cpu": MILLICORES,
+    "vcpus": COUNT,
+    "memory": MIB,
+    "disk": KIB_S,
+    "network": KIB_S,
+}
+"""Dimension to the unit its amounts are written in."""
+
+
+def resource_unit(name: str) -> Unit | None:
+    """Return the unit of a resource, or None if there is no such resource."""
+    if name.startswith(HUGEPAGES) and name.removeprefix(HUGEPAGES).isdecimal():
+        return COUNT
+    return RESOURCE_UNITS.get(name)

@@ -1,0 +1,178 @@
+"""Policy files: what the operator wants, as a checked and typed `Policy`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from balancer.config.digest import digest
+from balancer.config.fields import build, needs_something, selectors
+from balancer.config.groups import Groups, check_group_names, check_references, read_groups
+from balancer.config.reading import Table, read_toml
+from balancer.config.search import find
+from balancer.config.units import COUNT
+from balancer.planner.constraints import CONSTRAINTS
+from balancer.planner.forecast import FORECASTERS
+from balancer.planner.model.policy import Allow, Constraint, Hot, Limits, Policy
+from balancer.planner.objectives import OBJECTIVES
+from balancer.ports import UsageError
+
+STANDING: Final = ("capacity",)
+"""Rules of the table that every policy holds, with their defaults where no file speaks of them."""
+NO_GROUPS: Final[Groups] = {}
+PLAIN_KEYS: Final = ("extends", "aggressiveness", "timezone", "forecaster")
+TABLES: Final = ("groups", "hot", "limits", "allow", *CONSTRAINTS, *OBJECTIVES)
+MOST_EAGER: Final = 5
+
+
+@dataclass(frozen=True)
+class LoadedPolicy:
+    """A policy, and sentences on what the operator may not have meant."""
+
+    policy: Policy
+    warnings: tuple[str, ...] = ()
+    files: tuple[Path, ...] = field(default=(), compare=False)
+    """The policy's own file first, then those it extends."""
+
+
+def default_policy(name: str = "balance") -> Policy:
+    """Return the policy that is built in; `policies/balance.toml` says the same."""
+    return sealed(
+        Policy(
+            name=name,
+            constraints=tuple(CONSTRAINTS[rule]() for rule in STANDING),
+            objectives=tuple(goal() for goal in OBJECTIVES.values()),
+        )
+    )
+
+
+def load_policy(path: Path, groups: Groups = NO_GROUPS) -> Policy:
+    """Return the policy in the file; `groups` (of the groups file) go before its own.
+
+    Raises UsageError naming file, table, key and remedy.
+    """
+    return read_policy(path, groups).policy
+
+
+def read_policy(path: Path, groups: Groups = NO_GROUPS) -> LoadedPolicy:
+    """Return the policy in the file and warnings. Raises UsageError as load_policy does."""
+    files = _with_parents(path, ())
+    policy = default_policy(path.stem)
+    rules: dict[str, Table] = {}
+    for table in reversed(files):
+        policy = _overlaid(policy, table, groups, rules)
+    policy = replace(policy, groups={**policy.groups, **groups})
+    _check_groups(policy, rules)
+    warnings = tuple(text for table in files for text in _conflicts(table, groups))
+    return LoadedPolicy(sealed(policy), warnings, tuple(table.file for table in files))
+
+
+def _with_parents(path: Path, within: tuple[Path, ...]) -> tuple[Table, ...]:
+    """Return the file's table, then the tables of what it extends."""
+    table = read_toml(path)
+    real = path.resolve()
+    parent = table.text("extends")
+    if real in within:
+        table.fail("extends", "the files extend each other in a circle; drop one of the links")
+    if not parent:
+        return (table,)
+    try:
+        above = find(parent, path.parent)
+    except UsageError as error:
+        table.fail("extends", str(error))
+    return (table, *_with_parents(above, (*within, real)))
+
+
+def _overlaid(base: Policy, table: Table, groups: Groups, rules: dict[str, Table]) -> Policy:
+    """Return `base` with everything that one file says; its rules' places go into `rules`."""
+    table.only((*PLAIN_KEYS, *TABLES))
+    own = read_groups(table.table("groups"))
+    check_references(table.table("groups"), own, {**base.groups, **own, **groups})
+    return replace(
+        base,
+        aggressiveness=_aggressiveness(table, base.aggressiveness),
+        timezone=_timezone(table, base.timezone),
+        forecaster=table.choice("forecaster", tuple(FORECASTERS), base.forecaster),
+        groups={**base.groups, **own},
+        hot=build(Hot, table.table("hot"), base.hot),
+        limits=build(Limits, table.table("limits"), base.limits),
+        allow=build(Allow, table.table("allow"), base.allow),
+        constraints=_rules(table, base.constraints, rules),
+        objectives=tuple(
+            build(type(goal), table.table(name), goal)
+            for name, goal in zip(OBJECTIVES, base.objectives, strict=True)
+        ),
+    )
+
+
+def _rules(
+    table: Table, inherited: tuple[Constraint, ...], places: dict[str, Table]
+) -> tuple[Constraint, ...]:
+    """Return the inherited rules and the file's own: one of the same label takes its place."""
+    rules = {rule.label: rule for rule in inherited}
+    mine: dict[str, Table] = {}
+    for place, rule, replaced in _own_rules(table, inherited):
+        if rule.label in mine:
+            twin = mine[rule.label].path
+            place.fail(
+                "", f'is called "{rule.label}" like {twin}: give it a name = "…" of its own'
+            )
+        rules = {
+            (rule.label if label == replaced else label): (rule if label == replaced else other)
+            for label, other in rules.items()
+        } | {rule.label: rule}
+        mine[rule.label] = place
+    places.update(mine)
+    return tuple(rules.values())
+
+
+def _own_rules(
+    table: Table, inherited: tuple[Constraint, ...]
+) -> Iterator[tuple[Table, Constraint, str]]:
+    """Yield each rule of one file: its place, itself, and the label of the one it changes."""
+    for name, kind in CONSTRAINTS.items():
+        single = isinstance(table.values.get(name), dict) and not needs_something(kind)
+        if not single:
+            for place in table.tables(name):
+                yield place, build(kind, place), ""
+            continue
+        base = next((rule for rule in inherited if isinstance(rule, kind)), None)
+        place = table.table(name)
+        yield place, build(kind, place, base), base.label if base else ""
+
+
+def _check_groups(policy: Policy, places: dict[str, Table]) -> None:
+    """Refuse rules that speak of groups nobody defined."""
+    for rule in policy.constraints:
+        for key, selector in selectors(rule).items():
+            if rule.label in places:
+                check_group_names(places[rule.label], key, selector, policy.groups)
+
+
+def _conflicts(table: Table, groups: Groups) -> Iterator[str]:
+    own = read_groups(table.table("groups"))
+    for name in sorted(own.keys() & groups.keys()):
+        if own[name] != groups[name]:
+            yield f"{table.file}: groups.{name} is not as in the groups file, which goes before"
+
+
+def _aggressiveness(table: Table, default: int) -> int:
+    level = int(table.amount("aggressiveness", COUNT, default))
+    if not 1 <= level <= MOST_EAGER:
+        table.fail("aggressiveness", "must be 1 (broken rules only) to 5 (eager)")
+    return level
+
+
+def _timezone(table: Table, default: str) -> str:
+    name = table.text("timezone", default)
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, KeyError):
+        table.fail("timezone", 'unknown time zone; write it as "Europe/Berlin"')
+    return name
+
+
+def sealed(policy: Policy) -> Policy:
+    """Return the policy with the digest of what it says."""
+    return replace(policy, digest=digest(policy))
