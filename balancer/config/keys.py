@@ -28,8 +28,6 @@ KEYS: Final[Mapping[str, Key]] = {
     # of hot
     "cpu_used": Key("share of its processors a host may use before it counts as hot", RATIO, 0.01, 1),
     "memory_used": Key("share of its memory a host may use before it counts as hot", RATIO, 0.01, 1),
-    "cpu_pressure": Key("share of time in which tasks wait for a processor (PSI)", RATIO, 0.001, 1),
-    "lasting": Key("how long it must have held", SECONDS),
     # of capacity
     "vcpus_per_core": Key("virtual processors that one core may carry", RATIO, 0.01),
     "memory_overcommit": Key("allocated memory a host may carry, as a ratio to what it has", RATIO, 0.01),
@@ -45,8 +43,6 @@ KEYS: Final[Mapping[str, Key]] = {
     "pause_at_most": Key("longest pause of a guest at the end of a migration", MILLISECONDS, 1),
     "minimum_gain": Key("share of the imbalance that a plan must remove to be worth it", RATIO, 0, 1),
     # of allow
-    "post_copy": Key("switch a migration to post-copy: a lost link then stops the guest"),
-    "auto_converge": Key("slow a guest down so that its migration ends"),
     "copy_local_disks": Key("copy disks that only the source has"),
     "unsafe_storage": Key("migrate with disk caches that libvirt calls unsafe"),
     "temporary_moves": Key("go through a third host where a direct order does not exist"),

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from balancer.config.digest import digest
 from balancer.config.fields import build, needs_something, selectors
@@ -21,7 +20,7 @@ from balancer.ports import UsageError
 STANDING: Final = ("capacity",)
 """Rules of the table that every policy holds, with their defaults where no file speaks of them."""
 NO_GROUPS: Final[Groups] = {}
-PLAIN_KEYS: Final = ("extends", "aggressiveness", "timezone", "forecaster")
+PLAIN_KEYS: Final = ("extends", "aggressiveness", "forecaster")
 TABLES: Final = ("groups", "hot", "limits", "allow", *CONSTRAINTS, *OBJECTIVES)
 MOST_EAGER: Final = 5
 
@@ -92,7 +91,6 @@ def _overlaid(base: Policy, table: Table, groups: Groups, rules: dict[str, Table
     return replace(
         base,
         aggressiveness=_aggressiveness(table, base.aggressiveness),
-        timezone=_timezone(table, base.timezone),
         forecaster=table.choice("forecaster", tuple(FORECASTERS), base.forecaster),
         groups={**base.groups, **own},
         hot=build(Hot, table.table("hot"), base.hot),
@@ -162,15 +160,6 @@ def _aggressiveness(table: Table, default: int) -> int:
     if not 1 <= level <= MOST_EAGER:
         table.fail("aggressiveness", "must be 1 (broken rules only) to 5 (eager)")
     return level
-
-
-def _timezone(table: Table, default: str) -> str:
-    name = table.text("timezone", default)
-    try:
-        ZoneInfo(name)
-    except (OSError, ValueError, KeyError):
-        table.fail("timezone", 'unknown time zone; write it as "Europe/Berlin"')
-    return name
 
 
 def sealed(policy: Policy) -> Policy:
