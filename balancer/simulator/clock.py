@@ -17,6 +17,7 @@ class VirtualClock:
         return self._world.now
 
     def sleep(self, seconds: float) -> None:
-        """Let `seconds` pass in the world."""
-        self._world.advance(self._world.now + max(0.0, seconds))
-        self._pace(seconds)
+        """Let `seconds` pass in the world; a negative number passes at once."""
+        passing = max(0.0, seconds)
+        self._world.advance(self._world.now + passing)
+        self._pace(passing)

@@ -1,0 +1,76 @@
+"""The simulated executor keeps its side of the port."""
+
+import pytest
+
+from balancer.planner.model.plan import Result
+from balancer.simulator.executor import SimulatedExecutor
+from tests.drawing import uuid_of
+from tests.worlds import plan_of, world_of
+
+TWO = "a 16c/64g : x 1v/4g | y 1v/8g\nb 16c/64g :"
+
+
+def test_an_action_runs_shows_how_far_it_is_and_ends() -> None:
+    """Progress grows from nothing to all; the outcome comes when it has arrived, and stays."""
+    world = world_of(TWO)
+    (action,) = plan_of(world, "x a b").actions
+    execution = SimulatedExecutor(world).start(action)
+    assert execution.action is action
+    assert execution.progress().fraction == 0
+    fractions = []
+    while execution.outcome() is None:
+        world.advance(world.now + 5)
+        fractions.append(execution.progress().fraction)
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
+    outcome = execution.outcome()
+    assert outcome is not None
+    assert (outcome.result, outcome.mib) == (Result.DONE, 4096)
+    assert outcome.downtime_ms == 30
+    execution.abort("too late to matter")
+    assert execution.outcome() == outcome
+
+
+def test_an_abort_leaves_the_guest_where_it_was() -> None:
+    """The outcome carries the reason given, and no downtime: nothing was handed over."""
+    world = world_of(TWO)
+    (action,) = plan_of(world, "x a b").actions
+    execution = SimulatedExecutor(world).start(action)
+    world.advance(world.now + 2)
+    execution.abort("the operator said so")
+    outcome = execution.outcome()
+    assert outcome is not None
+    assert (outcome.result, outcome.reason) == (Result.ABORTED, "the operator said so")
+    assert outcome.downtime_ms is None
+    assert world.placement[uuid_of("x")] == "a"
+
+
+def test_a_start_that_fails_is_an_outcome() -> None:
+    """Not an exception."""
+    world = world_of(TWO)
+    (action,) = plan_of(world, "x a b").actions
+    world.die("b")
+    outcome = SimulatedExecutor(world).start(action).outcome()
+    assert outcome is not None
+    assert (outcome.result, outcome.reason) == (Result.FAILED, "unable to connect to b")
+
+
+@pytest.mark.parametrize(
+    ("befallen", "objection"),
+    [
+        (lambda w: w.advance(w.now + 60), ""),
+        (lambda w: w.put(uuid_of("x"), "b"), "x runs on b now, not on a"),
+        (lambda w: w.shut_down(uuid_of("x")), "x runs no more"),
+        (lambda w: w.die("b"), "unable to connect to b"),
+        (
+            lambda w: w.begin(uuid_of("x"), "b", 1.0, 0.3),
+            "another migration job is already running for x",
+        ),
+    ],
+)
+def test_the_look_just_before_a_start_sees_what_has_changed(befallen, objection: str) -> None:
+    """One sentence, or nothing to say."""
+    world = world_of(TWO)
+    (action,) = plan_of(world, "x a b").actions
+    befallen(world)
+    assert SimulatedExecutor(world).look_again(action) == objection
