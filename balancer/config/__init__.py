@@ -7,7 +7,13 @@ from balancer.config.check import check_selectors
 from balancer.config.groups import load_groups
 from balancer.config.host import HostConfig
 from balancer.config.installation import Config, Mode, load, policy_for
-from balancer.config.policy import LoadedPolicy, default_policy, load_policy, read_policy
+from balancer.config.policy import (
+    LoadedPolicy,
+    default_policy,
+    load_policy,
+    open_policy,
+    read_policy,
+)
 from balancer.config.search import find
 
 __all__ = [
@@ -21,6 +27,7 @@ __all__ = [
     "load",
     "load_groups",
     "load_policy",
+    "open_policy",
     "policy_for",
     "read_policy",
 ]

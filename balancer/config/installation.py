@@ -11,7 +11,7 @@ from balancer.config.groups import Groups, load_groups
 from balancer.config.host import HostConfig
 from balancer.config.hosts import hosts_files, read_hosts
 from balancer.config.paths import configuration_file, state_folder
-from balancer.config.policy import NO_GROUPS, LoadedPolicy, default_policy, read_policy, sealed
+from balancer.config.policy import NO_GROUPS, LoadedPolicy, default_policy, open_policy, sealed
 from balancer.config.reading import Table, read_toml
 from balancer.config.search import find
 from balancer.config.units import COUNT, SECONDS
@@ -88,7 +88,7 @@ def policy_for(config: Config, name: str | None) -> LoadedPolicy:
     """
     if name is None:
         return LoadedPolicy(config.policy)
-    return read_policy(find(name, Path.cwd()), config.groups)
+    return open_policy(find(name, Path.cwd()), config.groups)
 
 
 def _built_in() -> Config:
@@ -134,7 +134,7 @@ def _policy(top: Table, groups: Groups) -> tuple[LoadedPolicy, Path | None]:
         path = find(top.text("policy"), top.file.parent)
     except UsageError as error:
         top.fail("policy", str(error))
-    return read_policy(path, groups), path
+    return open_policy(path, groups), path
 
 
 def _hosts(top: Table) -> tuple[HostConfig, ...]:

@@ -51,36 +51,44 @@ def load_policy(path: Path, groups: Groups = NO_GROUPS) -> Policy:
 
     Raises UsageError naming file, table, key and remedy.
     """
-    return read_policy(path, groups).policy
+    return open_policy(path, groups).policy
 
 
-def read_policy(path: Path, groups: Groups = NO_GROUPS) -> LoadedPolicy:
-    """Return the policy in the file and warnings. Raises UsageError as load_policy does."""
-    files = _with_parents(path, ())
-    policy = default_policy(path.stem)
+def read_policy(table: Table, groups: Groups = NO_GROUPS) -> Policy:
+    """Return the policy that a table holds as a policy file would. Raises UsageError."""
+    return _loaded(table, groups).policy
+
+
+def open_policy(path: Path, groups: Groups = NO_GROUPS) -> LoadedPolicy:
+    """Return the policy in the file, and warnings. Raises UsageError as load_policy does."""
+    return _loaded(read_toml(path), groups)
+
+
+def _loaded(top: Table, groups: Groups) -> LoadedPolicy:
+    tables = _with_parents(top, ())
+    policy = default_policy(top.file.stem)
     rules: dict[str, Table] = {}
-    for table in reversed(files):
+    for table in reversed(tables):
         policy = _overlaid(policy, table, groups, rules)
     policy = replace(policy, groups={**policy.groups, **groups})
     _check_groups(policy, rules)
-    warnings = tuple(text for table in files for text in _conflicts(table, groups))
-    return LoadedPolicy(sealed(policy), warnings, tuple(table.file for table in files))
+    warnings = tuple(text for table in tables for text in _conflicts(table, groups))
+    return LoadedPolicy(sealed(policy), warnings, tuple(table.file for table in tables))
 
 
-def _with_parents(path: Path, within: tuple[Path, ...]) -> tuple[Table, ...]:
-    """Return the file's table, then the tables of what it extends."""
-    table = read_toml(path)
-    real = path.resolve()
+def _with_parents(table: Table, within: tuple[Path, ...]) -> tuple[Table, ...]:
+    """Return the table, then the tables of the files that it extends."""
+    real = table.file.resolve()
     parent = table.text("extends")
     if real in within:
         table.fail("extends", "the files extend each other in a circle; drop one of the links")
     if not parent:
         return (table,)
     try:
-        above = find(parent, path.parent)
+        above = find(parent, table.file.parent)
     except UsageError as error:
         table.fail("extends", str(error))
-    return (table, *_with_parents(above, (*within, real)))
+    return (table, *_with_parents(read_toml(above), (*within, real)))
 
 
 def _overlaid(base: Policy, table: Table, groups: Groups, rules: dict[str, Table]) -> Policy:
