@@ -1,0 +1,105 @@
+"""What a placement is worth: the plain reference that engines are held equal to."""
+
+import numpy as np
+
+from balancer.planner.formulation import (
+    AtMostPerDomain,
+    Budget,
+    DomainCount,
+    Formulation,
+    Ints,
+    Level,
+    Near,
+    Penalty,
+    Primitive,
+    Row,
+)
+from balancer.planner.model.plan import Score
+
+PER_MILLE = 1000
+
+
+def score(formulation: Formulation, placement: Ints) -> Score:
+    """Return the score of `placement` [guests], its sites by number."""
+    sums = dict.fromkeys(Level, 0)
+    sums[Level.REPAIR] = int(barred(formulation, placement).sum())
+    sums[Level.COST] = _plain_cost(formulation, placement)
+    for primitive in formulation.primitives:
+        excess = excesses(formulation, primitive, placement)
+        penalty = Penalty(Level.REPAIR) if isinstance(primitive, Budget) else primitive.penalty
+        sums[penalty.level] += int(price(penalty, excess).sum())
+    return Score(repair=sums[Level.REPAIR], overload=sums[Level.OVERLOAD], cost=sums[Level.COST])
+
+
+def permitted(formulation: Formulation, placement: Ints) -> bool:
+    """True if `placement` obeys the law: nothing that is broken at the start is made worse."""
+    start = formulation.start
+    moved = placement != start
+    if (moved & formulation.held).any():
+        return False
+    if not formulation.allowed[np.arange(len(start)), placement][moved].all():
+        return False
+    return not any(
+        (strain(formulation, p, placement) > np.maximum(0, strain(formulation, p, start))).any()
+        for p in formulation.primitives
+        if isinstance(p, Budget) or p.hard
+    )
+
+
+def barred(formulation: Formulation, placement: Ints) -> Ints:
+    """Return the numbers' mask [guests] of those that rest where they must not, and could leave."""
+    allowed = formulation.allowed[np.arange(len(placement)), placement]
+    mask: Ints = (~allowed & ~formulation.held).astype(np.int64)
+    return mask
+
+
+def excesses(formulation: Formulation, primitive: Primitive, placement: Ints) -> Ints:
+    """Return by how much `primitive` is exceeded, by site, by domain, or as one number."""
+    over = np.maximum(0, strain(formulation, primitive, placement))
+    if isinstance(primitive, Row) and primitive.scale is not None:
+        over = over * PER_MILLE // primitive.scale
+    return over
+
+
+def strain(formulation: Formulation, primitive: Primitive, placement: Ints) -> Ints:
+    """Return what is taken less what may be, negative where something is left."""
+    match primitive:
+        case Row():
+            load = np.zeros(len(primitive.limit), dtype=np.int64)
+            np.add.at(load, placement, primitive.use)
+            return load - primitive.limit
+        case AtMostPerDomain():
+            return _counts(primitive, placement) - primitive.most
+        case DomainCount():
+            used = int(np.count_nonzero(_counts(primitive, placement)))
+            few = primitive.least - used if len(primitive.members) else 0
+            return np.array([max(few, used - primitive.most)])
+        case Near():
+            domain = primitive.domain
+            apart = domain[placement[primitive.a]] != domain[placement[primitive.b]]
+            return np.array([int(apart)])
+        case Budget():
+            spent = int(primitive.weight[placement != formulation.start].sum())
+            return np.array([spent - primitive.limit])
+
+
+def price(penalty: Penalty, excess: Ints) -> Ints:
+    """Return the price of each excess."""
+    total = np.zeros_like(excess)
+    for start, slope in penalty.pieces:
+        total += slope * np.maximum(0, excess - start)
+    return total
+
+
+def _counts(primitive: AtMostPerDomain | DomainCount, placement: Ints) -> Ints:
+    counts = np.zeros(int(primitive.domain.max(initial=-1)) + 1, dtype=np.int64)
+    np.add.at(counts, primitive.domain[placement[primitive.members]], 1)
+    return counts
+
+
+def _plain_cost(formulation: Formulation, placement: Ints) -> int:
+    guests = np.arange(len(placement))
+    resting = formulation.soft_pairs[guests, placement].sum()
+    moving = formulation.move_cost[placement != formulation.start].sum()
+    occupied = formulation.site_cost[np.unique(placement)].sum()
+    return int(resting + moving + occupied)

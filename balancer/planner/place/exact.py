@@ -1,0 +1,74 @@
+"""One complete CP-SAT model of a small problem: every primitive, one level after the other.
+
+The best placement known is given as a hint and kept outside: presolve may eat the whole limit,
+so a complete hint does not promise an answer. One worker, a fixed seed and deterministic time give
+the same placement on every machine.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from balancer.planner.formulation import Formulation, Ints, Level
+from balancer.planner.model.request import Effort
+from balancer.planner.place.answer import Answer, key
+from balancer.planner.place.evaluate import permitted, score
+
+if TYPE_CHECKING:
+    pass
+
+MOST_BOOLEANS: Final = 25_000
+"""Guests times the sites each may be on, beyond which a complete model does not pay."""
+WORK: Final = {Effort.QUICK: 1.5, Effort.NORMAL: 15.0, Effort.THOROUGH: 200.0}
+"""Deterministic time for all levels together; a unit is about a second of one core."""
+STEPS_PER_UNIT: Final = 1000
+
+
+def booleans(formulation: Formulation) -> int:
+    """Return how many guest-on-site decisions are open."""
+    free = ~formulation.held
+    return int(formulation.allowed[free].sum())
+
+
+def exact(
+    formulation: Formulation,
+    best: Ints,
+    effort: Effort,
+    seed: int,
+    keep_going: Callable[[], bool],
+) -> Answer:
+    """Return `best` or a better placement, with what could be proven.
+
+    `best` must be permitted. Levels are minimised in order, each held to what the one before
+    reached; the first that is not solved to the end is the last that is looked at.
+    """
+    from balancer.planner.place.model import Model  # noqa: PLC0415 - OR-Tools takes a second
+
+    model = Model(formulation)
+    work, left, proven, bound = 0.0, WORK[effort], True, None
+    for level in Level:
+        reached = key(score(formulation, best))[level]
+        if not keep_going() or not proven:
+            proven = False
+            break
+        found = model.minimise(level, best, left - work, seed)
+        work += found.work
+        if found.placement is not None:
+            best = _better(formulation, best, found.placement)
+            reached = key(score(formulation, best))[level]
+        proven = found.bound >= reached
+        bound = found.bound if level is Level.COST else None
+        model.hold(level, reached)
+    return Answer(
+        placement=best,
+        score=score(formulation, best),
+        bound=bound,
+        engine="exact",
+        steps=round(work * STEPS_PER_UNIT),
+        proven=proven,
+    )
+
+
+def _better(formulation: Formulation, best: Ints, found: Ints) -> Ints:
+    """Return `found` if it is permitted and really better by the reference, else `best`."""
+    now, then = key(score(formulation, best)), key(score(formulation, found))
+    return found if then < now and permitted(formulation, found) else best

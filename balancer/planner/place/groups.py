@@ -1,0 +1,196 @@
+"""Primitives over groups of guests, kept up to date while guests are shifted one by one."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from balancer.planner.formulation import (
+    AtMostPerDomain,
+    Bools,
+    DomainCount,
+    Formulation,
+    Ints,
+    Level,
+    Near,
+    Primitive,
+)
+from balancer.planner.place.evaluate import price
+
+
+class Group(Protocol):
+    """One such primitive."""
+
+    members: Ints
+    level: Level
+
+    def shift(self, guest: int, site: int) -> tuple[Ints, Bools]:
+        """Return [sites]: what moving `guest` away from `site` to each would add, and may it."""
+        ...
+
+    def best(self, guest: int, site: int) -> int:
+        """Return a bound from below of what any shift of `guest` can add."""
+        ...
+
+    def moved(self, guest: int, source: int, target: int) -> None:
+        """Take note that `guest` was shifted."""
+        ...
+
+    def lawful(self) -> bool:
+        """True if it is broken no further than at the start."""
+        ...
+
+
+def groups(formulation: Formulation) -> list[Group]:
+    """Return the state of each group primitive, guests placed as at the start."""
+    found = (_group(formulation, primitive) for primitive in formulation.primitives)
+    return [group for group in found if group is not None and len(group.members)]
+
+
+def _group(formulation: Formulation, primitive: Primitive) -> Group | None:
+    match primitive:
+        case AtMostPerDomain():
+            return Crowds(primitive, formulation.start)
+        case DomainCount():
+            return Domains(primitive, formulation.start)
+        case Near():
+            return Neighbours(primitive, formulation.start)
+        case _:
+            return None
+
+
+@dataclass(eq=False)
+class Crowds:
+    """At most so many in each domain."""
+
+    rule: AtMostPerDomain
+    start: Ints
+    members: Ints = field(init=False)
+    level: Level = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.members, self.level = self.rule.members, self.rule.penalty.level
+        self.count = np.zeros(int(self.rule.domain.max()) + 1, dtype=np.int64)
+        np.add.at(self.count, self.rule.domain[self.start[self.members]], 1)
+        self.cap = (
+            np.maximum(self.rule.most, self.count)
+            if self.rule.hard
+            else np.full_like(self.count, len(self.members))
+        )
+
+    def _steps(self) -> Ints:
+        """[domains]: what one more would add."""
+        now, more = self.count - self.rule.most, self.count + 1 - self.rule.most
+        penalty = self.rule.penalty
+        return price(penalty, np.maximum(0, more)) - price(penalty, np.maximum(0, now))
+
+    def best(self, guest: int, site: int) -> int:
+        """One less in its domain, at best: the same for every member there."""
+        del guest
+        over = int(self.count[self.rule.domain[site]]) - self.rule.most
+        penalty = self.rule.penalty
+        return penalty.price(max(0, over - 1)) - penalty.price(max(0, over))
+
+    def shift(self, guest: int, site: int) -> tuple[Ints, Bools]:
+        """One less here, one more there."""
+        here = self.rule.domain[site]
+        added = self._steps() + self.best(guest, site)
+        may = self.count + 1 <= self.cap
+        added[here], may[here] = 0, True
+        return added[self.rule.domain], may[self.rule.domain]
+
+    def moved(self, guest: int, source: int, target: int) -> None:
+        """Count anew."""
+        del guest
+        self.count[self.rule.domain[source]] -= 1
+        self.count[self.rule.domain[target]] += 1
+
+    def lawful(self) -> bool:
+        """True if no domain holds more than it may, or than it did."""
+        return bool((self.count <= self.cap).all())
+
+
+@dataclass(eq=False)
+class Domains:
+    """At least and at most so many domains in use."""
+
+    rule: DomainCount
+    start: Ints
+    members: Ints = field(init=False)
+    level: Level = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.members, self.level = self.rule.members, self.rule.penalty.level
+        self.count = np.zeros(int(self.rule.domain.max()) + 1, dtype=np.int64)
+        np.add.at(self.count, self.rule.domain[self.start[self.members]], 1)
+        now = int(self._excess(np.array([self._used()]))[0])
+        self.cap = now if self.rule.hard else len(self.members) + self.rule.least
+
+    def _used(self) -> int:
+        return int(np.count_nonzero(self.count))
+
+    def _excess(self, used: Ints) -> Ints:
+        return np.maximum(0, np.maximum(self.rule.least - used, used - self.rule.most))
+
+    def best(self, guest: int, site: int) -> int:
+        """At best all that is broken is mended."""
+        del guest, site
+        return -int(price(self.rule.penalty, self._excess(np.array([self._used()])))[0])
+
+    def shift(self, guest: int, site: int) -> tuple[Ints, Bools]:
+        """One domain less in use if it was alone there, one more if it is the first elsewhere."""
+        here = self.rule.domain[site]
+        used = self._used() - int(self.count[here] == 1) + (self.count == 0)
+        used[here] = self._used()
+        excess = self._excess(used)
+        added = price(self.rule.penalty, excess) + self.best(guest, site)
+        return added[self.rule.domain], (excess <= self.cap)[self.rule.domain]
+
+    def moved(self, guest: int, source: int, target: int) -> None:
+        """Count anew."""
+        del guest
+        self.count[self.rule.domain[source]] -= 1
+        self.count[self.rule.domain[target]] += 1
+
+    def lawful(self) -> bool:
+        """True if no more is broken than was."""
+        return int(self._excess(np.array([self._used()]))[0]) <= self.cap
+
+
+@dataclass(eq=False)
+class Neighbours:
+    """One guest where another is."""
+
+    rule: Near
+    start: Ints
+    members: Ints = field(init=False)
+    level: Level = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.level = self.rule.penalty.level
+        self.members = np.array([self.rule.a, self.rule.b], dtype=np.int64)
+        self.at = {g: int(self.rule.domain[self.start[g]]) for g in (self.rule.a, self.rule.b)}
+        self.cap = int(self._apart()) if self.rule.hard else 1
+
+    def _apart(self) -> bool:
+        return self.at[self.rule.a] != self.at[self.rule.b]
+
+    def best(self, guest: int, site: int) -> int:
+        """At best they meet."""
+        del guest, site
+        return -self.rule.penalty.price(int(self._apart()))
+
+    def shift(self, guest: int, site: int) -> tuple[Ints, Bools]:
+        """Together in the domain of the other, apart elsewhere."""
+        other = self.at[self.rule.b if guest == self.rule.a else self.rule.a]
+        apart = (self.rule.domain != other).astype(np.int64)
+        return price(self.rule.penalty, apart) + self.best(guest, site), apart <= self.cap
+
+    def moved(self, guest: int, source: int, target: int) -> None:
+        """Take note of its domain."""
+        del source
+        self.at[guest] = int(self.rule.domain[target])
+
+    def lawful(self) -> bool:
+        """True unless they were together and are apart."""
+        return int(self._apart()) <= self.cap
