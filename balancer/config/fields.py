@@ -5,7 +5,7 @@ from dataclasses import MISSING, Field, fields, replace
 from types import NoneType
 from typing import Any, Final, TypeVar, cast, get_args, get_type_hints
 
-from balancer.config.keys import KEYS, Key, resource_unit
+from balancer.config.keys import KEYS, SPELT, Key, resource_unit
 from balancer.config.patterns import check_pattern
 from balancer.config.reading import LATER, Table, nearest
 from balancer.config.units import COUNT, RATIO, Unit
@@ -27,10 +27,10 @@ def build(kind: type[T], table: Table, base: T | None = None) -> T:
     """
     known = keys(kind)
     table.only([*known, EMPTY] if _speaks_of_something(kind) else known.keys())
-    values = {name: _value(table, name, kind) for name in table.values if name != EMPTY}
-    for name, entry in known.items():
-        if base is None and name not in values and _required(entry):
-            table.fail(name, f"missing: {KEYS[name].sentence if name in KEYS else 'give it'}")
+    values = {known[key].name: _value(table, key, kind) for key in table.values if key != EMPTY}
+    for key, entry in known.items():
+        if base is None and key not in table.values and _required(entry):
+            table.fail(key, f"missing: {KEYS[key].sentence if key in KEYS else 'give it'}")
     try:
         if base is not None:
             return cast("T", replace(cast("Any", base), **values))
@@ -42,7 +42,7 @@ def build(kind: type[T], table: Table, base: T | None = None) -> T:
 def keys(kind: type[object]) -> Mapping[str, "Field[Any]"]:
     """Return the keys a table of this kind may hold: its fields, less those not honoured yet."""
     return {
-        entry.name: entry
+        SPELT.get(entry.name, entry.name): entry
         for entry in fields(cast("Any", kind))
         if entry.init and entry.name not in LATER
     }
@@ -53,9 +53,9 @@ def needs_something(kind: type[object]) -> bool:
     return any(map(_required, keys(kind).values()))
 
 
-def type_of(kind: type[object], name: str) -> object:
-    """Return the type of a field; of `X | None`, X."""
-    hint = get_type_hints(kind)[name]
+def type_of(kind: type[object], key: str) -> object:
+    """Return the type of a key's field; of `X | None`, X."""
+    hint = get_type_hints(kind)[keys(kind)[key].name]
     parts = [part for part in get_args(hint) if part is not NoneType]
     return parts[0] if NoneType in get_args(hint) and len(parts) == 1 else hint
 
@@ -68,8 +68,8 @@ def unit_of(kind: type[object], name: str) -> Unit | None:
 
 def selectors(rule: object) -> Mapping[str, Selector]:
     """Return a rule's selectors by field name."""
-    known = keys(type(rule))
-    return {n: getattr(rule, n) for n in known if isinstance(getattr(rule, n), Selector)}
+    values = {key: getattr(rule, entry.name) for key, entry in keys(type(rule)).items()}
+    return {key: value for key, value in values.items() if isinstance(value, Selector)}
 
 
 def means_hosts(name: str) -> bool:

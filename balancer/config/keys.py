@@ -1,6 +1,6 @@
 """The vocabulary: each key of a policy, its unit, its range, and what it says.
 
-A key means the same in whatever table it stands. Keys that are not here are counts (int fields)
+A key means the same in whatever table it stands (or is listed as `table.key`). Keys that are not here are counts (int fields)
 or ratios (float fields) from nought on.
 """
 
@@ -8,7 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from balancer.config.units import COUNT, KIB_S, MIB, MILLICORES, MILLISECONDS, RATIO, SECONDS, Unit
+from balancer.config.units import (
+    COUNT,
+    FACTOR,
+    KIB_S,
+    MIB,
+    MILLICORES,
+    MILLISECONDS,
+    RATIO,
+    SECONDS,
+    Unit,
+)
 from balancer.planner.model.resources import HUGEPAGES
 
 
@@ -29,8 +39,8 @@ KEYS: Final[Mapping[str, Key]] = {
     "cpu_used": Key("share of its processors a host may use before it counts as hot", RATIO, 0.01, 1),
     "memory_used": Key("share of its memory a host may use before it counts as hot", RATIO, 0.01, 1),
     # of capacity
-    "vcpus_per_core": Key("virtual processors that one core may carry", RATIO, 0.01),
-    "memory_overcommit": Key("allocated memory a host may carry, as a ratio to what it has", RATIO, 0.01),
+    "vcpus_per_core": Key("virtual processors that one core may carry", FACTOR, 0.01),
+    "memory_overcommit": Key("allocated memory a host may carry, as a ratio to what it has", FACTOR, 0.01),
     "keep_for_hypervisor": Key("memory of each host that no guest gets", MIB),
     # of limits
     "moves_per_hour": Key("migrations that may start in any hour", COUNT),
@@ -38,7 +48,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "at_once_per_host": Key("migrations at a time that one host takes part in", COUNT, 1),
     "at_once_total": Key("migrations at a time in all", COUNT, 1),
     "migration_link_share": Key("share of a migration link that may be filled", RATIO, 0.01, 1),
-    "default_link_kib_s": Key("migration link assumed where a host declares none", KIB_S, 1),
+    "default_link": Key("migration link assumed where a host declares none", KIB_S, 1),
     "same_guest_again_after": Key("rest of a guest between two moves for balance", SECONDS),
     "pause_at_most": Key("longest pause of a guest at the end of a migration", MILLISECONDS, 1),
     "minimum_gain": Key("share of the imbalance that a plan must remove to be worth it", RATIO, 0, 1),
@@ -55,12 +65,17 @@ KEYS: Final[Mapping[str, Key]] = {
     "name": Key("what reports call it; needed where two rules would be called the same"),
     "each_group_alone": Key("true: every pattern of `guests` is a group of its own"),
     "evenly": Key("true: no place holds more than its even share, rounded up; `at_most` is not looked at"),
-    "cpu": Key("of processors: the share that stays free; under balance, whether they are balanced", None, 0, 1),
-    "memory": Key("of memory: the share that stays free; under balance, whether it is balanced", None, 0, 1),
+    "cpu": Key("share of its processors that stays free", None, 0, 1),
+    "memory": Key("share of its memory that stays free", None, 0, 1),
+    "balance.cpu": Key("whether use of processors is balanced"),
+    "balance.memory": Key("whether use of memory is balanced"),
     "within": Key("how far above the cluster's mean a host may be", RATIO, 0, 1),
     "margin": Key("how far below the limit a hot host is brought", RATIO, 0, 1),
     "may_be_empty": Key("true: no fault if its patterns match nothing"),
 }  # fmt: skip
+
+SPELT: Final[Mapping[str, str]] = {"default_link_kib_s": "default_link"}
+"""Field to key, where they differ: no key names a unit."""
 
 RESOURCE_UNITS: Final[Mapping[str, Unit]] = {
     "cpu": MILLICORES,

@@ -113,6 +113,7 @@ RATIO: Final = Unit(
     name="ratio", becomes="", example='"40%"', factors=_units(**{"%": Fraction(1, 100)}),
     bare=1, whole=False,
 )  # fmt: skip
+FACTOR: Final = Unit(name="number", becomes="", example="1.5", bare=1, whole=False)
 MILLICORES: Final = Unit(
     name="number of cores",
     becomes="millicores",

@@ -1,0 +1,125 @@
+"""The reference of policy keys, made from the code. `python -m balancer.config.reference` prints it.
+
+`policies/README.md` holds it between two marks; a test keeps the two equal.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING
+from fractions import Fraction
+from typing import Final, cast
+
+from balancer.config.fields import EMPTY, keys, type_of, unit_of
+from balancer.config.keys import KEYS
+from balancer.config.policy import STANDING
+from balancer.config.units import Unit
+from balancer.planner.constraints import CONSTRAINTS
+from balancer.planner.model.policy import Allow, Hot, Limits
+from balancer.planner.model.resources import Resources
+from balancer.planner.model.selector import EVERYTHING, Selector
+from balancer.planner.objectives import OBJECTIVES
+
+SETTINGS: Final[Mapping[str, type]] = {"hot": Hot, "limits": Limits, "allow": Allow}
+NOUGHT: Final = str.maketrans("123456789", "000000000")
+BEGIN: Final = "<!-- from here on made by: python -m balancer.config.reference -->"
+TOP: Final = (
+    ("extends", "file or name", "", "the policy this one starts from; what it does not say holds"),
+    (
+        "aggressiveness",
+        "1 to 5",
+        "2",
+        "1 acts on broken rules only, 2 also on hot hosts … 5 evens out nearly everything",
+    ),
+    ("forecaster", "name", '"latest"', "how demand is expected: `latest` is the newest sample"),
+)
+
+
+def reference() -> str:
+    """Return the reference in Markdown."""
+    return "\n".join(_lines()) + "\n"
+
+
+def _lines() -> Iterator[str]:
+    yield from (BEGIN, "", "## At the top", "", *_table(TOP))
+    yield from ("", "## Settings")
+    for name, kind in SETTINGS.items():
+        yield from _section(f"[{name}]", kind)
+    yield from ("", "## Goals")
+    for name, kind in OBJECTIVES.items():
+        if keys(kind):
+            yield from _section(f"[{name}]", kind)
+    yield from ("", "## Rules")
+    for name, kind in CONSTRAINTS.items():
+        yield from _section(f"[{name}]" if name in STANDING else f"[[{name}]]", kind)
+
+
+def _section(title: str, kind: type) -> Iterator[str]:
+    yield from (
+        "",
+        f"### `{title}`",
+        "",
+        (kind.__doc__ or "").split("\n\n")[0].replace("\n   ", ""),
+    )
+    yield ""
+    rows = [_row(kind, key) for key in keys(kind)]
+    if any(type_of(kind, key) is Selector for key in keys(kind)):
+        rows.append((EMPTY, "true or false", "false", KEYS[EMPTY].sentence))
+    yield from _table(rows)
+
+
+def _row(kind: type, key: str) -> tuple[str, str, str, str]:
+    return (key, _written(kind, key), _default(kind, key), _sentence(kind, key))
+
+
+def _sentence(kind: type, key: str) -> str:
+    return KEYS.get(f"{kind.__name__.lower()}.{key}", KEYS[key]).sentence
+
+
+def _written(kind: type, key: str) -> str:
+    """Return what a value looks like: the kind of amount with an example, or the kind of word."""
+    unit = unit_of(kind, key)
+    if unit is not None:
+        return f"{unit.name}, as `{unit.example}`"
+    return {
+        Selector: "pattern or list",
+        bool: "true or false",
+        str: "text",
+        Resources: "table of amounts",
+    }[cast("type", type_of(kind, key))]
+
+
+def _default(kind: type, key: str) -> str:
+    default = keys(kind)[key].default
+    if default is MISSING:
+        return "must be given"
+    unit = unit_of(kind, key)
+    if unit is not None and not isinstance(default, bool):
+        return as_written(cast("float", default), unit)
+    if isinstance(default, Selector):
+        return '"*"' if default == EVERYTHING else "none"
+    return f'"{default}"' if isinstance(default, str) else str(default).lower()
+
+
+def as_written(amount: float, unit: Unit) -> str:
+    """Return an amount as an operator would write it: the largest unit that keeps it exact."""
+    if not unit.example.startswith('"'):
+        return f"{amount / unit.bare:g}"
+    if not amount:
+        return unit.example.translate(NOUGHT)
+    for name, factor in sorted(unit.factors.items(), key=lambda item: -item[1]):
+        number = round(Fraction(amount) / factor)
+        if number and unit.read(f"{number}{name}") == amount:
+            return f'"{number}{name}"'
+    return f"{amount:g}"
+
+
+def _table(rows: object) -> Iterator[str]:
+    yield "| key | value | default | what it says |"
+    yield "|---|---|---|---|"
+    for key, value, default, sentence in cast("list[tuple[str, str, str, str]]", rows):
+        shown = f"`{default}`" if default and default != "must be given" else default
+        yield f"| `{key}` | {value} | {shown} | {sentence} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())
