@@ -1,0 +1,87 @@
+"""Configuration to ports: the only place that names adapters. Each is imported when it is needed."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from balancer.config import Config
+from balancer.ports import Inventory, Journal, Ports, Telemetry, UsageError
+
+
+def never() -> bool:
+    """Nobody asks to stop."""
+    return False
+
+
+def ports_for(
+    config: Config,
+    telemetry: Telemetry,
+    *,
+    read_only: bool,
+    stop_requested: Callable[[], bool] = never,
+) -> Ports:
+    """Return the world of real hypervisors.
+
+    Read-only, there is no executor, connections can change nothing, and a journal is read where
+    there is one but never made. Raises UsageError where libvirt's Python module is missing or
+    the journal cannot be opened.
+    """
+    from balancer.adapters.clock import WallClock
+    from balancer.adapters.lease import FileLease
+
+    clock = WallClock()
+    executor = None
+    inventory = _inventory(config, read_only=read_only)
+    if not read_only:
+        from balancer.adapters.libvirt.executor import LibvirtExecutor
+
+        executor = LibvirtExecutor(config.hosts, clock, allow=config.policy.allow)
+    return Ports(
+        inventory=inventory,
+        executor=executor,
+        journal=_journal(config, read_only=read_only),
+        clock=clock,
+        lease=FileLease(config.lock_path),
+        telemetry=telemetry,
+        stop_requested=stop_requested,
+    )
+
+
+def saved_ports(observation: Path, telemetry: Telemetry) -> Ports:
+    """Return a world that stands still: a saved observation, in which nothing can be done."""
+    from balancer.adapters.clock import WallClock
+    from balancer.adapters.observation_file import ObservationFile
+    from balancer.adapters.stand_in import MemoryJournal, UncontestedLease
+
+    return Ports(
+        inventory=ObservationFile(observation),
+        executor=None,
+        journal=MemoryJournal(),
+        clock=WallClock(),
+        lease=UncontestedLease(),
+        telemetry=telemetry,
+    )
+
+
+def _inventory(config: Config, *, read_only: bool) -> Inventory:
+    try:
+        from balancer.adapters.libvirt.inventory import LibvirtInventory
+    except ModuleNotFoundError as error:
+        if error.name != "libvirt":
+            raise
+        raise UsageError(
+            "hypervisors cannot be reached: Python's libvirt module is missing "
+            "(Debian: apt-get install python3-libvirt, then remove .venv and run again); "
+            "planning from a file (--from) and the demo work without it"
+        ) from None
+    from balancer.adapters.clock import WallClock
+
+    return LibvirtInventory(config.hosts, WallClock(), config.sample_gap, read_only=read_only)
+
+
+def _journal(config: Config, *, read_only: bool) -> Journal:
+    from balancer.adapters.journal_sqlite import SqliteJournal
+    from balancer.adapters.stand_in import MemoryJournal
+
+    if read_only and not config.journal_path.exists():
+        return MemoryJournal()
+    return SqliteJournal(config.journal_path)
