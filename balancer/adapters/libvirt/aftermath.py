@@ -1,0 +1,194 @@
+"""After a migration: where the guest really is, asked of both hypervisors, and left in order there."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from time import monotonic, sleep
+from typing import Any, Final
+
+import libvirt
+
+from balancer.adapters.libvirt.connection import Connections
+from balancer.adapters.libvirt.errors import NotAnswering, message
+from balancer.adapters.libvirt.sighting import running_job
+from balancer.adapters.libvirt.workers import within
+
+AGAIN_AFTER: Final = 0.3
+"""Seconds between two looks while it is not clear yet where the guest is."""
+
+
+class End(Enum):
+    """What one hypervisor knows of the guest."""
+
+    ACTIVE = auto()
+    BUSY = auto()
+    """Active, and still part of a migration: it may be either the guest or a shell for it."""
+    SHUT_OFF = auto()
+    """Defined only."""
+    ABSENT = auto()
+    UNKNOWN = auto()
+    """The hypervisor does not answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What the guest was before it was moved."""
+
+    persistent: bool
+    autostart: bool
+    definition: str
+    """XML to define it with, should the target fail to; empty for a transient guest."""
+
+
+class Where(Enum):
+    """Where the guest turned out to be."""
+
+    TARGET = auto()
+    SOURCE = auto()
+    BOTH = auto()
+    NOWHERE = auto()
+    UNCLEAR = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Aftermath:
+    """Where it is, what was put right or could not be, and libvirt's figures."""
+
+    where: Where
+    notes: tuple[str, ...] = ()
+    mib: int = 0
+    downtime_ms: int | None = None
+    ends: Mapping[str, End] = field(default_factory=dict)
+
+
+def memory_of(domain: libvirt.virDomain) -> Before:
+    """Return what must be the same after the move. Raises libvirtError."""
+    persistent = bool(domain.isPersistent())
+    wanted = (
+        libvirt.VIR_DOMAIN_XML_INACTIVE
+        | libvirt.VIR_DOMAIN_XML_SECURE
+        | libvirt.VIR_DOMAIN_XML_MIGRATABLE
+    )
+    return Before(
+        persistent=persistent,
+        autostart=persistent and bool(domain.autostart()),
+        definition=domain.XMLDesc(wanted) if persistent else "",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ends:
+    """Both hypervisors of one migration, and how to ask them about its guest."""
+
+    connections: Connections
+    guest: str
+    """Uuid."""
+    source: str
+    target: str
+
+    def ask(self, host: str, question: Callable[[libvirt.virDomain], Any]) -> Any:  # noqa: ANN401 - as the question answers
+        """Return the answer about the guest on `host`.
+
+        Raises libvirtError, also when it is not there, and NotAnswering.
+        """
+
+        def task() -> Any:  # noqa: ANN401
+            return question(self.connections.to(host).lookupByUUIDString(self.guest))
+
+        return within(self.connections.hosts[host].answer_within, task, host)
+
+    def end(self, host: str) -> End:
+        """Return what `host` knows of the guest."""
+        try:
+            return End(self.ask(host, _end))
+        except NotAnswering:
+            self.connections.drop(host)
+            return End.UNKNOWN
+        except libvirt.libvirtError as error:
+            absent = error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN
+            return End.ABSENT if absent else End.UNKNOWN
+
+
+def _end(domain: libvirt.virDomain) -> End:
+    if not domain.isActive():
+        return End.SHUT_OFF
+    state, reason = domain.state()
+    shell = (libvirt.VIR_DOMAIN_PAUSED_MIGRATION, libvirt.VIR_DOMAIN_PAUSED_STARTING_UP)
+    if state == libvirt.VIR_DOMAIN_PAUSED and reason in shell:
+        return End.BUSY
+    return End.ACTIVE if running_job(domain) is None else End.BUSY
+
+
+def settle(ends: Ends, before: Before | None, patience: float) -> Aftermath:
+    """Find the guest, waiting at most `patience` seconds for clarity, and put things right.
+
+    Never touches a running copy, but to have a guest that moved defined where it runs, as it was.
+    """
+    deadline = monotonic() + patience
+    while True:
+        found = {host: ends.end(host) for host in (ends.source, ends.target)}
+        where = _where(found[ends.source], found[ends.target])
+        if where is not Where.UNCLEAR or monotonic() > deadline:
+            break
+        sleep(AGAIN_AFTER)
+    if where is not Where.TARGET:
+        return Aftermath(where, ends=found)
+    notes = _put_right(ends, before, found[ends.source]) if before is not None else ()
+    stats = _figures(ends)
+    return Aftermath(
+        where,
+        notes,
+        mib=round(stats.get("data_processed", 0) / 2**20),
+        downtime_ms=stats.get("downtime"),
+        ends=found,
+    )
+
+
+def _where(source: End, target: End) -> Where:
+    """A guest that is active without a job is there for good; only libvirt's word counts."""
+    gone = (End.ABSENT, End.SHUT_OFF)
+    if source is End.ACTIVE:
+        return Where.BOTH if target is End.ACTIVE else Where.SOURCE
+    if target is End.ACTIVE and source is not End.BUSY:
+        return Where.TARGET
+    return Where.NOWHERE if source in gone and target in gone else Where.UNCLEAR
+
+
+def _figures(ends: Ends) -> Mapping[str, int]:
+    """Return the statistics of the finished migration; the target forgets them once they are read."""
+    kept = libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED | libvirt.VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED
+    try:
+        return dict(ends.ask(ends.target, lambda domain: domain.jobStats(kept)))
+    except (libvirt.libvirtError, NotAnswering):
+        return {}
+
+
+def _put_right(ends: Ends, before: Before, source: End) -> tuple[str, ...]:
+    """Have the guest defined and started by itself exactly where it was, but on the target."""
+    if not before.persistent:
+        return ()
+    notes = []
+    try:
+        if not ends.ask(ends.target, lambda domain: domain.isPersistent()):
+            _define(ends, before)
+            notes.append(f"libvirt had not defined it on {ends.target}: done")
+        if before.autostart:
+            ends.ask(ends.target, lambda domain: domain.setAutostart(1))
+        if source is End.SHUT_OFF:
+            ends.ask(ends.source, _undefine)
+            notes.append(f"libvirt had left it defined on {ends.source}: undone")
+    except (libvirt.libvirtError, NotAnswering) as error:
+        notes.append(f"its definition needs a look on {ends.target} ({message(error)})")
+    return tuple(notes)
+
+
+def _define(ends: Ends, before: Before) -> None:
+    connection = ends.connections.to(ends.target)
+    limit = ends.connections.hosts[ends.target].answer_within
+    within(limit, lambda: connection.defineXML(before.definition), ends.target)
+
+
+def _undefine(domain: libvirt.virDomain) -> None:
+    """Remove a definition that was left behind; never that of something that runs."""
+    if not domain.isActive():
+        domain.undefineFlags(libvirt.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM)

@@ -1,0 +1,233 @@
+"""One live migration: started, watched, stopped where it must be, and verified on both ends.
+
+Two threads: one sits in libvirt's call until the migration ends, the other watches it, because
+libvirt itself never notices that a migration link went dead.
+"""
+
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, Final
+
+import libvirt
+
+from balancer.adapters.libvirt import migration
+from balancer.adapters.libvirt.aftermath import Aftermath, Before, Ends, Where, memory_of, settle
+from balancer.adapters.libvirt.connection import Connections
+from balancer.adapters.libvirt.errors import NotAnswering, message
+from balancer.planner.model.plan import Action, Outcome, Result
+from balancer.planner.model.policy import Allow
+from balancer.ports import Clock, Progress
+
+MIB: Final = 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long what may take; seconds, but for `factor`."""
+
+    stalled_after: float = 60.0
+    """Without a byte passing, it is given up."""
+    factor: float = 4.0
+    """It may take so many times its predicted p90."""
+    least: float = 60.0
+    """It may take this long in any case."""
+    settling: float = 60.0
+    """Until it must be clear where the guest is, and until an abort must have taken effect."""
+    poll: float = 0.5
+    """Between two looks at its progress."""
+
+    def limit(self, action: Action) -> float:
+        """Return how long `action` may take."""
+        return max(self.least, self.factor * action.predicted.seconds_p90)
+
+
+class LibvirtExecution:
+    """Implements Execution. Starts at once; every thread of it ends by itself."""
+
+    def __init__(
+        self,
+        action: Action,
+        acting: Connections,
+        watching: Connections,
+        clock: Clock,
+        *,
+        patience: Patience,
+        allow: Allow,
+    ) -> None:
+        """Begin. `acting` carries the long call, `watching` only short ones."""
+        self._action = action
+        self._acting = acting
+        self._ends = Ends(
+            connections=watching, guest=action.guest, source=action.source, target=action.target
+        )
+        self._clock = clock
+        self._patience = patience
+        self._allow = allow
+        self._began, self._started = monotonic(), clock.now()
+        self._before: Before | None = None
+        self._fault: Exception | None = None
+        self._over = threading.Event()
+        """The long call returned."""
+        self._nudge = threading.Event()
+        """There is something to do before the next poll."""
+        self._stop: tuple[Result, str] | None = None
+        self._stats: Mapping[str, Any] = {}
+        self._moved_on = self._began
+        """When the number of bytes sent last changed."""
+        self._downtime_set = False
+        self._outcome: Outcome | None = None
+        threading.Thread(target=self._follow, name=f"follow-{action.id}", daemon=True).start()
+
+    @property
+    def action(self) -> Action:
+        """What is being done."""
+        return self._action
+
+    def progress(self) -> Progress:
+        """Return how far it was at the last look."""
+        sent, left = _sent(self._stats), int(self._stats.get("data_remaining", 0))
+        quiet = monotonic() - self._moved_on
+        return Progress(
+            action=self._action.id,
+            fraction=sent / (sent + left) if sent + left else 0.0,
+            mib_sent=round(sent / MIB),
+            mib_left=round(left / MIB),
+            seconds=monotonic() - self._began,
+            note=f"no data for {quiet:.0f} s" if quiet > self._patience.stalled_after / 4 else "",
+        )
+
+    def outcome(self) -> Outcome | None:
+        """Return how it ended, verified on both ends, or None while it runs."""
+        return self._outcome
+
+    def abort(self, reason: str) -> None:
+        """Ask for it to stop; harmless once it has ended."""
+        self._give_up(Result.ABORTED, reason)
+
+    def _give_up(self, result: Result, reason: str) -> None:
+        if self._stop is None:
+            self._stop = (result, reason)
+        self._nudge.set()
+
+    def _follow(self) -> None:
+        try:
+            threading.Thread(target=self._move, name="migrate", daemon=True).start()
+            self._watch()
+            found = settle(self._ends, self._before, self._patience.settling)
+            result, reason = self._verdict(found)
+        except Exception as fault:  # noqa: BLE001 - failures are outcomes, not exceptions
+            found = Aftermath(Where.UNCLEAR)
+            result, reason = Result.LOST, f"it cannot be told how it ended ({message(fault)})"
+        self._outcome = Outcome(
+            action=self._action,
+            result=result,
+            started=self._started,
+            ended=self._clock.now(),
+            reason=reason,
+            mib=found.mib or round(_sent(self._stats) / MIB),
+            downtime_ms=found.downtime_ms if result is Result.DONE else None,
+        )
+
+    def _move(self) -> None:
+        """Make the long call."""
+        action = self._action
+        try:
+            domain = self._acting.to(action.source).lookupByUUIDString(action.guest)
+            self._before = memory_of(domain)
+            self._downtime_set = self._limits_downtime(domain)
+            target = self._acting.hosts[action.target]
+            domain.migrateToURI3(
+                migration.peer_uri(target),
+                dict(migration.parameters(action, target)),
+                migration.flags(persistent=self._before.persistent, allow=self._allow),
+            )
+        except Exception as fault:  # noqa: BLE001 - judged by whoever follows
+            self._fault = fault
+        finally:
+            self._over.set()
+            self._nudge.set()
+
+    def _limits_downtime(self, domain: libvirt.virDomain) -> bool:
+        """Set the longest pause; libvirt before 3.7 accepts it only once the migration runs."""
+        if self._action.downtime_ms <= 0:
+            return True
+        with suppress(libvirt.libvirtError):
+            domain.migrateSetMaxDowntime(self._action.downtime_ms)
+            return True
+        return False
+
+    def _watch(self) -> None:
+        """Look at the migration until its call returns, or an abort has no effect for too long."""
+        stopped_at = None
+        while not self._over.is_set():
+            self._nudge.wait(self._patience.poll)
+            self._nudge.clear()
+            if self._over.is_set():
+                return
+            self._look()
+            self._judge()
+            if self._stop is None:
+                continue
+            stopped_at = stopped_at or monotonic()
+            self._abort_job()
+            if monotonic() - stopped_at > self._patience.settling:
+                return
+
+    def _look(self) -> None:
+        """Read the progress; what cannot be read counts as no progress."""
+        with suppress(libvirt.libvirtError, NotAnswering):
+            stats = self._ends.ask(self._action.source, self._job)
+            if _sent(stats) != _sent(self._stats):
+                self._moved_on = monotonic()
+            self._stats = stats
+
+    def _job(self, domain: libvirt.virDomain) -> Mapping[str, Any]:
+        stats: Mapping[str, Any] = domain.jobStats()
+        if not self._downtime_set and stats.get("type"):
+            self._downtime_set = self._limits_downtime(domain)
+        return stats
+
+    def _judge(self) -> None:
+        quiet, took = monotonic() - self._moved_on, monotonic() - self._began
+        limit = self._patience.limit(self._action)
+        if quiet >= self._patience.stalled_after:
+            self._give_up(Result.STALLED, f"no data for {quiet:.0f} s: aborted")
+        elif took >= limit:
+            predicted = self._action.predicted.seconds_p90
+            self._give_up(
+                Result.ABORTED,
+                f"not done in {limit:.0f} s ({predicted:.0f} s predicted at worst): aborted",
+            )
+
+    def _abort_job(self) -> None:
+        with suppress(libvirt.libvirtError, NotAnswering):
+            self._ends.ask(self._action.source, lambda domain: domain.abortJob())
+
+    def _verdict(self, found: Aftermath) -> tuple[Result, str]:
+        """Judge by where the guest is, not by what the call returned."""
+        source, target = self._action.source, self._action.target
+        if found.where is Where.TARGET:
+            return Result.DONE, "; ".join(found.notes)
+        if found.where is Where.SOURCE:
+            return self._stop or (Result.FAILED, self._cause())
+        if found.where is Where.BOTH:
+            return Result.LOST, f"it runs on {source} and on {target}: stop one copy at once"
+        if found.where is Where.NOWHERE:
+            return Result.LOST, f"it runs on neither {source} nor {target} ({self._cause()})"
+        states = ", ".join(f"{host}: {end.name.lower()}" for host, end in found.ends.items())
+        return Result.LOST, f"it cannot be told where it runs ({states}; {self._cause()})"
+
+    def _cause(self) -> str:
+        if isinstance(self._fault, libvirt.libvirtError):
+            return migration.blame(self._fault, self._action)
+        if self._fault is not None:
+            return message(self._fault)
+        return self._stop[1] if self._stop else "libvirt reported no error"
+
+
+def _sent(stats: Mapping[str, Any]) -> int:
+    """Bytes sent so far, memory and disks; libvirt says nothing in the first seconds."""
+    return int(stats.get("data_processed", 0))

@@ -1,0 +1,150 @@
+"""Moves guests between real hypervisors."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import libvirt
+
+from balancer.adapters.libvirt import migration
+from balancer.adapters.libvirt.assemble import JOBS
+from balancer.adapters.libvirt.connection import Connections
+from balancer.adapters.libvirt.document import Unreadable
+from balancer.adapters.libvirt.domain_xml import read_domain
+from balancer.adapters.libvirt.errors import NotAnswering, explain
+from balancer.adapters.libvirt.execution import LibvirtExecution, Patience
+from balancer.adapters.libvirt.sighting import running_job
+from balancer.adapters.libvirt.workers import within
+from balancer.config.host import HostConfig
+from balancer.planner.model.plan import Action
+from balancer.planner.model.policy import Allow
+from balancer.planner.model.resources import HUGEPAGES, Resources
+from balancer.ports import Clock
+
+USUAL_PATIENCE: Final = Patience()
+NO_CONSENT: Final = Allow()
+
+
+class LibvirtExecutor:
+    """Implements Executor. Never starts, stops, destroys or undefines a running guest."""
+
+    def __init__(
+        self,
+        hosts: Sequence[HostConfig],
+        clock: Clock,
+        patience: Patience = USUAL_PATIENCE,
+        allow: Allow = NO_CONSENT,
+    ) -> None:
+        """Connect to nothing yet. Long calls and short ones go over connections of their own."""
+        self._hosts = {host.name: host for host in hosts}
+        self._clock = clock
+        self._patience = patience
+        self._allow = allow
+        self._acting = Connections(hosts, read_only=False)
+        self._watching = Connections(hosts, read_only=False)
+
+    def look_again(self, action: Action) -> str:
+        """Return why `action` must not start at this moment, or an empty string."""
+        for host in (action.source, action.target):
+            if host not in self._hosts:
+                return f"{host} is not configured"
+        if not migration.peer_uri(self._hosts[action.target]):
+            uri = self._hosts[action.target].uri
+            return f"{action.target} has no `peer_uri`, and other hosts cannot reach it as {uri}"
+        needs: list[Resources] = []
+
+        def at_source(connection: libvirt.virConnect) -> str:
+            return _at_source(connection, action, needs)
+
+        return self._asked(action.source, at_source) or self._asked(
+            action.target, lambda connection: _at_target(connection, action, needs[0])
+        )
+
+    def start(self, action: Action) -> LibvirtExecution:
+        """Begin `action` and return at once; failures come as an outcome."""
+        return LibvirtExecution(
+            action,
+            self._acting,
+            self._watching,
+            self._clock,
+            patience=self._patience,
+            allow=self._allow,
+        )
+
+    def close(self) -> None:
+        """Close all connections; what is in flight goes on, unwatched."""
+        self._acting.close()
+        self._watching.close()
+
+    def _asked(self, host: str, question: Callable[[libvirt.virConnect], str]) -> str:
+        """Return the answer of `host`, or why it gives none."""
+        limit = self._hosts[host].answer_within
+        try:
+            return within(limit, lambda: question(self._watching.to(host)), host)
+        except (libvirt.libvirtError, NotAnswering, Unreadable) as fault:
+            self._watching.drop(host)
+            return f"{host}: {explain(fault).reason}"
+
+
+def _at_source(connection: libvirt.virConnect, action: Action, needs: list[Resources]) -> str:
+    """Return what speaks against moving the guest away; adds what it takes to `needs`, in KiB."""
+    try:
+        domain = connection.lookupByUUIDString(action.guest)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
+            raise
+        return f"{action.name} is not on {action.source} any more"
+    state, _, current_kib, *_ = domain.info()
+    needs.append({"KiB": current_kib, **_hugepages(domain)})
+    if state not in (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_BLOCKED):
+        return f"{action.name} does not run at this moment"
+    job = running_job(domain)
+    if job is not None:
+        return f"{action.name}: {JOBS.get(job, 'a job runs on it')}"
+    return f"{action.name} has snapshots" if domain.snapshotNum() else ""
+
+
+def _hugepages(domain: libvirt.virDomain) -> Resources:
+    allocation = read_domain(domain.XMLDesc()).allocation
+    return {name: count for name, count in allocation.items() if name.startswith(HUGEPAGES)}
+
+
+def _at_target(connection: libvirt.virConnect, action: Action, needs: Resources) -> str:
+    """Return what speaks against the guest's arrival."""
+    for domain in connection.listAllDomains():
+        if domain.UUIDString() == action.guest and domain.isActive():
+            return f"{action.name} is active on {action.target} already"
+        if domain.name() == action.name and domain.UUIDString() != action.guest:
+            return f"{action.target} knows another guest named {action.name}"
+    return _pages_missing(connection, action, needs) or _memory_missing(connection, action, needs)
+
+
+def _pages_missing(connection: libvirt.virConnect, action: Action, needs: Resources) -> str:
+    for name, count in needs.items():
+        if name.startswith(HUGEPAGES):
+            size = int(name.removeprefix(HUGEPAGES))
+            cells = connection.getFreePages([size], -1, 1)
+            free = sum(pages.get(size, 0) for pages in cells.values())
+            if free < count:
+                return f"{action.target} has {free} free pages of {size} KiB, {count} are needed"
+    return ""
+
+
+def _memory_missing(connection: libvirt.virConnect, action: Action, needs: Resources) -> str:
+    if len(needs) > 1:  # backed by huge pages, counted already
+        return ""
+    free = _free_kib(connection)
+    if free >= needs["KiB"]:
+        return ""
+    return (
+        f"{action.target} has {free // 1024} MiB of memory free in reality, "
+        f"{action.name} needs {needs['KiB'] // 1024} MiB"
+    )
+
+
+def _free_kib(connection: libvirt.virConnect) -> int:
+    """Return the memory that could be had, caches included."""
+    try:
+        stats = connection.getMemoryStats(libvirt.VIR_NODE_MEMORY_STATS_ALL_CELLS)
+        return sum(stats.get(name, 0) for name in ("free", "buffers", "cached"))
+    except libvirt.libvirtError:
+        return int(connection.getFreeMemory() // 1024)

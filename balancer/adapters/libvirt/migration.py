@@ -1,0 +1,85 @@
+"""How a migration is asked of libvirt, and what its refusals mean."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import libvirt
+
+from balancer.adapters.libvirt.errors import message
+from balancer.config.host import HostConfig
+from balancer.planner.model.plan import Migration
+from balancer.planner.model.policy import Allow
+
+FLAGS: Final[int] = (
+    libvirt.VIR_MIGRATE_LIVE
+    | libvirt.VIR_MIGRATE_PEER2PEER  # goes on if this program dies
+    | libvirt.VIR_MIGRATE_ABORT_ON_ERROR
+    | libvirt.VIR_MIGRATE_CHANGE_PROTECTION
+)
+
+
+def flags(*, persistent: bool, allow: Allow) -> int:
+    """Return the flags: a defined guest is defined at the target and no longer at the source."""
+    chosen = FLAGS
+    if persistent:
+        chosen |= libvirt.VIR_MIGRATE_PERSIST_DEST | libvirt.VIR_MIGRATE_UNDEFINE_SOURCE
+    if allow.auto_converge:
+        chosen |= libvirt.VIR_MIGRATE_AUTO_CONVERGE
+    if allow.unsafe_storage:
+        chosen |= libvirt.VIR_MIGRATE_UNSAFE
+    return chosen
+
+
+def parameters(action: Migration, target: HostConfig) -> Mapping[str, str | int]:
+    """Return libvirt's typed parameters: bandwidth in MiB/s, at least 1, and the network to use."""
+    found: dict[str, str | int] = {}
+    if action.rate_kib_s > 0:
+        found[libvirt.VIR_MIGRATE_PARAM_BANDWIDTH] = max(1, action.rate_kib_s // 1024)
+    if target.migration_address:
+        address = target.migration_address
+        numeric = f"[{address}]" if address.count(":") > 1 and "[" not in address else address
+        found[libvirt.VIR_MIGRATE_PARAM_URI] = f"tcp://{numeric}"
+    return found
+
+
+def peer_uri(target: HostConfig) -> str:
+    """Return how other hypervisors reach `target`; empty if its URI works only from here."""
+    uri = target.peer_uri or target.uri
+    return "" if ":///" in uri else uri
+
+
+_MEANINGS: Final[Mapping[int, str]] = {
+    libvirt.VIR_ERR_OPERATION_ABORTED: "somebody else aborted it",
+    libvirt.VIR_ERR_MIGRATE_UNSAFE: (
+        "libvirt calls it unsafe: its disk's cache mode needs cache='none', "
+        "or `unsafe_storage` allowed"
+    ),
+    libvirt.VIR_ERR_CPU_INCOMPATIBLE: "{target} cannot give it the CPU that it has",
+    libvirt.VIR_ERR_CONFIG_UNSUPPORTED: "{target} cannot run it as it is configured",
+    libvirt.VIR_ERR_OPERATION_INVALID: "libvirt refuses it",
+    libvirt.VIR_ERR_OPERATION_TIMEOUT: "libvirt is busy with another job on it",
+    libvirt.VIR_ERR_RESOURCE_BUSY: "libvirt is busy with it",
+    libvirt.VIR_ERR_RPC: "the connection to {target} broke",
+    libvirt.VIR_ERR_SYSTEM_ERROR: "{source} cannot reach {target}",
+    libvirt.VIR_ERR_NO_DOMAIN: "it is not on {source} any more",
+    libvirt.VIR_ERR_AUTH_FAILED: "{target} refuses the login of {source}",
+    libvirt.VIR_ERR_ACCESS_DENIED: "access denied",
+}
+
+_TEXTS: Final[tuple[tuple[str, str], ...]] = (
+    ("guest CPU doesn't match", "{target} cannot give it the CPU that it has"),
+    ("unexpectedly closed the monitor", "its QEMU died on {target}"),
+    ("job is already running", "somebody else's job runs on it"),
+    ("socket is closed", "the connection to {target} broke"),
+    ("Connection reset", "the connection to {target} broke"),
+)
+
+
+def blame(error: libvirt.libvirtError, action: Migration) -> str:
+    """Return in one sentence why libvirt ended a migration, its own words last."""
+    text = message(error)
+    meaning = next((m for part, m in _TEXTS if part in text), "") or _MEANINGS.get(
+        error.get_error_code() or 0, ""
+    )
+    said = meaning.format(source=action.source, target=action.target)
+    return f"{said} ({text})" if said else text

@@ -1,0 +1,239 @@
+"""Guests moved by the executor between real hypervisors, and what it makes of every fault."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from balancer.adapters.libvirt.execution import LibvirtExecution, Patience
+from balancer.adapters.libvirt.executor import LibvirtExecutor
+from balancer.config.host import HostConfig
+from balancer.planner.model.plan import Migration, Outcome, Prediction, Result
+
+from .binding import libvirt
+from .cluster import Laboratory
+from .guest import Guest, GuestSpec, Load
+from .host import Host
+
+PATIENCE = Patience(stalled_after=4, least=40, settling=20, poll=0.1)
+
+
+class WallClock:
+    """Time as it is."""
+
+    now = staticmethod(time.time)
+    sleep = staticmethod(time.sleep)
+
+
+def config(host: Host, **more: Any) -> HostConfig:
+    """What a hosts.toml would say of a laboratory host."""
+    known = {
+        "name": host.name,
+        "uri": host.uri,
+        "peer_uri": host.peer_uri,
+        "migration_address": host.migration_address,
+        "labels": host.labels,
+        "networks": ("guest",),
+        "storage": ("lab-shared",),
+        "capacity": {"cpu": 2000, "memory": 1024},
+        "answer_within": 3.0,
+    }
+    return HostConfig(**(known | more))
+
+
+def move(guest: Guest, target: str, rate_kib_s: int = 0, **more: Any) -> Migration:
+    """An action that takes a guest of h1 away."""
+    predicted = Prediction(seconds=5, seconds_p90=10, mib=64, downtime_ms=100)
+    return Migration(
+        id="1",
+        guest=guest.uuid,
+        name=guest.name,
+        source="h1",
+        target=target,
+        rate_kib_s=rate_kib_s,
+        downtime_ms=more.pop("downtime_ms", 77),
+        predicted=more.pop("predicted", predicted),
+    )
+
+
+@pytest.fixture
+def executor(lab: Laboratory) -> Iterator[LibvirtExecutor]:
+    made = LibvirtExecutor([config(h) for h in lab.hosts.values()], WallClock(), PATIENCE)
+    yield made
+    made.close()
+
+
+def until(true: Callable[[], Any], patience: float = 40) -> Any:
+    deadline = time.monotonic() + patience
+    while not (found := true()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+    return found
+
+
+def ended(execution: LibvirtExecution) -> Outcome:
+    return until(execution.outcome)
+
+
+def under_way(execution: LibvirtExecution, mib: int = 4) -> None:
+    until(lambda: execution.progress().mib_sent >= mib)
+
+
+def test_moves_a_guest_and_keeps_what_it_was(lab: Laboratory, executor: LibvirtExecutor) -> None:
+    """It runs on the target alone, defined and started by itself as before, and is measured."""
+    (guest,) = lab.boot(GuestSpec("mover", disk="shared", load=Load(set=16)))
+    guest.domain().setAutostart(1)
+    action = move(guest, "h2")
+    assert executor.look_again(action) == ""
+    outcome = ended(executor.start(action))
+    assert outcome.result is Result.DONE, outcome
+    assert guest.whereabouts() == {"h2": libvirt.VIR_DOMAIN_RUNNING}
+    assert guest.domain().isPersistent()
+    assert guest.domain().autostart()
+    assert outcome.mib > 16
+    assert outcome.downtime_ms is not None
+    assert 0 < outcome.downtime_ms < 2000
+    assert "not on h1 any more" in executor.look_again(action)
+
+
+def test_a_transient_guest_stays_transient(lab: Laboratory, executor: LibvirtExecutor) -> None:
+    """A guest that was never defined is defined nowhere after its move."""
+    (guest,) = lab.boot(GuestSpec("passing"))
+    guest.domain().undefine()
+    outcome = ended(executor.start(move(guest, "h3")))
+    assert outcome.result is Result.DONE, outcome
+    assert guest.whereabouts() == {"h3": libvirt.VIR_DOMAIN_RUNNING}
+    assert not guest.domain().isPersistent()
+
+
+def test_bandwidth_and_downtime_are_in_force(lab: Laboratory, executor: LibvirtExecutor) -> None:
+    """libvirt is told how fast and how long a pause; progress grows meanwhile."""
+    (guest,) = lab.boot(GuestSpec("slow", load=Load(set=32)))
+    domain = guest.domain()
+    execution = executor.start(move(guest, "h2", rate_kib_s=8 * 1024, downtime_ms=123))
+    under_way(execution)
+    assert domain.migrateGetMaxDowntime() == 123
+    assert domain.migrateGetMaxSpeed() == 8
+    assert "is being migrated" in executor.look_again(move(guest, "h2"))
+    assert 0 < execution.progress().fraction < 1
+    outcome = ended(execution)
+    assert outcome.result is Result.DONE, outcome
+    assert outcome.ended - outcome.started > 2
+
+
+def test_abort_leaves_the_guest_where_it_was(lab: Laboratory, executor: LibvirtExecutor) -> None:
+    """The operator's word ends it within moments."""
+    (guest,) = lab.boot(GuestSpec("called-back", load=Load(set=32)))
+    lab["h2"].shape(40)
+    execution = executor.start(move(guest, "h2"))
+    under_way(execution)
+    execution.abort("the operator changed his mind")
+    outcome = ended(execution)
+    assert (outcome.result, outcome.reason) == (Result.ABORTED, "the operator changed his mind")
+    assert guest.running_on() == ["h1"]
+
+
+def test_a_dead_link_is_noticed(lab: Laboratory, executor: LibvirtExecutor) -> None:
+    """libvirt itself says nothing when the migration link dies: the stall is found and ended."""
+    (guest,) = lab.boot(GuestSpec("stuck", load=Load(set=32)))
+    lab["h2"].shape(40)
+    execution = executor.start(move(guest, "h2"))
+    under_way(execution)
+    lab["h2"].cut("mig")
+    outcome = ended(execution)
+    assert outcome.result is Result.STALLED, outcome
+    assert 3 < outcome.ended - outcome.started < 20
+    assert until(lambda: guest.whereabouts() == {"h1": libvirt.VIR_DOMAIN_RUNNING})
+
+
+def test_what_does_not_converge_is_ended(lab: Laboratory) -> None:
+    """A guest that dirties memory faster than the link carries it is left where it is."""
+    executor = LibvirtExecutor(
+        [config(h) for h in lab.hosts.values()], WallClock(), Patience(least=6, factor=1, poll=0.1)
+    )
+    (guest,) = lab.boot(GuestSpec("busy", load=Load(set=32, dirty=20)))
+    lab["h2"].shape(40)
+    predicted = Prediction(seconds=2, seconds_p90=4, mib=64, downtime_ms=10)
+    outcome = ended(executor.start(move(guest, "h2", predicted=predicted, downtime_ms=10)))
+    assert outcome.result is Result.ABORTED, outcome
+    assert outcome.reason == "not done in 6 s (4 s predicted at worst): aborted"
+    assert guest.running_on() == ["h1"]
+    executor.close()
+
+
+def test_target_libvirtd_dies(lab: Laboratory, executor: LibvirtExecutor) -> None:
+    """The guest goes on where it was, and the outcome says what broke."""
+    (guest,) = lab.boot(GuestSpec("survivor", load=Load(set=32)))
+    lab["h2"].shape(40)
+    execution = executor.start(move(guest, "h2"))
+    under_way(execution)
+    lab["h2"].kill_libvirtd()
+    outcome = ended(execution)
+    assert outcome.result is Result.FAILED, outcome
+    assert "the connection to h2 broke" in outcome.reason
+    assert guest.running_on() == ["h1"]
+
+
+def test_target_loses_power(lab: Laboratory, executor: LibvirtExecutor) -> None:
+    """A silent death of the target costs time, not the guest."""
+    (guest,) = lab.boot(GuestSpec("lucky", load=Load(set=32)))
+    lab["h2"].shape(40)
+    execution = executor.start(move(guest, "h2"))
+    under_way(execution)
+    lab["h2"].power_off()
+    outcome = ended(execution)
+    assert outcome.result in (Result.FAILED, Result.STALLED), outcome
+    assert guest.running_on() == ["h1"]
+
+
+def test_source_libvirtd_dies(lab: Laboratory, executor: LibvirtExecutor) -> None:
+    """While the source cannot be asked nothing is claimed; once it is back, the guest is found."""
+    (guest,) = lab.boot(GuestSpec("orphan", load=Load(set=32)))
+    lab["h2"].shape(40)
+    execution = executor.start(move(guest, "h2"))
+    under_way(execution)
+    lab["h1"].kill_libvirtd()
+    time.sleep(1)
+    assert execution.outcome() is None
+    lab["h1"].restart_libvirtd()
+    outcome = ended(execution)
+    assert outcome.result is Result.FAILED, outcome
+    assert guest.running_on() == ["h1"]
+
+
+def test_a_guest_that_libvirt_refuses_stays(lab: Laboratory, executor: LibvirtExecutor) -> None:
+    """Refusals are outcomes with libvirt's words in them."""
+    local, shmem = lab.boot(GuestSpec("local", disk="local"), GuestSpec("shm", shmem=True))
+    outcome = ended(executor.start(move(local, "h2")))
+    assert (outcome.result, "unsafe" in outcome.reason) == (Result.FAILED, True), outcome
+    outcome = ended(executor.start(move(shmem, "h2")))
+    assert (outcome.result, "refuses" in outcome.reason) == (Result.FAILED, True), outcome
+    assert local.running_on() == shmem.running_on() == ["h1"]
+
+
+def test_two_at_once_from_one_host(lab: Laboratory, executor: LibvirtExecutor) -> None:
+    """Executions do not disturb each other."""
+    a, b = lab.boot(GuestSpec("a", load=Load(set=16)), GuestSpec("b", load=Load(set=16)))
+    both = [executor.start(move(a, "h2")), executor.start(move(b, "h3"))]
+    assert [ended(execution).result for execution in both] == [Result.DONE, Result.DONE]
+    assert (a.running_on(), b.running_on()) == (["h2"], ["h3"])
+
+
+def test_the_look_before_the_start(lab: Laboratory, executor: LibvirtExecutor) -> None:
+    """Paused guests, namesakes at the target and hosts that do not answer are objections."""
+    (guest,) = lab.boot(GuestSpec("careful"))
+    guest.domain().suspend()
+    assert "does not run" in executor.look_again(move(guest, "h2"))
+    lab["h1"].connection().lookupByUUIDString(guest.uuid).resume()
+    other = f"<domain type='qemu'><name>{guest.name}</name><memory>1024</memory><os><type>hvm</type></os></domain>"
+    stranger = lab["h2"].connection().defineXML(other)
+    assert "another guest named careful" in executor.look_again(move(guest, "h2"))
+    stranger.undefine()
+    assert executor.look_again(move(guest, "h2")) == ""
+    lab["h2"].freeze_libvirtd()
+    begin = time.monotonic()
+    assert executor.look_again(move(guest, "h2")) == "h2: no answer in 3 s"
+    assert time.monotonic() - begin < 5
