@@ -14,7 +14,7 @@ from zlib import crc32
 from balancer.config.names import expand
 from balancer.config.reading import Table, nearest
 from balancer.config.units import COUNT, KIB_S, MIB, MILLICORES, RATIO, SECONDS, Unit
-from balancer.planner.model.cluster import Guest, Host, HostState, Tie
+from balancer.planner.model.cluster import Cluster, Guest, Host, HostState, Tie
 from balancer.planner.model.resources import CPU, MEMORY, VCPUS
 from balancer.simulator.workloads import (
     DAY,
@@ -69,6 +69,12 @@ class Population:
     placement: dict[str, str] = field(default_factory=dict)
     _room: dict[str, int] = field(default_factory=dict)
     """Memory not allocated yet, MiB by host."""
+
+    @property
+    def cluster(self) -> Cluster:
+        """The hosts and guests as the planner knows such things."""
+        guests = tuple(guest.spec for guest in self.guests.values())
+        return Cluster(tuple(self.hosts.values()), guests, self.placement)
 
     def add_hosts(self, table: Table) -> None:
         """Add the hosts of one `[[hosts]]`."""

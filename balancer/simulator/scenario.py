@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from balancer.config import load_policy, read_policy
+from balancer.config import check_selectors, default_policy, load_policy, read_policy
 from balancer.config.reading import Table, read_toml
 from balancer.config.search import find
 from balancer.config.units import COUNT, SECONDS
 from balancer.planner.model.cluster import Host
 from balancer.planner.model.policy import Policy
+from balancer.ports import UsageError
 from balancer.simulator.expectation import Expect, expect
 from balancer.simulator.happenings import Happening, happening
 from balancer.simulator.population import Population
@@ -54,13 +55,16 @@ def load_scenario(path: Path) -> Scenario:
     top = read_toml(path)
     top.only(KEYS)
     population = _population(top)
+    policy = _policy(top)
+    for fault in check_selectors(policy, population.cluster):
+        raise UsageError(f"{path}: policy {policy.name}: {fault}")
     return Scenario(
         name=path.stem,
         about=top.text("about"),
         start=population.start,
         length=_length(top, "length", 3600.0),
         interval=_length(top, "interval", 300.0),
-        policy=_policy(top),
+        policy=policy,
         hosts=tuple(population.hosts.values()),
         guests=tuple(population.guests.values()),
         placement=population.placement,
@@ -94,7 +98,8 @@ def _length(top: Table, key: str, default: float) -> float:
 
 def _policy(top: Table) -> Policy:
     """Return the policy: `[policy]` as a policy file has it, or the name of one, or the default."""
-    if isinstance(top.values.get("policy"), dict):
-        return read_policy(top.table("policy"), {})
-    name = top.text("policy", "balance")
-    return load_policy(find(name, top.file.parent), {})
+    if "policy" not in top.values:
+        return default_policy()
+    if isinstance(top.values["policy"], dict):
+        return read_policy(top.table("policy"))
+    return load_policy(find(top.text("policy"), top.file.parent))
