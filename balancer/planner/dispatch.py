@@ -7,7 +7,8 @@ ended well, the limits on numbers and links allow it, and
 2. *once all in flight has landed, the rest still works, one at a time* (the banker's look-ahead).
 
 The second keeps every state one that can be finished: without it, actions that end in another
-order than foreseen can take each other's last room. An action that fails leaves its guest where
+order than foreseen can take each other's last room. It is worked out once for a plan whose waits
+see to it by themselves, as a good plan's do, and else before every start. An action that fails leaves its guest where
 it was; what builds upon it is dropped with the reason, and the rest goes on.
 """
 
@@ -19,6 +20,7 @@ from types import MappingProxyType
 from balancer.planner.constraints import all_rules
 from balancer.planner.model.law import Law, link_share
 from balancer.planner.model.ledger import Ledger
+from balancer.planner.model.loose import loose_faults
 from balancer.planner.model.plan import Action, Result
 from balancer.planner.model.problem import Problem
 
@@ -35,6 +37,9 @@ class State:
     dropped: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Why actions will not be started, by id."""
     law: Law = field(kw_only=True, repr=False, compare=False)
+    by_id: Mapping[str, Action] = field(kw_only=True, repr=False, compare=False)
+    sure: bool = field(default=False, kw_only=True, repr=False, compare=False)
+    """True if the waits alone see to it that the rest can always be finished."""
 
     @property
     def pending(self) -> tuple[Action, ...]:
@@ -45,8 +50,7 @@ class State:
     @property
     def in_flight(self) -> tuple[Action, ...]:
         """Actions started and not ended, in the order of their start."""
-        by_id = {action.id: action for action in self.actions}
-        return tuple(by_id[id_] for id_ in self.running)
+        return tuple(self.by_id[id_] for id_ in self.running)
 
 
 def begin(problem: Problem, actions: Sequence[Action]) -> State:
@@ -55,7 +59,11 @@ def begin(problem: Problem, actions: Sequence[Action]) -> State:
     Actions that cannot work even one at a time are dropped at once; a plan that the judge has
     accepted has none. Raises KeyError for unknown guests or hosts: ask the judge first.
     """
-    return _drop_hopeless(State(tuple(actions), law=Law(problem, all_rules(problem))))
+    law = Law(problem, all_rules(problem))
+    state = State(tuple(actions), law=law, by_id={action.id: action for action in actions})
+    unfit = any(_busy(state, action) for action in actions)
+    sure = not unfit and next(loose_faults(law, actions), None) is None
+    return _settled(replace(state, sure=sure))
 
 
 def startable(state: State) -> tuple[Action, ...]:
@@ -83,7 +91,7 @@ def _why_not(state: State, action: Action, held: Ledger) -> str:
     if why:
         return why
     before = held[action.guest]
-    why = _take_off(state.law, held, action) or _trap(state, action)
+    why = _take_off(state.law, held, action) or ("" if state.sure else _trap(state, action))
     if why:
         held.put(action.guest, *before)
     return why
@@ -91,7 +99,7 @@ def _why_not(state: State, action: Action, held: Ledger) -> str:
 
 def started(state: State, action_id: str) -> State:
     """Return the state once `action_id` has been started. Raises ValueError if it is not pending."""
-    if action_id not in {action.id for action in state.pending}:
+    if not _is_pending(state, action_id):
         raise ValueError(f"action {action_id} is not pending")
     return replace(state, running=(*state.running, action_id))
 
@@ -102,7 +110,7 @@ def ended(state: State, action_id: str, result: Result) -> State:
     After anything but DONE, what builds upon it is dropped. Raises ValueError for an action that
     is neither running nor, if REFUSED, pending.
     """
-    refused = result is Result.REFUSED and action_id in {a.id for a in state.pending}
+    refused = result is Result.REFUSED and _is_pending(state, action_id)
     if action_id not in state.running and not refused:
         raise ValueError(f"action {action_id} is not running")
     state = replace(
@@ -110,7 +118,7 @@ def ended(state: State, action_id: str, result: Result) -> State:
         running=tuple(id_ for id_ in state.running if id_ != action_id),
         results={**state.results, action_id: result},
     )
-    return state if result is Result.DONE else _drop_hopeless(_drop_dependents(state))
+    return _settled(state if result is Result.DONE else _drop_dependents(state))
 
 
 def finished(state: State) -> bool:
@@ -121,6 +129,11 @@ def finished(state: State) -> bool:
 def dropped(state: State) -> Mapping[str, str]:
     """Return why actions will not be started, by id."""
     return state.dropped
+
+
+def _is_pending(state: State, action_id: str) -> bool:
+    past = action_id in state.running or action_id in state.results or action_id in state.dropped
+    return action_id in state.by_id and not past
 
 
 def _busy(state: State, action: Action) -> str:
@@ -170,9 +183,8 @@ def _held(state: State, *, landed: bool = False) -> Ledger:
     A guest that was lost may be on either end: it holds both.
     """
     held = state.law.start.twin()
-    by_id = {action.id: action for action in state.actions}
     for id_, result in state.results.items():
-        action = by_id[id_]
+        action = state.by_id[id_]
         if result is Result.DONE:
             held.put(action.guest, action.target)
         elif result is Result.LOST:
@@ -215,11 +227,21 @@ def _hopeless(state: State) -> Mapping[str, str]:
     return {}
 
 
-def _drop_hopeless(state: State) -> State:
+def _settled(state: State) -> State:
     """Drop what can no longer be done, until all that is pending can be."""
-    while lost := _hopeless(state) or _splitting(state):
+    while lost := (not state.sure and _hopeless(state)) or _splitting(state) or _stuck(state):
         state = replace(state, dropped={**state.dropped, **lost})
     return state
+
+
+def _stuck(state: State) -> Mapping[str, str]:
+    """Return all that is pending if it can never start, as nothing runs that could change that.
+
+    Cannot be where every rule that holds at every instant minds more occupancy alone.
+    """
+    if state.running or startable(state):
+        return {}
+    return {action.id: blocked(state, action) for action in state.pending}
 
 
 def _splitting(state: State) -> Mapping[str, str]:

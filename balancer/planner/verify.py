@@ -10,7 +10,7 @@ A plan is replayed three times, a guest in flight counting on both hosts:
 Hard rules are held to what is broken already: nothing new, nothing worse.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -18,6 +18,7 @@ from math import isfinite
 from balancer.planner.constraints import all_rules
 from balancer.planner.model.cluster import HostState
 from balancer.planner.model.law import Law, link_share
+from balancer.planner.model.loose import loose_faults
 from balancer.planner.model.placement import Placement
 from balancer.planner.model.plan import Action
 from balancer.planner.model.problem import Problem
@@ -51,7 +52,7 @@ def judge(problem: Problem, actions: Sequence[Action]) -> Verdict:
         *_temporary(problem, known),
         *_Timetable(law).replay(known),
         *alone.replay(known),
-        *_Loose(law).replay(known),
+        *_loose(law, known),
     ]
     faults = tuple(dict.fromkeys(found))
     reached = {guest: alone.ledger[guest][0] for guest in problem.cluster.placement}
@@ -127,6 +128,15 @@ def _temporary(problem: Problem, actions: Sequence[Action]) -> Iterator[str]:
             yield f"{_said(action)}: the guest would be left on a third host"
 
 
+def _loose(law: Law, actions: Iterable[Action]) -> Iterator[str]:
+    """Yield what can break if actions end in another order than the timetable says."""
+    for action, broken in loose_faults(law, actions):
+        said = f"{_said(action)} does not wait for all that makes room for it"
+        yield from (f"{said}: {violation.sentence}" for violation in broken)
+        if not broken:
+            yield f"{_said(action)} does not wait for the step before it of {action.name}"
+
+
 class _Replay:
     """Carries guests about and notes what that breaks, each fault once."""
 
@@ -176,6 +186,7 @@ class _Alone(_Replay):
         for action in actions:
             self.take_off(action)
             self.land(action)
+        self.note("at the end", self.law.worse(self.ledger, None))
         self.note("at the end", self.law.worse_at_rest(self.ledger))
         return self.faults
 
@@ -233,55 +244,3 @@ class _Timetable(_Replay):
                     f"{when}: {self._rate[host, way]} KiB/s {way} {host}, "
                     f"at most {most} KiB/s allowed"
                 )
-
-
-class _Loose(_Replay):
-    """Each action starts while all earlier ones that it does not wait for are in flight.
-
-    Stricter than need be in one way: two earlier actions count as in flight together even if one
-    waits for the other. The remedy is one more wait.
-    """
-
-    how = "as loosely as its waits allow"
-
-    def __init__(self, law: Law) -> None:
-        super().__init__(law)
-        self._trips: dict[str, list[Action]] = defaultdict(list)
-        self._guest: dict[str, str] = {}
-        self._needs: dict[str, frozenset[str]] = {}
-        """By action id, all that must have ended before it, directly or not."""
-
-    def replay(self, actions: Iterable[Action]) -> Sequence[str]:
-        """Return the faults of this replay."""
-        for action in actions:
-            direct = frozenset(action.waits_for)
-            every = direct.union(*(self._needs.get(id_, ()) for id_ in direct))
-            own = self._trips[action.guest]
-            if own and own[-1].id not in every:
-                self.faults.append(f"{_said(action)} does not wait for {own[-1].id}, of its guest")
-            if self._broken(action, direct):
-                self.note(f"when {_said(action)} starts", self._broken(action, every))
-            own.append(action)
-            self._guest[action.id] = action.guest
-            self._needs[action.id] = every
-            self.ledger.put(action.guest, *self._held(action.guest, ()))
-        return self.faults
-
-    def _broken(self, action: Action, ended: Collection[str]) -> tuple[Violation, ...]:
-        """Return what starting `action` breaks at its target when just `ended` have ended."""
-        landed = {self._guest[id_] for id_ in ended if id_ in self._guest}
-        before = {guest: self.ledger[guest] for guest in landed | {action.guest}}
-        for guest in landed:
-            self.ledger.put(guest, *self._held(guest, ended))
-        self.ledger.put(action.guest, *self.ledger[action.guest], action.target)
-        broken = self.law.worse(self.ledger, (action.target,))
-        for guest, held in before.items():
-            self.ledger.put(guest, *held)
-        return broken
-
-    def _held(self, guest: str, ended: Collection[str]) -> tuple[str, ...]:
-        """Return what `guest` may hold once `ended` have ended and its other moves are going on."""
-        held = list(self.law.start[guest])
-        for action in self._trips[guest]:
-            held = [action.target] if action.id in ended else [*held, action.target]
-        return tuple(held)

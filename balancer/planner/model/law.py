@@ -28,8 +28,13 @@ class Law:
         Never changed: take a twin."""
         self._before = baseline(self._broken(self.rules, self.start, None))
 
-    def worse(self, occupancy: Occupancy, touched: Collection[str]) -> tuple[Violation, ...]:
-        """Return what is worse on `touched` hosts, by the rules that hold at every instant."""
+    def worse(
+        self, occupancy: Occupancy, touched: Collection[str] | None
+    ) -> tuple[Violation, ...]:
+        """Return what is worse on `touched` hosts, by the rules that hold at every instant.
+
+        None asks about all hosts, and about rules on the plan as a whole, such as budgets.
+        """
         return worsened(self._before, self._broken(self._always, occupancy, touched))
 
     def worse_at_rest(self, occupancy: Occupancy) -> tuple[Violation, ...]:

@@ -1,6 +1,7 @@
 """Who waits for whose room: the graph of hosts that pending moves draw."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 
 from balancer.planner.order.moves import Move
 
@@ -33,9 +34,16 @@ def ranks(moves: Sequence[Move]) -> Mapping[Move, int]:
 
 
 def circle_of(move: Move, moves: Iterable[Move]) -> tuple[Move, ...]:
-    """Return the moves of the circle that `move` is part of; empty if it is in none."""
-    pending = list(moves)
-    for hosts in circles(pending):
-        if move.source in hosts and move.target in hosts:
-            return tuple(m for m in pending if m.source in hosts and m.target in hosts)
-    return ()
+    """Return the shortest circle of `moves` that `move` is part of, it in front; or nothing."""
+    import networkx as nx  # noqa: PLC0415 - takes long to import
+
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    by_hosts: dict[tuple[str, str], Move] = {}
+    for other in moves:
+        graph.add_edge(other.source, other.target)
+        by_hosts.setdefault((other.source, other.target), other)
+    try:
+        way = nx.shortest_path(graph, move.target, move.source)
+    except nx.NetworkXNoPath:
+        return ()
+    return (move, *(by_hosts[pair] for pair in pairwise(way)))
