@@ -4,6 +4,7 @@ Where a guest's key holds a list, each guest of the table draws one of the value
 scenario's seed: the same file and seed give the same cluster everywhere.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -14,7 +15,7 @@ from zlib import crc32
 from balancer.config.names import expand
 from balancer.config.reading import Table, nearest
 from balancer.config.units import COUNT, KIB_S, MIB, MILLICORES, RATIO, SECONDS, Unit
-from balancer.planner.model.cluster import Cluster, Guest, Host, HostState, Tie
+from balancer.planner.model.cluster import Cluster, Guest, GuestCpu, Host, HostState, Tie
 from balancer.planner.model.resources import CPU, MEMORY, VCPUS
 from balancer.simulator.workloads import (
     DAY,
@@ -33,10 +34,11 @@ T = TypeVar("T")
 
 HOST_KEYS: Final = (
     "names", "cpu", "memory", "reserve", "link", "labels", "networks", "storage", "state",
+    "qemu", "cpu_models",
 )  # fmt: skip
 GUEST_KEYS: Final = (
     "names", "on", "vcpus", "memory", "used", "cpu", "noise", "dirty", "hot_set", "labels",
-    "networks", "storage", "owner", "tie",
+    "networks", "storage", "owner", "tie", "cpu_model",
 )  # fmt: skip
 SHAPE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "constant": ("cpu",),
@@ -119,6 +121,7 @@ class Population:
             allocation={VCPUS: int(table.amount("vcpus", COUNT, 2)), MEMORY: memory},
             labels=table.strings("labels"),
             owner=table.text("owner"),
+            cpu=GuestCpu(model=table.text("cpu_model")),
             networks=tuple(sorted(table.texts("networks"))),
             storage=tuple(sorted(table.texts("storage"))),
             ties=tuple(Tie(kind=kind, detail=f"{kind} of {name}") for kind in table.texts("tie")),
@@ -217,4 +220,15 @@ def _host(table: Table, name: str) -> Host:
         networks=tuple(sorted(table.texts("networks"))),
         storage=tuple(sorted(table.texts("storage"))),
         link_kib_s=int(table.amount("link", KIB_S, 0)),
+        qemu_version=_version(table),
+        cpu_models=tuple(sorted(table.texts("cpu_models"))),
     )
+
+
+def _version(table: Table) -> int:
+    """Return the version `qemu` names as libvirt counts it: 7.2 is 7002000."""
+    text = table.text("qemu", "7.2")
+    if not re.fullmatch(r"\d{1,3}\.\d{1,3}(\.\d{1,3})?", text):
+        table.fail("qemu", 'must be a version in quotes, as "7.2" or "8.1.5"')
+    major, minor, release = [int(part) for part in (*text.split("."), "0")][:3]
+    return major * 1_000_000 + minor * 1000 + release

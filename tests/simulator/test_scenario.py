@@ -34,6 +34,8 @@ def test_hosts_have_what_is_given(tmp_path: Path) -> None:
         labels = { rack = "r1" }
         networks = ["vlan120", "vlan110"]
         storage = "ceph"
+        qemu = "8.1.5"
+        cpu_models = ["Skylake-Server", "EPYC"]
         [[hosts]]
         names = "old"
         cpu = 8
@@ -51,6 +53,8 @@ def test_hosts_have_what_is_given(tmp_path: Path) -> None:
         ("vlan110", "vlan120"),
         ("ceph",),
     )
+    assert first.cpu_models == ("EPYC", "Skylake-Server")
+    assert (first.qemu_version, old.qemu_version) == (8_001_005, 7_002_000)
     assert old.state == "draining"
     assert scenario.name == "case"
 
@@ -72,6 +76,7 @@ def test_guests_take_turns_on_the_hosts_named(tmp_path: Path) -> None:
         labels = { role = "web" }
         owner = "nova"
         tie = "passthrough"
+        cpu_model = "EPYC"
         """,
     )
     assert list(scenario.placement.values()) == ["kvm1", "kvm3", "kvm1", "kvm3"]
@@ -82,6 +87,7 @@ def test_guests_take_turns_on_the_hosts_named(tmp_path: Path) -> None:
     assert guest.cpu == Constant(cpu=1500)
     assert (guest.spec.labels, guest.spec.owner) == ({"role": "web"}, "nova")
     assert [tie.kind for tie in guest.spec.ties] == ["passthrough"]
+    assert guest.spec.cpu.model == "EPYC"
 
 
 @pytest.mark.parametrize(
@@ -165,6 +171,7 @@ def test_a_policy_may_be_written_into_the_scenario(tmp_path: Path) -> None:
         ('[[hosts]]\ncpu = 4\nmemory = "4GiB"', r"hosts\[1\]\.names: missing"),
         (HOSTS + HOSTS, r"hosts\[2\]\.names = .*kvm1 is given twice"),
         ('[[hosts]]\nnames = "k[2-1]"\ncpu = 4\nmemory = "4GiB"', "runs backwards"),
+        (HOSTS + 'qemu = "new"', r"qemu = .new.*must be a version"),
         (HOSTS + 'rak = "r1"', r"hosts\[1\]\.rak: unknown key"),
         (HOSTS + WEB + 'on = "kvm9"', r"guests\[1\]\.on = .*no host kvm9; did you mean kvm"),
         (HOSTS + WEB + WEB, r"guests\[2\]\.names = .*web-1 is given twice"),
@@ -180,7 +187,7 @@ def test_a_policy_may_be_written_into_the_scenario(tmp_path: Path) -> None:
         (HOSTS + 'policy = "nowhere"', r"hosts\[1\]\.policy: unknown key"),
         ('policy = "nowhere"\n' + HOSTS, "nowhere: no such file"),
         (HOSTS + '[[policy.spread]]\nguests = "zk-*"', "zk-"),
-        (HOSTS + "[expect]\nmoves_at_mst = 3", r"expect\.moves: unknown key; did you mean moves_at_most"),
+        (HOSTS + "[expect]\nmoves_at_mots = 3", r"expect\.moves_at_mots: unknown key; did you mean moves_at_most"),
         (HOSTS + '[expect]\nmoves_at_most = "many"', r"expect\.moves_at_most = .many.*"),
     ],
 )  # fmt: skip
