@@ -22,6 +22,22 @@ from uuid import NAMESPACE_DNS, uuid5
 
 from hypothesis import strategies as st
 
+from balancer.planner.constraints import CONSTRAINTS
+from balancer.planner.constraints.avoid import Avoid
+from balancer.planner.constraints.budget import Budget
+from balancer.planner.constraints.capacity import Capacity
+from balancer.planner.constraints.compatible import Compatible
+from balancer.planner.constraints.cooling import Cooling
+from balancer.planner.constraints.drain import Drain
+from balancer.planner.constraints.headroom import Headroom
+from balancer.planner.constraints.never_move import NeverMove
+from balancer.planner.constraints.only_on import OnlyOn
+from balancer.planner.constraints.reachable import Reachable
+from balancer.planner.constraints.spread import Spread
+from balancer.planner.constraints.stay import Stay
+from balancer.planner.constraints.tied import Tied
+from balancer.planner.constraints.together import Together
+from balancer.planner.constraints.unknown_data import UnknownData
 from balancer.planner.model.cluster import (
     Cluster,
     Guest,
@@ -34,10 +50,11 @@ from balancer.planner.model.cluster import (
 from balancer.planner.model.demand import Demand
 from balancer.planner.model.observation import History, Observation, Sample
 from balancer.planner.model.placement import Placement
-from balancer.planner.model.policy import Constraint, Objective, Policy
+from balancer.planner.model.policy import Constraint, Limits, Objective, Policy
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.resources import Resources
 from balancer.planner.model.selector import Selector
+from balancer.planner.objectives import OBJECTIVES
 
 NOON = 1_750_000_000.0
 """Time of every drawn observation, seconds since the epoch."""
@@ -290,3 +307,97 @@ def placements(cluster: Cluster) -> st.SearchStrategy[Placement]:
     """Any placement of the cluster's guests, sensible or not."""
     names = st.sampled_from([host.name for host in cluster.hosts])
     return st.fixed_dictionaries({guest.uuid: names for guest in cluster.guests})
+
+
+def selectors() -> st.SearchStrategy[Selector]:
+    """Guests of a drawn small cluster: by name, by role, several, all but some."""
+    return st.sampled_from(
+        [
+            select("web-*"),
+            select("db-*", "job-*"),
+            select("label:role=job"),
+            select("!web-*"),
+            select("*"),
+            select("*-1", "*-2", "*-3"),
+            select("nobody"),
+        ]
+    )
+
+
+def host_selectors() -> st.SearchStrategy[Selector]:
+    """Hosts of a drawn small cluster."""
+    return st.sampled_from(
+        [select("h0"), select("h1", "h2"), select("label:rack=r1"), select("!h1"), select("none")]
+    )
+
+
+ACROSS = st.sampled_from(["host", "rack"])
+
+RULES: Mapping[type, st.SearchStrategy[Constraint]] = {
+    Capacity: st.builds(
+        Capacity,
+        vcpus_per_core=st.sampled_from([1.0, 4.0]),
+        memory_overcommit=st.sampled_from([1.0, 1.5]),
+        keep_for_hypervisor=st.sampled_from([0, 8192]),
+        hard=st.booleans(),
+    ),
+    Headroom: st.builds(
+        Headroom,
+        cpu=st.sampled_from([0.0, 0.3]),
+        memory=st.sampled_from([0.0, 0.4]),
+        hosts=host_selectors(),
+        hard=st.booleans(),
+    ),
+    OnlyOn: st.builds(OnlyOn, guests=selectors(), hosts=host_selectors(), hard=st.booleans()),
+    Avoid: st.builds(Avoid, guests=selectors(), hosts=host_selectors(), hard=st.booleans()),
+    Spread: st.builds(
+        Spread,
+        guests=selectors(),
+        across=ACROSS,
+        at_most=st.integers(1, 3),
+        each_group_alone=st.booleans(),
+        evenly=st.booleans(),
+        hard=st.booleans(),
+    ),
+    Together: st.builds(Together, guests=selectors(), across=ACROSS, hard=st.booleans()),
+    Stay: st.builds(Stay, guests=selectors()),
+    NeverMove: st.builds(NeverMove, guests=selectors()),
+    Drain: st.builds(Drain, hosts=host_selectors()),
+    Compatible: st.just(Compatible()),
+    Tied: st.just(Tied()),
+    Reachable: st.just(Reachable()),
+    UnknownData: st.just(UnknownData()),
+    Cooling: st.just(Cooling()),
+    Budget: st.just(Budget()),
+}
+"""How to draw a rule of every class there is."""
+
+OWN_RULES = st.one_of([RULES[kind] for kind in CONSTRAINTS.values()])
+"""A rule that an operator can write."""
+
+
+@st.composite
+def problems(
+    draw: st.DrawFn,
+    rules: st.SearchStrategy[Constraint] = OWN_RULES,
+    max_hosts: int = 5,
+    max_guests: int = 10,
+    most_rules: int = 4,
+) -> Problem:
+    """Draw a small problem: some rules, all goals, tight budgets now and then, a resting guest."""
+    drawing = parse(draw(texts(max_hosts, max_guests)))
+    drawn = draw(st.lists(rules, max_size=most_rules))
+    names = [host.name for host in drawing.cluster.hosts]
+    moves, gib = draw(st.sampled_from([(20, 300), (20, 300), (2, 300), (20, 12)]))
+    return Problem(
+        drawing.cluster,
+        drawing.demand,
+        policy(
+            *{rule.label: rule for rule in drawn}.values(),
+            objectives=[goal() for goal in OBJECTIVES.values()],
+            aggressiveness=draw(st.integers(1, 5)),
+            limits=Limits(moves_per_hour=moves, data_per_hour=gib * 1024),
+        ),
+        cooling=frozenset(draw(st.sets(st.sampled_from(sorted(drawing.usage)), max_size=1))),
+        relieve=frozenset(draw(st.sets(st.sampled_from(names), max_size=1))),
+    )

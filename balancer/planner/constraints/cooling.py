@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from balancer.planner.formulation import Formulation
-from balancer.planner.model.placement import Occupancy
+from balancer.planner.model.placement import Occupancy, at_rest
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.staying import strayed
 from balancer.planner.model.violation import Violation
@@ -48,12 +48,26 @@ class Cooling:
 
 def _resting(problem: Problem) -> tuple[str, ...]:
     ordered = problem.emptied | problem.relieve
+    needed = _at_fault(problem)
     return tuple(
         sorted(
             uuid
             for uuid in problem.cooling
             if uuid in problem.cluster.guest
             and problem.home(uuid) not in ordered
-            and uuid not in problem.at_fault
+            and uuid not in needed
         )
+    )
+
+
+def _at_fault(problem: Problem) -> frozenset[str]:
+    """Return the guests that take part in a hard rule of the policy being broken now."""
+    now = at_rest(problem.cluster.placement)
+    return frozenset(
+        uuid
+        for rule in problem.policy.constraints
+        if not isinstance(rule, Cooling)
+        for violation in rule.violations(problem, now)
+        if violation.hard
+        for uuid in violation.guests
     )

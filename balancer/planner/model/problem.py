@@ -9,7 +9,7 @@ from balancer.planner.model.calibration import UNCALIBRATED, Calibration
 from balancer.planner.model.cluster import Cluster, Guest, Host, HostState
 from balancer.planner.model.demand import Demand
 from balancer.planner.model.ledger import Ledger
-from balancer.planner.model.placement import Occupancy, at_rest
+from balancer.planner.model.placement import Occupancy
 from balancer.planner.model.policy import Emptying, Policy
 from balancer.planner.model.resources import Resources, add
 from balancer.planner.model.selector import Selector
@@ -122,18 +122,6 @@ class Problem:
             if h.state is HostState.UP and h.name not in self.emptied
         )
 
-    @cached_property
-    def at_fault(self) -> frozenset[str]:
-        """Guests that take part in a hard rule of the policy being broken at this moment."""
-        now = at_rest(self.cluster.placement)
-        return frozenset(
-            uuid
-            for rule in self.policy.constraints
-            for violation in rule.violations(self, now)
-            if violation.hard
-            for uuid in violation.guests
-        )
-
     def holders(
         self, occupancy: Occupancy, touched: Collection[str] | None = None
     ) -> Mapping[str, tuple[str, ...]]:
@@ -141,7 +129,7 @@ class Problem:
 
         Quick where `occupancy` is a `Ledger`; else the whole of it is read.
         """
-        names = self.cluster.host.keys() if touched is None else touched
+        names = list(self.cluster.host) if touched is None else sorted(touched)
         if isinstance(occupancy, Ledger):
             return {name: tuple(sorted(occupancy.on(name))) for name in names}
         found: dict[str, list[str]] = {name: [] for name in names}
