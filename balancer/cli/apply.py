@@ -1,0 +1,106 @@
+"""`balancer apply`: judges a plan against the cluster as it is, asks, and migrates."""
+
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+
+from balancer import config, service
+from balancer.adapters.stand_in import SilentTelemetry
+from balancer.cli.decision import decide, readable, show
+from balancer.cli.interrupts import Interrupts, abortable
+from balancer.cli.logs import Logged
+from balancer.cli.options import FILE, Session, common
+from balancer.cli.screen import Screen
+from balancer.cli.sight import Sight, look
+from balancer.codec import read_plan
+from balancer.config import Config, Mode
+from balancer.planner.model.plan import Infeasible, Outcome, Plan, Result
+from balancer.planner.model.request import Request
+from balancer.ports import Refused
+from balancer.render.live import Live
+from balancer.render.outcomes import outcomes as outcomes_text
+from balancer.render.words import count
+from balancer.wiring import ports_for
+
+INFEASIBLE: Final = 2
+NOT_ALL: Final = 5
+
+
+@click.command("apply")
+@click.argument("plan_file", metavar="[PLAN]", type=FILE, required=False)
+@click.option("--now", is_flag=True, help="Plan at this moment, instead of a saved plan.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask. Skips no check.")
+@click.option("--policy", metavar="FILE", help="Instead of the configured policy.")
+@common
+@click.pass_obj
+def command(
+    session: Session, plan_file: Path | None, policy: str | None, *, now: bool, yes: bool
+) -> int:
+    """Carry a plan out: judge it against the cluster as it is, ask, migrate, verify.
+
+    A plan that no longer fits is refused (2). Ctrl-C finishes what is in flight and starts
+    nothing more; a second one aborts what is in flight. Ends with 5 unless every move was done.
+    """
+    if now == (plan_file is not None):
+        raise click.UsageError("name a saved plan, or say --now to plan at this moment")
+    saved = read_plan(plan_file) if plan_file else None
+    _may_change(config.load(session.config))
+    screen = Screen(session)
+    sight = look(session, screen, policy=policy)
+    answer = (
+        decide(sight.observation, sight.policy, Request(), screen)
+        if saved is None
+        else _judged(saved, sight)
+    )
+    if isinstance(answer, Infeasible):
+        show(answer, screen)
+        return INFEASIBLE
+    screen.people.print(readable(answer, screen))
+    if answer.actions:
+        _confirm(answer, screen, yes=yes)
+    ended = _carry_out(answer, sight, screen) if answer.actions else ()
+    screen.document("outcomes", plan=answer, outcomes=ended)
+    screen.show(outcomes_text(ended))
+    return 0 if all(outcome.result is Result.DONE for outcome in ended) else NOT_ALL
+
+
+def _may_change(configuration: Config) -> None:
+    """Raises Refused unless this installation lets plans be carried out at this moment."""
+    if configuration.mode is Mode.OBSERVE:
+        where = configuration.source or "config.toml"
+        raise Refused(
+            f'mode is "observe": nothing is changed; set mode = "confirm" in {where} to apply plans'
+        )
+    if configuration.freeze_path.exists():
+        raise Refused(f"frozen: {configuration.freeze_path} exists; remove it to apply plans")
+
+
+def _judged(plan: Plan, sight: Sight) -> Plan:
+    """Return the plan if it fits the cluster as it is. Raises Refused."""
+    service.recheck(sight.observation, sight.policy, plan)
+    return plan
+
+
+def _confirm(plan: Plan, screen: Screen, *, yes: bool) -> None:
+    """Ask. Raises Refused where the answer is no, or nobody is there to answer."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise Refused(f"plan {plan.id} was not confirmed: nobody to ask here; say --yes")
+    guests = count(len({action.guest for action in plan.actions}), "guest")
+    if not click.confirm(f"Move {guests}?", err=screen.json):
+        raise Refused(f"plan {plan.id} was not confirmed: nothing was changed")
+
+
+def _carry_out(plan: Plan, sight: Sight, screen: Screen) -> tuple[Outcome, ...]:
+    with Live(screen.people) as live, Interrupts(live.note) as interrupts:
+        telemetry = Logged(SilentTelemetry() if screen.quiet else live)
+        telemetry.planned(plan)
+
+        def must_stop() -> bool:
+            return interrupts.stop_requested() or sight.config.freeze_path.exists()
+
+        ports = ports_for(sight.config, telemetry, read_only=False, stop_requested=must_stop)
+        return service.execute(abortable(ports, interrupts), sight.policy, plan)

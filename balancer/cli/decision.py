@@ -1,0 +1,56 @@
+"""Plans, and shows what was decided: shared by the verbs that plan."""
+
+from rich.console import RenderableType
+
+from balancer import codec
+from balancer.cli.interrupts import Interrupts
+from balancer.cli.screen import Screen
+from balancer.planner.explain import hot, loads
+from balancer.planner.model.observation import Observation
+from balancer.planner.model.plan import Infeasible, Plan
+from balancer.planner.model.policy import Policy
+from balancer.planner.model.request import Request
+from balancer.planner.pipeline import assess, plan
+from balancer.render.hosts import hosts_now
+from balancer.render.plan import infeasible as infeasible_text
+from balancer.render.plan import plan as plan_text
+
+
+def decide(
+    seen: Observation, policy: Policy, request: Request, screen: Screen
+) -> Plan | Infeasible:
+    """Return the answer of the planner; Ctrl-C ends the search with the best found so far."""
+    with screen.busy("Looking for a better placement"), Interrupts(_nothing) as interrupts:
+        return plan(
+            seen,
+            policy,
+            request,
+            keep_going=lambda: not interrupts.stop_requested(),
+        )
+
+
+def show(answer: Plan | Infeasible, screen: Screen) -> None:
+    """Show the answer: as the document it is, or as people decide on it."""
+    if isinstance(answer, Infeasible):
+        screen.text(codec.dump_infeasible(answer))
+    else:
+        screen.text(codec.dump_plan(answer))
+    screen.show(readable(answer, screen))
+
+
+def readable(answer: Plan | Infeasible, screen: Screen, *, hosts: bool = True) -> RenderableType:
+    """Return the answer as people decide on it."""
+    if isinstance(answer, Infeasible):
+        return infeasible_text(answer)
+    return plan_text(answer, screen.people.width, hosts=hosts)
+
+
+def show_hosts(seen: Observation, policy: Policy, screen: Screen) -> None:
+    """Show each host as it is, hot ones marked."""
+    problem = assess(seen, policy)
+    known = loads(problem, problem.cluster.placement)
+    screen.show(hosts_now(known, [load.host for load in hot(problem, known)]))
+
+
+def _nothing(_sentence: str) -> None:
+    """Planning has nothing in flight to speak of."""

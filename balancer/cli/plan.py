@@ -1,0 +1,69 @@
+"""`balancer plan`: what would move, in which order and why. Changes nothing."""
+
+import shlex
+from pathlib import Path
+from typing import Final
+
+import click
+
+from balancer import codec
+from balancer.cli.decision import decide, show
+from balancer.cli.options import FILE, Session, common
+from balancer.cli.screen import Screen
+from balancer.cli.sight import known_hosts, look
+from balancer.config import Config, Mode
+from balancer.planner.model.plan import Infeasible
+from balancer.planner.model.request import Effort, Request
+
+INFEASIBLE: Final = 2
+FOUND_MOVES: Final = 4
+
+
+@click.command("plan")
+@click.option("--from", "source", type=FILE, help="A saved observation, instead of the hosts.")
+@click.option("--policy", metavar="FILE", help="Instead of the configured policy.")
+@click.option("--relieve", multiple=True, metavar="HOST", help="Take load from it; repeatable.")
+@click.option("--output", "-o", type=FILE, metavar="PLAN", help="Save the plan, for apply.")
+@click.option(
+    "--effort",
+    type=click.Choice([effort.value for effort in Effort]),
+    default=Effort.QUICK.value,
+    show_default=True,
+    help="How long to look: about 2, 20 or 300 seconds.",
+)
+@click.option("--exit-code", is_flag=True, help="End with 4 if there is anything to move.")
+@common
+@click.pass_obj
+def command(  # noqa: PLR0913 - one argument an option
+    session: Session,
+    source: Path | None,
+    policy: str | None,
+    relieve: tuple[str, ...],
+    output: Path | None,
+    effort: str,
+    *,
+    exit_code: bool,
+) -> int:
+    """Say what would move, in which order, for how long and why. Changes nothing.
+
+    Ends with 0 where there is a plan or nothing is worth moving, 2 where rules conflict, and
+    with --exit-code 4 where there are moves. Ctrl-C ends the search with the best plan so far.
+    """
+    screen = Screen(session)
+    sight = look(session, screen, source, policy)
+    request = Request(relieve=known_hosts(relieve, sight.observation), effort=Effort(effort))
+    answer = decide(sight.observation, sight.policy, request, screen)
+    show(answer, screen)
+    if isinstance(answer, Infeasible):
+        return INFEASIBLE
+    if output:
+        screen.save(output, codec.dump_plan(answer))
+    if answer.actions and source is None:
+        screen.hint(_next_step(sight.config, output))
+    return FOUND_MOVES if exit_code and answer.actions else 0
+
+
+def _next_step(configuration: Config, output: Path | None) -> str:
+    if configuration.mode is Mode.OBSERVE:
+        return 'Mode observe: cannot be applied; set mode = "confirm" in config.toml for that.'
+    return f"Carry it out: balancer apply {shlex.quote(str(output)) if output else '--now'}"

@@ -1,0 +1,48 @@
+"""`balancer rules`: every rule of the policy, whom it concerns, where it is broken now."""
+
+from pathlib import Path
+
+import click
+
+from balancer.cli.options import FILE, Session, common
+from balancer.cli.screen import Screen
+from balancer.cli.sight import look
+from balancer.planner.constraints import all_rules
+from balancer.planner.model.placement import at_rest
+from balancer.planner.model.problem import Problem
+from balancer.planner.pipeline import assess
+from balancer.render.rules import RuleReport
+from balancer.render.rules import rules as rules_text
+
+
+@click.command("rules")
+@click.option("--from", "source", type=FILE, help="A saved observation, instead of the hosts.")
+@click.option("--policy", metavar="FILE", help="Instead of the configured policy.")
+@common
+@click.pass_obj
+def command(session: Session, source: Path | None, policy: str | None) -> None:
+    """List every rule of the policy, the guests it concerns, and what it finds broken now."""
+    screen = Screen(session)
+    sight = look(session, screen, source, policy)
+    name = f"{sight.policy.name}@{sight.policy.digest[:4]}"
+    reports = report(assess(sight.observation, sight.policy))
+    screen.document("rules", policy=name, rules=reports)
+    screen.show(rules_text(name, reports))
+
+
+def report(problem: Problem) -> tuple[RuleReport, ...]:
+    """Return how each rule in force stands as guests are placed now."""
+    occupancy = at_rest(problem.cluster.placement)
+    reports = []
+    for rule in all_rules(problem):
+        concerned = rule.concerns(problem)
+        reports.append(
+            RuleReport(
+                label=rule.label,
+                hard=rule.hard,
+                guests=tuple(sorted(problem.name(uuid) for uuid in concerned)),
+                everyone=len(concerned) == len(problem.cluster.guests),
+                broken=tuple(rule.violations(problem, occupancy)),
+            )
+        )
+    return tuple(reports)
