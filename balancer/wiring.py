@@ -1,10 +1,11 @@
 """Configuration to ports: the only place that names adapters. Each is imported when it is needed."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 from balancer.config import Config
-from balancer.ports import Inventory, Journal, Ports, Telemetry, UsageError
+from balancer.ports import Finding, Inventory, Journal, Ports, Telemetry, UsageError
 
 
 def never() -> bool:
@@ -62,18 +63,38 @@ def saved_ports(observation: Path, telemetry: Telemetry) -> Ports:
     )
 
 
-def _inventory(config: Config, *, read_only: bool) -> Inventory:
-    try:
-        from balancer.adapters.libvirt.inventory import LibvirtInventory
-    except ModuleNotFoundError as error:
-        if error.name != "libvirt":
-            raise
+def examine(config: Config) -> tuple[Finding, ...]:
+    """Return what stands in the way of migrations, and what does not; changes nothing."""
+    _need_libvirt()
+    from balancer.adapters.clock import WallClock
+    from balancer.adapters.libvirt.doctor import examine as look_closely
+
+    return look_closely(config.hosts, WallClock())
+
+
+def probe(config: Config, source: str, target: str) -> tuple[Finding, ...]:
+    """Return how moving a tiny guest, made for this, from `source` to `target` went."""
+    _need_libvirt()
+    from balancer.adapters.clock import WallClock
+    from balancer.adapters.libvirt.probe import probe as move_one
+
+    return (move_one(config.hosts, source, target, WallClock()),)
+
+
+def _need_libvirt() -> None:
+    """Raises UsageError where Python's libvirt module is missing."""
+    if find_spec("libvirt") is None:
         raise UsageError(
             "hypervisors cannot be reached: Python's libvirt module is missing "
             "(Debian: apt-get install python3-libvirt, then remove .venv and run again); "
             "planning from a file (--from) and the demo work without it"
-        ) from None
+        )
+
+
+def _inventory(config: Config, *, read_only: bool) -> Inventory:
+    _need_libvirt()
     from balancer.adapters.clock import WallClock
+    from balancer.adapters.libvirt.inventory import LibvirtInventory
 
     return LibvirtInventory(config.hosts, WallClock(), config.sample_gap, read_only=read_only)
 
