@@ -58,8 +58,8 @@ def _first(kind: type[BaseModel], error: ValidationError) -> str:
 
 
 def _path(loc: tuple[int | str, ...]) -> str:
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
-    return _short(path.removeprefix(".")) or "the document"
+    parts = (f"[{part}]" if isinstance(part, int) else f".{_short(part)}" for part in loc)
+    return "".join(parts).removeprefix(".") or "the document"
 
 
 def _suggestion(kind: type[BaseModel], key: str) -> str:
