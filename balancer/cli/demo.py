@@ -1,6 +1,7 @@
 """`balancer demo`: the main job on a simulated cluster, by the service that drives libvirt."""
 
 import io
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,18 +26,17 @@ from balancer.render.outcomes import closing
 from balancer.simulator.run import Simulation
 from balancer.simulator.scenario import Scenario, load_scenario
 
-WATCHED: Final = 5.0
+WATCHED: Final = 3.5
 """Seconds that people look at the moves, unless a speed is asked for."""
 INFEASIBLE: Final = 2
 NOT_ALL: Final = 5
 CANVAS: Final = 84
 """Width of the picture, in cells."""
-NEXT: Final = """
+NEXT: Final = """\
 Next, on your own hypervisors; neither changes anything:
   balancer doctor   is everything there that migrations need?
   balancer plan     what would move, and why
-config.toml names the hosts; without it, this machine's own hypervisor is looked at.
-"""
+config.toml names the hosts; without it, this machine's own hypervisor is meant."""
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Pace:
     "--speed",
     type=click.FloatRange(min=0, min_open=True),
     metavar="FACTOR",
-    help="Times faster than reality; else about five seconds of moving.",
+    help="Times faster than reality; else a few seconds of moving.",
 )
 @click.option("--svg", type=FILE, hidden=True, help="Draw what is shown into this file.")
 @common
@@ -67,12 +67,12 @@ def command(session: Session, speed: float | None, svg: Path | None) -> int:
     if svg:
         screen.out = screen.people = canvas()
     scenario = load_scenario(find("demo", Path.cwd(), "simulations"))
-    screen.show(Text(f"A simulated cluster. {scenario.about}.", "bold"))
+    screen.show(Text(f"Simulated: {scenario.about}.\n", "bold"))
     code = _demonstrate(scenario, screen, speed)
     if svg:
-        screen.out.save_svg(str(svg), title="balancer demo")
+        svg.write_text(picture(screen.out), encoding="utf-8")
     elif not screen.quiet:
-        screen.show(Text(NEXT.rstrip()))
+        screen.show(Text(NEXT))
     return code
 
 
@@ -81,9 +81,18 @@ def canvas() -> Console:
     return Console(record=True, file=io.StringIO(), width=CANVAS, highlight=False)
 
 
+def picture(console: Console) -> str:
+    """Return what was printed as SVG, without the fonts it would fetch from elsewhere."""
+    drawn = console.export_svg(title="balancer demo", unique_id="demo")
+    return re.sub(r"\s*@font-face \{.*?\}", "", drawn, flags=re.DOTALL)
+
+
 def _demonstrate(scenario: Scenario, screen: Screen, speed: float | None) -> int:
     pace = Pace()
-    with Live(screen.people) as live, Interrupts(live.note) as interrupts:
+    with (
+        Live(screen.people, steps=not screen.out.record) as live,
+        Interrupts(live.note) as interrupts,
+    ):
         telemetry = Logged(SilentTelemetry() if screen.quiet else live)
         stop = interrupts.stop_requested
         ports = Simulation(scenario, telemetry, stop_requested=stop, pace=pace).ports

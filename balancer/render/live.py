@@ -21,8 +21,10 @@ LONGEST_NAME: Final = 24
 class Live:
     """Implements the port Telemetry for people who watch. Use as a context manager."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, steps: bool = True) -> None:
+        """`steps` leaves out everything between the start of an action and its end."""
         self._console = console
+        self._steps = steps
         self._actions: dict[str, Action] = {}
         self._name_width = 0
         self._bars: Bars | None = None
@@ -44,7 +46,7 @@ class Live:
     def progress(self, running: Sequence[Progress]) -> None:
         """Redraw the bars, or say a line for each action that has been quiet for long enough."""
         show = self._draw if self._console.is_terminal else self._say
-        for step in running:
+        for step in running if self._steps else ():
             show(step)
 
     def ended(self, outcome_: Outcome) -> None:

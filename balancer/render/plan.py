@@ -1,10 +1,10 @@
 """A plan as people decide on it: what is wrong, each move with its reason, what comes of it."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Final
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
 from balancer.planner.model.plan import Action, Infeasible, Plan, Quality, Score
@@ -12,9 +12,10 @@ from balancer.planner.model.violation import Violation
 from balancer.render.hosts import hosts_change, hosts_now
 from balancer.render.words import clean, count, duration, listed, pad, percent, size
 
-NUMBERS: Final = 25
-"""Cells taken by size, time and pause."""
+COLUMNS: Final = (("starts", 7), ("takes", 7), ("data", 8), ("pause", 7))
+"""Heading and cells of the figures of a move."""
 LONGEST_HOST: Final = 16
+SHORTEST_NAME: Final = 8
 SENTENCES: Final = 8
 """How many broken rules and stays are spelt out."""
 
@@ -24,7 +25,7 @@ def plan(made: Plan, width: int = 80, *, hosts: bool = True) -> RenderableType:
     parts: list[RenderableType] = [Text(headline(made), "bold")]
     parts += [_broken(made)] if made.broken_before else []
     if made.actions:
-        parts += [Text(), moves(made.actions, width), Text()]
+        parts += [Text(), moves(made.actions, width)]
     if hosts:
         draw = hosts_change if made.actions else hosts_now
         parts.append(draw(made.loads, made.hot_hosts))
@@ -58,23 +59,22 @@ def quality(known: Quality, after: Score) -> str:
     return f"At most {percent(gap)} of the remaining cost could be saved by a better placement."
 
 
-def moves(actions: Sequence[Action], width: int = 80) -> RenderableType:
-    """Return each move in order of its start: what, from where to where, and why."""
+def moves(actions: Sequence[Action], width: int = 80) -> Text:
+    """Return each move in order of its start: what, from where to where, how long, and why."""
     ordered = sorted(actions, key=lambda action: action.start)
     number = {action.id: place for place, action in enumerate(ordered, 1)}
     digits = len(str(len(ordered)))
-    hosts = {name for action in ordered for name in (action.source, action.target)}
-    host_width = min(LONGEST_HOST, max((len(name) for name in hosts), default=1))
-    room = width - digits - 2 * host_width - 6 - NUMBERS
-    name_width = max(8, min(room, max((len(action.name) for action in ordered), default=1)))
-    parts: list[RenderableType] = []
+    names, hosts = _name_width(ordered, width), _host_width(ordered)
+    heading = f"{'':{digits}} {pad('guest', names)} {pad('from', hosts)}   {pad('to', hosts)}"
+    text = Text(no_wrap=True, overflow="ellipsis")
+    text.append(heading + "".join(f" {title:>{cells}}" for title, cells in COLUMNS) + "\n", "dim")
     for action in ordered:
-        line = Text(f"{number[action.id]:>{digits}} ", no_wrap=True, overflow="ellipsis")
-        line.append(pad(action.name, name_width), "bold")
-        line.append(f" {pad(action.source, host_width)} → {pad(action.target, host_width)}")
-        line.append(_figures(action))
-        parts += [line, _why(action, number, digits + 1)]
-    return Group(*parts)
+        text.append(f"{number[action.id]:>{digits}} ")
+        text.append(pad(action.name, names), "bold")
+        text.append(f" {pad(action.source, hosts)} → {pad(action.target, hosts)}")
+        text.append(_figures(action) + "\n")
+        text.append(_wrapped(_why(action, number), width, digits + 1) + "\n", "dim")
+    return text
 
 
 def infeasible(answer: Infeasible) -> RenderableType:
@@ -97,22 +97,42 @@ def violations(found: Sequence[Violation], most: int = SENTENCES) -> RenderableT
     return Group(*lines)
 
 
+def _host_width(actions: Sequence[Action]) -> int:
+    hosts = {name for action in actions for name in (action.source, action.target)}
+    return min(LONGEST_HOST, max(map(len, hosts)))
+
+
+def _name_width(actions: Sequence[Action], width: int) -> int:
+    """Return the cells for guests' names: what they need, as far as the line has room."""
+    taken = len(str(len(actions))) + 2 * _host_width(actions) + 5
+    room = width - taken - sum(cells + 1 for _, cells in COLUMNS)
+    return max(SHORTEST_NAME, min(room, max(len(action.name) for action in actions)))
+
+
 def _figures(action: Action) -> str:
     expected = action.predicted
-    cells = (size(expected.mib), duration(expected.seconds), f"{expected.downtime_ms} ms")
-    return "".join(
-        f" {cell:>{cells_wide}}" for cell, cells_wide in zip(cells, (8, 6, 8), strict=True)
+    values = (
+        duration(action.start),
+        duration(expected.seconds),
+        size(expected.mib),
+        f"{expected.downtime_ms} ms",
     )
+    return "".join(f" {value:>{cells}}" for value, (_, cells) in zip(values, COLUMNS, strict=True))
 
 
-def _why(action: Action, number: Mapping[str, int], indent: int) -> Padding:
+def _why(action: Action, number: Mapping[str, int]) -> str:
     awaited = [str(number[other]) for other in action.waits_for if other in number]
     parts = (
         f"after {' and '.join(awaited)}" if awaited else "",
         "a stop on the way" if action.temporary else "",
         clean(action.reason),
     )
-    return Padding(Text("; ".join(filter(None, parts)), "dim"), (0, 0, 0, indent))
+    return "; ".join(filter(None, parts))
+
+
+def _wrapped(sentence: str, width: int, indent: int) -> str:
+    margin = " " * indent
+    return fill(sentence, width, initial_indent=margin, subsequent_indent=margin)
 
 
 def _broken(made: Plan) -> RenderableType:

@@ -44,8 +44,8 @@ def pad(text: str, width: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a length of time: `0.8 s`, `12 s`, `4 min`, `2 h 5 min`."""
-    if seconds < 1:
+    """Return a length of time: `0 s`, `0.8 s`, `12 s`, `4 min`, `2 h 5 min`."""
+    if 0 < seconds < 1:
         return f"{seconds:.1f} s"
     if seconds < 2 * MINUTE:
         return f"{seconds:.0f} s"
