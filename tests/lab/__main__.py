@@ -11,12 +11,13 @@ from typing import Any
 
 from .binding import libvirt
 from .cluster import Laboratory
+from .demo import demo
 from .guest import GuestSpec, Load
 from .host import Host
 from .image import image
 from .network import LINKS
 from .paths import RUN, cache
-from .requirements import install_missing, missing
+from .requirements import install_missing, missing, missing_packages
 
 Verb = Callable[[argparse.Namespace], None]
 
@@ -25,8 +26,9 @@ def prepare(_: argparse.Namespace) -> None:
     """Install missing packages and build what guests boot from; nothing to do the second time."""
     if installed := install_missing():
         print("installed:", *installed)
-        if libvirt is None:  # just installed: only a new interpreter can import it
-            os.execv(sys.executable, [sys.executable, "-m", "tests.lab", "prepare"])
+        if libvirt is None and not missing_packages():  # only a new interpreter can import it
+            again = [sys.executable, "-m", "tests.lab", "prepare"]
+            os.execv(sys.executable, again)  # once: nothing is left to install then
     if lacks := missing():
         raise LookupError("the laboratory cannot run here:\n  " + "\n  ".join(lacks))
     built = image()
@@ -140,6 +142,13 @@ def on_host(method: str) -> Verb:
     return verb
 
 
+def demonstrate(asked: argparse.Namespace) -> None:
+    """Pile guests on one host and run the product (or another command; {folder} has its files)."""
+    if lacks := missing():
+        raise LookupError("the laboratory cannot run here:\n  " + "\n  ".join(lacks))
+    sys.exit(demo(asked.command))
+
+
 def hosts_toml(asked: argparse.Namespace) -> None:
     """Print the hosts as the product's hosts.toml."""
     print(Laboratory.attach(asked.lab).hosts_toml(), end="")
@@ -172,6 +181,7 @@ VERBS: dict[str, tuple[Verb, str]] = {
     "freeze": (on_host("freeze_libvirtd"), "host"),
     "thaw": (on_host("thaw_libvirtd"), "host"),
     "repair": (on_host("repair"), "host"),
+    "demo": (demonstrate, "command"),
     "hosts-toml": (hosts_toml, ""),
     "down": (down, ""),
 }

@@ -8,7 +8,8 @@ import shutil
 from pathlib import Path
 
 from .binding import libvirt
-from .command import run
+from .cgroup import trees
+from .command import CommandError, run
 
 PACKAGES = {
     "libvirtd": "libvirt-daemon",
@@ -28,7 +29,7 @@ PACKAGES = {
 
 DRIVERS = Path("/usr/lib/x86_64-linux-gnu/libvirt/connection-driver")
 HEADERS = Path("/usr/include/stdio.h")
-NAMESPACES = ("mnt", "net", "pid", "uts", "ipc", "cgroup")
+BINDING = Path("/usr/lib/python3/dist-packages/libvirt.py")
 
 
 def missing_packages() -> list[str]:
@@ -38,7 +39,7 @@ def missing_packages() -> list[str]:
         needed.add("libvirt-daemon-driver-qemu")
     if not HEADERS.exists():
         needed.add("libc6-dev")
-    if libvirt is None:
+    if libvirt is None and not BINDING.exists():
         needed.add("python3-libvirt")
     return sorted(needed)
 
@@ -50,11 +51,8 @@ def missing() -> list[str]:
     lacks = []
     if os.geteuid() != 0:
         lacks.append("root is needed, to make namespaces, networks and control groups")
-    lacks += [
-        f"the kernel has no {name} namespaces"
-        for name in NAMESPACES
-        if not Path(f"/proc/self/ns/{name}").exists()
-    ]
+    else:
+        lacks += _forbidden()
     if "overlay" not in Path("/proc/filesystems").read_text() and not _module("overlay"):
         lacks.append("the kernel has no overlay file system")
     if not Path("/dev/net/tun").exists():
@@ -67,16 +65,34 @@ def missing() -> list[str]:
 
 
 def install_missing() -> list[str]:
-    """Install the missing Debian packages (root, apt); returns what was installed."""
+    """Install the missing Debian packages (root, apt); returns what was."""
     packages = missing_packages()
-    if packages and os.geteuid() == 0 and shutil.which("apt-get"):
-        run(["apt-get", "update", "-qq"])
-        # noninteractive by option rather than environment; no recommends: no system-wide daemon.
-        run(
-            ["apt-get", "install", "-y", "-qq", "--no-install-recommends",
-             "-o", "Dpkg::Options::=--force-confold", *packages],
-        )  # fmt: skip
+    if not packages or os.geteuid() != 0 or not shutil.which("apt-get"):
+        return []
+    run(["apt-get", "update", "-qq"])
+    # Without recommended packages: those bring a libvirtd for the machine itself.
+    run(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "-qq",
+         "--no-install-recommends", *packages])  # fmt: skip
     return packages
+
+
+def _forbidden() -> list[str]:
+    """What root may not do here; containers are often so."""
+    lacks = []
+    try:
+        run(["unshare", "--mount", "--net", "--uts", "--ipc", "--pid", "--cgroup", "--fork",
+             "mount", "-t", "tmpfs", "tmpfs", "/mnt"])  # fmt: skip
+    except (CommandError, FileNotFoundError) as error:
+        lacks.append(f"namespaces with mounts of their own cannot be made: {error}")
+    found = trees()
+    if not found:
+        lacks.append("no control groups are mounted")
+    lacks += [
+        f"control groups at {tree.own()} are read-only"
+        for tree in found
+        if not os.access(tree.own(), os.W_OK)
+    ]
+    return lacks
 
 
 def required() -> bool:
