@@ -11,7 +11,7 @@ import libvirt
 from balancer.adapters.libvirt.connection import Connections
 from balancer.adapters.libvirt.errors import NotAnswering, message
 from balancer.adapters.libvirt.sighting import running_job
-from balancer.adapters.libvirt.workers import within
+from balancer.adapters.libvirt.workers import Beat, Crew, within
 
 AGAIN_AFTER: Final = 0.3
 """Seconds between two looks while it is not clear yet where the guest is."""
@@ -78,13 +78,17 @@ def memory_of(domain: libvirt.virDomain) -> Before:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ends:
-    """Both hypervisors of one migration, and how to ask them about its guest."""
+    """Both hypervisors of one migration, and how to ask them about its guest.
+
+    To be used by one thread. A host that hangs in one question is not asked another meanwhile.
+    """
 
     connections: Connections
     guest: str
     """Uuid."""
     source: str
     target: str
+    crew: Crew = field(default_factory=Crew)
 
     def ask(self, host: str, question: Callable[[libvirt.virDomain], Any]) -> Any:  # noqa: ANN401 - as the question answers
         """Return the answer about the guest on `host`.
@@ -92,10 +96,14 @@ class Ends:
         Raises libvirtError, also when it is not there, and NotAnswering.
         """
 
-        def task() -> Any:  # noqa: ANN401
+        def task(_beat: Beat) -> Any:  # noqa: ANN401
             return question(self.connections.to(host).lookupByUUIDString(self.guest))
 
-        return within(self.connections.hosts[host].answer_within, task, host)
+        limit = self.connections.hosts[host].answer_within
+        answer = self.crew.ask({host: task}, {host: limit})[host]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def end(self, host: str) -> End:
         """Return what `host` knows of the guest."""
