@@ -283,7 +283,8 @@ def texts(draw: st.DrawFn, max_hosts: int = 5, max_guests: int = 10) -> str:
         rack = draw(st.sampled_from(["rack=r1", "rack=r2", ""]))
         state = draw(st.sampled_from(["up"] * 8 + ["draining", "down"]))
         here = " | ".join(g for g, home in zip(guests, homes, strict=True) if home == number)
-        lines.append(f"h{number} {size} {rack} state={state} : {here}")
+        offer = draw(st.sampled_from(["", "", "networks=n1", "qemu=8000000"]))
+        lines.append(f"h{number} {size} {rack} {offer} state={state} : {here}")
     return "\n".join(lines)
 
 
@@ -293,7 +294,11 @@ def _guest_text(draw: st.DrawFn, number: int) -> str:
     memory = draw(st.sampled_from([2, 4, 8, 16, 24]))
     cpu = draw(st.integers(0, vcpus * 4)) / 4
     extra = draw(
-        st.sampled_from([""] * 12 + ["unknown", "tie=local-disk", "tie=passthrough", "owner=nova"])
+        st.sampled_from(
+            [""] * 12
+            + ["unknown", "tie=local-disk", "tie=passthrough", "owner=nova"]
+            + ["networks=n1", "networks=n1", "mode=host-passthrough"]
+        )
     )
     return f"{kind}-{number} {vcpus}v/{memory}g cpu={cpu} role={kind} {extra}"
 

@@ -48,7 +48,7 @@ class Compatible:
             barred = [
                 number
                 for numbers in hosts.values()
-                if why_not(guest, source, problem.cluster.hosts[numbers[0]])
+                if _objection(guest, source, problem.cluster.hosts[numbers[0]])
                 for number in numbers
             ]
             formulation.forbid(members, sorted(barred), self.label, spare_start=True)
@@ -78,8 +78,11 @@ def why_not(guest: Guest, source: Host, target: Host) -> str:
 
     One phrase for the operator, of the first thing that does not fit. Unknown means no.
     """
-    if source.name == target.name:
-        return ""
+    return "" if source.name == target.name else _objection(guest, source, target)
+
+
+def _objection(guest: Guest, source: Host, target: Host) -> str:
+    """Return the same for a target that is like `target`, but not the source itself."""
     return next(_objections(guest, source, target), "")
 
 

@@ -81,7 +81,7 @@ def _why(formulation: Formulation, members: Ints) -> str:
         named.append(f"{len(held) - NAMED} more")
     if len(held) == len(members):
         return f"all guests concerned stay: {', '.join(named)}"
-    tail = f", and {', '.join(named)} must stay" if named else ""
+    tail = f"; what must stay: {', '.join(named)}" if named else ""
     return f"no permitted move of the others mends it{tail}"
 
 
@@ -98,7 +98,7 @@ def _inside(
             return inside
         case DomainCount():
             return primitive.members
-        case Near():
+        case _:
             return np.array([primitive.a, primitive.b])
 
 
@@ -112,7 +112,7 @@ def _where(
         case AtMostPerDomain():
             sites = np.flatnonzero(primitive.domain == number).tolist()
             return ", ".join(hosts[site].name for site in sites)
-        case DomainCount() | Near():
+        case _:
             return primitive.label
 
 

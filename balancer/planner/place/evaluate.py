@@ -78,7 +78,7 @@ def strain(formulation: Formulation, primitive: Primitive, placement: Ints) -> I
             domain = primitive.domain
             apart = domain[placement[primitive.a]] != domain[placement[primitive.b]]
             return np.array([int(apart)])
-        case Budget():
+        case _:
             spent = int(primitive.weight[placement != formulation.start].sum())
             return np.array([spent - primitive.limit])
 

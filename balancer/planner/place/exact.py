@@ -38,25 +38,24 @@ def exact(
 ) -> Answer:
     """Return `best` or a better placement, with what could be proven.
 
-    `best` must be permitted. Levels are minimised in order, each held to what the one before
-    reached; the first that is not solved to the end is the last that is looked at.
+    `best` must be permitted. Levels are minimised in order, each held to what those before it
+    reached. A level at zero has nothing left to gain.
     """
     from balancer.planner.place.model import Model  # noqa: PLC0415 - OR-Tools takes a second
 
     model = Model(formulation)
-    work, left, proven, bound = 0.0, WORK[effort], True, None
+    work, proven, bound = 0.0, True, None
     for level in Level:
         reached = key(score(formulation, best))[level]
-        if not keep_going() or not proven:
-            proven = False
-            break
-        found = model.minimise(level, best, left - work, seed)
-        work += found.work
-        if found.placement is not None:
+        if reached and keep_going():
+            found = model.minimise(level, best, WORK[effort] - work, seed)
+            work += found.work
             best = _better(formulation, best, found.placement)
             reached = key(score(formulation, best))[level]
-        proven = found.bound >= reached
-        bound = found.bound if level is Level.COST else None
+            bound = max(0, min(found.bound, reached))
+        else:
+            bound = 0
+        proven = proven and bound == reached
         model.hold(level, reached)
     return Answer(
         placement=best,
@@ -68,7 +67,9 @@ def exact(
     )
 
 
-def _better(formulation: Formulation, best: Ints, found: Ints) -> Ints:
+def _better(formulation: Formulation, best: Ints, found: Ints | None) -> Ints:
     """Return `found` if it is permitted and really better by the reference, else `best`."""
+    if found is None:
+        return best
     now, then = key(score(formulation, best)), key(score(formulation, found))
     return found if then < now and permitted(formulation, found) else best

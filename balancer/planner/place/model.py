@@ -56,7 +56,7 @@ class Model:
                     self._domains(primitive)
                 case Near():
                     self._near(primitive)
-                case Budget():
+                case _:
                     self._budget(primitive)
 
     def minimise(self, level: Level, hint: Ints, work: float, seed: int) -> Found:
