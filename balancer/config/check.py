@@ -67,7 +67,7 @@ def _suggestion(selector: Selector, cluster: Cluster, policy: Policy, *, hosts: 
     for pattern in selector.patterns:
         kind, rest = split(pattern.removeprefix("!"), GUEST_KINDS)
         near = get_close_matches(
-            rest.translate(WILD), _candidates(kind, cluster, policy, hosts=hosts), n=1
+            rest.translate(WILD), _candidates(kind, cluster, policy, hosts=hosts), n=1, cutoff=0.5
         )
         if near:
             prefix = "" if kind == "name" else f"{kind}:"

@@ -12,6 +12,7 @@ from balancer.config.host import HostConfig
 from balancer.config.names import expand
 from balancer.config.reading import Table, nearest, read_toml
 from balancer.config.units import KIB_S, SECONDS
+from balancer.ports import UsageError
 
 NAMES: Final = ("name", "names")
 DECLARED: Final = (
@@ -19,6 +20,7 @@ DECLARED: Final = (
     "capacity", "link", "answer_within",
 )  # fmt: skip
 SCHEME: Final = re.compile(r"(?:qemu|test)(?:\+(?:ssh|libssh2?|tls|tcp|unix))?")
+PASSWORD: Final = re.compile(r"//[^/?#]*:[^/?#]*@")
 TEMPLATE: Final = HostConfig(name="", uri="")
 
 
@@ -148,12 +150,14 @@ def _fill_all(texts: Mapping[str, str], name: str) -> Mapping[str, str]:
 
 def _check_uri(table: Table, key: str, uri: str) -> SplitResult:
     """Return the parts of a URI that libvirt could understand; refuse any other."""
+    if PASSWORD.search(uri):
+        place = f"{table.file}: {table.dotted(key)}"  # and not the value, which may be logged
+        raise UsageError(f"{place}: holds a password; use SSH keys or TLS certificates instead")
     try:
         parts = urlsplit(uri)
-        password, port = parts.password, parts.port
+        _ = parts.port  # reading it is the check
     except ValueError as error:
         table.fail(key, f'"{uri}" is no address: {error}')
-    del port  # reading it is the check
     if any(c.isspace() or not c.isprintable() for c in uri):
         table.fail(key, f"{uri!r} holds blanks or control characters; remove them")
     if "{" in uri or "}" in uri:
@@ -162,8 +166,6 @@ def _check_uri(table: Table, key: str, uri: str) -> SplitResult:
         table.fail(
             key, f'"{uri}" is no address of a hypervisor; write it as qemu+ssh://user@host/system'
         )
-    if password is not None:
-        table.fail(key, "holds a password; use SSH keys or TLS certificates instead")
     return parts
 
 

@@ -143,11 +143,10 @@ def _hosts(top: Table) -> tuple[HostConfig, ...]:
     if named is None:
         return _this_machine()
     inline = isinstance(named, list) and any(isinstance(item, dict) for item in named)
-    tops = [top] if inline else list(hosts_files(top.texts("hosts"), top.file.parent))
-    if not inline:
-        for key in ("defaults", "overrides"):
-            if key in top.values:
-                top.fail(key, "belongs beside [[hosts]]: move it to the hosts file")
+    for key in () if inline else ("defaults", "overrides"):
+        if key in top.values:
+            top.fail(key, "belongs beside [[hosts]]: move it to the hosts file")
+    tops = [top] if inline else hosts_files(top.texts("hosts"), top.file.parent)
     hosts = read_hosts(tops)
     if not hosts:
         top.fail(

@@ -38,7 +38,7 @@ class Table:
     def fail(self, key: str, remedy: str) -> NoReturn:
         """Raise the UsageError about `key`: its value as written, and what to do."""
         shown = f" = {_shown(self.values[key])}" if key in self.values else ""
-        raise UsageError(f"{self.file}: {self.dotted(key)}{shown}: {remedy}")
+        raise UsageError(printable(f"{self.file}: {self.dotted(key)}{shown}: {remedy}"))
 
     def dotted(self, key: str) -> str:
         """Return the full name of `key`."""
@@ -56,7 +56,7 @@ class Table:
             text = f"{LATER[key]} is not in this version yet; remove the key"
         else:
             text = f"unknown key{nearest(key, known)}"
-        raise UsageError(f"{self.file}: {self.dotted(key)}: {text}")
+        raise UsageError(printable(f"{self.file}: {self.dotted(key)}: {text}"))
 
     def text(self, key: str, default: str = "") -> str:
         """Return a string."""
@@ -127,6 +127,11 @@ def nearest(word: str, known: Iterable[str], otherwise: str | None = None) -> st
     return f"; known are {', '.join(names)}" if otherwise is None else otherwise
 
 
+def printable(text: str) -> str:
+    """Return `text` without what could disturb a terminal or a log."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
 def read_toml(path: Path) -> Table:
     """Return the file's top table. Raises UsageError naming it and what is wrong."""
     try:
@@ -145,6 +150,5 @@ def read_toml(path: Path) -> Table:
 
 def _shown(value: object) -> str:
     text = value if isinstance(value, str) else str(value).lower()
-    printable = "".join(c if c.isprintable() else "?" for c in text)
-    short = printable if len(printable) <= SHOWN else printable[: SHOWN - 1] + "…"
+    short = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
     return f'"{short}"' if isinstance(value, str) else short

@@ -19,6 +19,8 @@ def find(name: str, beside: Path, folder: str = "policies") -> Path:
     A bare word is looked up in `folder`: `balance` is `policies/balance.toml`.
     Raises UsageError listing where it was looked for.
     """
+    if not name:
+        raise UsageError("needs the name of a file")
     given = Path(name).expanduser()
     if given.is_absolute():
         return given

@@ -1,0 +1,250 @@
+"""Policy files become policies; what they cannot mean is one sentence."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from balancer.config import default_policy, load_policy, open_policy, read_policy
+from balancer.config.reading import Table
+from balancer.planner.constraints import CONSTRAINTS
+from balancer.planner.constraints.capacity import Capacity
+from balancer.planner.constraints.only_on import OnlyOn
+from balancer.planner.constraints.spread import Spread
+from balancer.planner.model.policy import Policy
+from balancer.planner.model.selector import Selector
+from balancer.planner.objectives import OBJECTIVES
+from balancer.ports import UsageError
+
+
+def loaded(folder: Path, text: str, **groups: Selector) -> Policy:
+    (folder / "p.toml").write_text(text)
+    return load_policy(folder / "p.toml", groups)
+
+
+def fault(folder: Path, text: str) -> str:
+    with pytest.raises(UsageError) as caught:
+        loaded(folder, text)
+    return str(caught.value)
+
+
+def test_an_empty_file_is_the_built_in_policy(tmp_path: Path) -> None:
+    """What a file does not say has its default."""
+    assert loaded(tmp_path, "") == default_policy("p")
+
+
+def test_tables_keys_and_units(tmp_path: Path) -> None:
+    """Settings, goals and rules, in the units of the model."""
+    policy = loaded(
+        tmp_path,
+        """
+        aggressiveness = 4
+        [hot]
+        cpu_used = "70%"
+        [balance]
+        within = 0.1
+        memory = false
+        [capacity]
+        vcpus_per_core = 2
+        keep_for_hypervisor = "4GiB"
+        [limits]
+        pause_at_most = "100ms"
+        data_per_hour = "1TiB"
+        same_guest_again_after = "2h"
+        default_link = "25Gbit"
+        [allow]
+        copy_local_disks = true
+        [[only_on]]
+        guests = ["spark-*", "!spark-x"]
+        hosts = "label:class=gen3"
+        hard = false
+        may_be_empty = true
+        """,
+    )
+    assert policy.aggressiveness == 4
+    assert policy.hot.cpu_used == 0.7
+    assert policy.limits.pause_at_most == 100
+    assert policy.limits.data_per_hour == 1024 * 1024
+    assert policy.limits.same_guest_again_after == 7200.0
+    assert policy.limits.default_link_kib_s == 3_051_757
+    assert policy.allow.copy_local_disks
+    balance = policy.objectives[list(OBJECTIVES).index("balance")]
+    assert balance == OBJECTIVES["balance"](within=0.1, memory=False)
+    assert policy.constraints == (
+        Capacity(vcpus_per_core=2.0, keep_for_hypervisor=4096),
+        OnlyOn(
+            guests=Selector(("spark-*", "!spark-x"), may_be_empty=True),
+            hosts=Selector(("label:class=gen3",), may_be_empty=True),
+            hard=False,
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("agressiveness = 2", "p.toml: agressiveness: unknown key; did you mean aggressiveness?"),
+        ("aggressiveness = 6", "aggressiveness = 6: must be 1 (broken rules only) to 5"),
+        ('forecaster = "lates"', "must be one of latest; did you mean latest?"),
+        ("[limits]\npause_at_most = 300", 'limits.pause_at_most = 300: give a unit, for example "300ms"'),
+        ("[limits]\npause_at_mots = 1", "limits.pause_at_mots: unknown key; did you mean pause_at_most?"),
+        ("[limits]\nat_once_total = 0", "limits.at_once_total = 0: must be at least 1"),
+        ("[limits]\nat_once_total = 1.5", "must be a whole number"),
+        ('[limits]\nmigration_link_share = "400%"', "must be at least 0.01 and at most 1"),
+        ("[hot]\ncpu_used = 85", "hot.cpu_used = 85: must be at least 0.01 and at most 1"),
+        ("[hot]\nlasting = '10min'", "hot.lasting: waiting for heat to last is not in this version yet"),
+        ("[capacity]\nsurvive_hosts_lost = 1", "capacity.survive_hosts_lost: keeping room for lost hosts is not"),
+        ("[[blackout]]\nguests = 'x'", "blackout: windows of time in which nothing moves is not"),
+        ("[allow]\npost_copy = true", "allow.post_copy: post-copy is not in this version yet"),
+        ("[[sperad]]\nguests = 'x'", "sperad: unknown key; did you mean spread?"),
+        ("[[spread]]\nacros = 'rack'", "spread[1].acros: unknown key; did you mean across?"),
+        ("[[spread]]\nacross = 'rack'", "spread[1].guests: missing: the guests it speaks of"),
+        ("[spread]\nguests = 'x'", "spread = "),
+        ("[[spread]]\nguests = 'lable:x'", 'did you mean "label:"?'),
+        ("[[spread]]\nguests = 'group:x'", 'spread[1].guests = "group:x": there is no group "x"; define it'),
+        ("[[only_on]]\nguests='x'\nhosts='group:x'", '"group:" chooses guests; hosts are chosen by name'),
+        ("[[stay]]\nguests='x'\n[[stay]]\nguests='x'", 'stay[2]: is called "stay x" like stay[1]: give it a name'),
+        ("[[spread]]\nguests='x'\nat_most=-1", "spread[1].at_most = -1: must be a number from 0 on"),
+        ("[[spread]]\nguests='x'\nhard='no'", 'spread[1].hard = "no": must be true or false'),
+        ("[[spread]]\nguests='x'\nname=1", "spread[1].name = 1: must be a string in quotes"),
+        ("[groups]\na = 'group:a'", 'groups.a = "group:a": contains itself (a → a)'),
+        ("extends = 'nowhere'", 'extends = "nowhere": nowhere: no such file (looked for'),
+        ("extends = 'p.toml'", "extend each other in a circle"),
+        ("extends = 1", "extends = 1: must be a string in quotes"),
+    ],
+)  # fmt: skip
+def test_a_slip_is_one_sentence(tmp_path: Path, text: str, said: str) -> None:
+    """File, table, key, what and remedy."""
+    told = fault(tmp_path, text)
+    assert said in told
+    assert str(tmp_path / "p.toml") in told
+
+
+def test_a_policy_extends_another(tmp_path: Path) -> None:
+    """Tables are joined key by key, rules added, a rule of the same name takes the other's place."""
+    (tmp_path / "base.toml").write_text(
+        """
+        [limits]
+        at_once_total = 3
+        pause_at_most = "50ms"
+        [capacity]
+        vcpus_per_core = 2
+        [groups]
+        kafka = "kafka-*"
+        [[spread]]
+        name = "brokers"
+        guests = "group:kafka"
+        [[stay]]
+        guests = "db-*"
+        """
+    )
+    policy = loaded(
+        tmp_path,
+        """
+        extends = "base.toml"
+        [limits]
+        at_once_total = 5
+        [capacity]
+        memory_overcommit = 1.5
+        [groups]
+        kafka = "kafka-prod-*"
+        [[spread]]
+        name = "brokers"
+        guests = "group:kafka"
+        across = "rack"
+        """,
+    )
+    assert (policy.limits.at_once_total, policy.limits.pause_at_most) == (5, 50)
+    assert policy.groups == {"kafka": Selector(("kafka-prod-*",))}
+    assert [rule.label for rule in policy.constraints] == ["capacity", "brokers", "stay db-*"]
+    assert policy.constraints[0] == Capacity(vcpus_per_core=2.0, memory_overcommit=1.5)
+    assert policy.constraints[1] == Spread(
+        name="brokers", guests=Selector(("group:kafka",)), across="rack"
+    )
+
+
+def test_a_fault_in_the_file_above_names_that_file(tmp_path: Path) -> None:
+    """The operator is sent to the right place."""
+    (tmp_path / "base.toml").write_text("[[stay]]\nguests = 'group:x'")
+    assert fault(tmp_path, "extends = 'base.toml'").startswith(
+        f"{tmp_path / 'base.toml'}: stay[1]"
+    )
+
+
+def test_the_groups_file_goes_before_and_says_so(tmp_path: Path) -> None:
+    """A group defined twice is the groups file's; the difference is a warning."""
+    (tmp_path / "p.toml").write_text("[groups]\nkafka = 'k-*'\nsame = 'x'")
+    groups = {"kafka": Selector(("kafka-*",)), "same": Selector(("x",))}
+    found = open_policy(tmp_path / "p.toml", groups)
+    assert found.policy.groups == groups
+    assert [w.split(": ")[1] for w in found.warnings] == [
+        "groups.kafka is not as in the groups file, which goes before"
+    ]
+
+
+def test_a_group_of_the_groups_file_is_known_to_rules(tmp_path: Path) -> None:
+    """Rules and groups of the policy may speak of it."""
+    text = "[groups]\nall = ['group:kafka', 'zk-*']\n[[stay]]\nguests = 'group:all'"
+    assert loaded(tmp_path, text, kafka=Selector(("kafka-*",))).groups.keys() == {"kafka", "all"}
+
+
+def test_the_digest_is_of_what_is_meant(tmp_path: Path) -> None:
+    """Comments, order and spelling do not change it; what is wanted does; names do not."""
+    one = loaded(tmp_path, '[limits]\nat_once_total = 3\npause_at_most = "100ms"')
+    two = loaded(tmp_path, '# x\n[limits]\npause_at_most = "0.1s"\nat_once_total = 3')
+    three = loaded(tmp_path, '[limits]\npause_at_most = "0.2s"\nat_once_total = 3')
+    assert one.digest == two.digest != three.digest
+    assert len(one.digest) == 8
+    assert default_policy("a").digest == default_policy("b").digest
+    stay = "[[stay]]\nguests = 'x'"
+    assert (
+        loaded(tmp_path, stay).digest
+        != loaded(tmp_path, stay.replace("stay", "avoid") + "\nhosts='a'").digest
+    )
+
+
+def test_a_policy_may_stand_in_another_file() -> None:
+    """A scenario holds one as a table; faults name the table within."""
+    table = Table(Path("scenario.toml"), "policy", {"limits": {"at_once_total": 2}})
+    assert replace(read_policy(table), digest="") == replace(
+        default_policy("scenario"),
+        digest="",
+        limits=replace(default_policy().limits, at_once_total=2),
+    )
+    with pytest.raises(UsageError, match=r"scenario\.toml: policy\.limit: unknown key"):
+        read_policy(replace(table, values={"limit": 1}))
+
+
+junk = st.recursive(
+    st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(["*", "8GiB"]),
+    lambda inner: st.lists(inner, max_size=2)
+    | st.dictionaries(st.sampled_from(["guests", "hosts", "x", "\n"]), inner, max_size=3),
+    max_leaves=5,
+)  # fmt: skip
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            ["limits", "hot", "allow", "groups", "extends", *CONSTRAINTS, *OBJECTIVES]
+        ),
+        junk
+        | st.lists(
+            st.dictionaries(
+                st.sampled_from(["guests", "hosts", "across", "at_most", "name", "hard"]), junk
+            ),
+            max_size=2,
+        ),
+        max_size=3,
+    )
+)
+def test_any_content_is_a_policy_or_one_sentence(values: dict[str, object]) -> None:
+    """Nothing but UsageError comes out, on one line."""
+    told = ""
+    try:
+        assert isinstance(read_policy(Table(Path("p.toml"), "", values)), Policy)
+    except UsageError as error:
+        told = str(error)
+    assert told.isprintable()
