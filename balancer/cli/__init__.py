@@ -93,6 +93,7 @@ def run(args: Sequence[str] | None = None) -> int:
         answer = balancer.main(
             None if args is None else list(args), prog_name="balancer", standalone_mode=False
         )
+        sys.stdout.flush()
     except click.ClickException as error:
         return _say(_sentence(error), USAGE)
     except (click.Abort, KeyboardInterrupt):

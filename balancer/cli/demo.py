@@ -32,7 +32,7 @@ INFEASIBLE: Final = 2
 NOT_ALL: Final = 5
 CANVAS: Final = 84
 """Width of the picture, in cells."""
-NEXT: Final = """\
+NEXT: Final = """
 Next, on your own hypervisors; neither changes anything:
   balancer doctor   is everything there that migrations need?
   balancer plan     what would move, and why
@@ -99,11 +99,13 @@ def _demonstrate(scenario: Scenario, screen: Screen, speed: float | None) -> int
         policy = scenario.policy
         before = service.observe(ports, policy)
         show_hosts(before, policy, screen)
+        screen.show("")
         answer = decide(before, policy, Request(), screen)
         if isinstance(answer, Infeasible):
             show(answer, screen)
             return INFEASIBLE
         screen.show(readable(answer, screen, hosts=False))
+        screen.show("")
         telemetry.planned(answer)
         pace.factor = speed or (answer.seconds / WATCHED if screen.out.is_terminal else None)
         ended = service.execute(abortable(ports, interrupts), policy, answer)

@@ -30,7 +30,7 @@ def hosts_now(loads: Sequence[HostLoad], hot: Collection[str]) -> Text:
 def hosts_change(loads: Sequence[HostLoad], hot: Collection[str]) -> Text:
     """Return each host as it is and as it will be."""
     text = _lines(loads, hot, change=True)
-    return text.append("█ stays  ▒ leaves  ▓ arrives\n", "dim")
+    return text.append("\n█ stays  ▒ leaves  ▓ arrives", "dim")
 
 
 def bar(before: float, after: float, width: int) -> Text:
@@ -67,7 +67,8 @@ def _lines(loads: Sequence[HostLoad], hot: Collection[str], *, change: bool) -> 
         text.rstrip()
         text.append("\n")
     if len(shown) < len(loads):
-        text.append(f"and {count(len(loads) - len(shown), 'host')} more, not hot, unchanged\n")
+        text.append(f"and {count(len(loads) - len(shown), 'host')} more, not hot, unchanged")
+    text.rstrip()
     return text
 
 

@@ -24,13 +24,12 @@ def plan(made: Plan, width: int = 80, *, hosts: bool = True) -> RenderableType:
     """Return the whole plan; `hosts` leaves out the bars where they were shown just before."""
     parts: list[RenderableType] = [Text(headline(made), "bold")]
     parts += [_broken(made)] if made.broken_before else []
-    if made.actions:
-        parts += [Text(), moves(made.actions, width)]
+    parts += [Text(), moves(made.actions, width)] if made.actions else []
     if hosts:
         draw = hosts_change if made.actions else hosts_now
-        parts.append(draw(made.loads, made.hot_hosts))
-    parts += [_indented("Left as it is: ", _left(made))] if made.left else []
-    parts.append(Text(verdict(made)))
+        parts += [Text(), draw(made.loads, made.hot_hosts)]
+    parts += [Text(), _labelled("Left as it is: ", _left(made))] if made.left else []
+    parts += [Text(), Text(verdict(made))] if made.actions else []
     return Group(*parts)
 
 
@@ -45,8 +44,8 @@ def verdict(made: Plan) -> str:
     """Return what the judge and the solver can say for this plan."""
     rules = count(len(made.rules_checked), "hard rule")
     kept = "is kept or gets" if len(made.rules_checked) == 1 else "are kept or get"
-    judged = f"Judge: {rules} {kept} no worse at every step. " if made.actions else ""
-    return judged + quality(made.quality, made.score_after)
+    judged = f"Judge: {rules} {kept} no worse at every step."
+    return f"{judged} {quality(made.quality, made.score_after)}"
 
 
 def quality(known: Quality, after: Score) -> str:
@@ -74,32 +73,34 @@ def moves(actions: Sequence[Action], width: int = 80) -> Text:
         text.append(f" {pad(action.source, hosts)} → {pad(action.target, hosts)}")
         text.append(_figures(action) + "\n")
         text.append(_wrapped(_why(action, number), width, digits + 1) + "\n", "dim")
+    text.rstrip()
     return text
 
 
 def infeasible(answer: Infeasible) -> RenderableType:
     """Return why there is no plan, and what would help."""
-    parts: list[RenderableType] = [_indented("Infeasible: ", clean(answer.reason), "bold red")]
+    parts: list[RenderableType] = [_labelled("Infeasible: ", clean(answer.reason), "bold red")]
     if answer.conflicting:
-        parts.append(_indented("Rules concerned: ", listed(answer.conflicting)))
+        parts.append(_labelled("Rules concerned: ", listed(answer.conflicting)))
     if answer.remedy:
-        parts.append(_indented("What would help: ", clean(answer.remedy)))
+        parts.append(_labelled("What would help: ", clean(answer.remedy)))
     return Group(*parts)
 
 
 def violations(found: Sequence[Violation], most: int = SENTENCES) -> RenderableType:
     """Return broken rules, one sentence a line, those past `most` only counted."""
     lines: list[RenderableType] = [
-        _indented("✗ " if fault.hard else "· ", clean(fault.sentence)) for fault in found[:most]
+        _labelled("  ✗ " if fault.hard else "  · ", clean(fault.sentence))
+        for fault in found[:most]
     ]
     if len(found) > most:
-        lines.append(Text(f"  and {len(found) - most:,} more"))
+        lines.append(Text(f"    and {len(found) - most:,} more"))
     return Group(*lines)
 
 
 def _host_width(actions: Sequence[Action]) -> int:
     hosts = {name for action in actions for name in (action.source, action.target)}
-    return min(LONGEST_HOST, max(map(len, hosts)))
+    return min(LONGEST_HOST, max(len("from"), *map(len, hosts)))
 
 
 def _name_width(actions: Sequence[Action], width: int) -> int:
@@ -153,5 +154,5 @@ def _left(made: Plan) -> str:
     return "; ".join(known[:SENTENCES]) + more
 
 
-def _indented(label: str, sentence: str, style: str = "") -> Text:
+def _labelled(label: str, sentence: str, style: str = "") -> Text:
     return Text.assemble((label, style), sentence)
