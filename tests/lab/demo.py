@@ -9,7 +9,10 @@ from .cluster import Laboratory
 from .guest import GuestSpec, Load
 from .paths import RUN
 
-COMMAND = (sys.executable, "-m", "balancer", "--config", "{folder}/config.toml", "apply", "--yes")
+COMMAND = (
+    *(sys.executable, "-m", "balancer", "apply", "--now", "--yes"),
+    *("--config", "{folder}/config.toml"),
+)
 """What is run when nothing else is asked for; ``{folder}`` holds config.toml and hosts.toml."""
 
 CONFIG = """\

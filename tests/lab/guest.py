@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from xml.sax.saxutils import escape, quoteattr
 
 from .binding import libvirt
-from .host import LOCAL, NAMESPACE, NETWORK, SHARED, Host
+from .settings import LOCAL, NAMESPACE, NETWORK, SHARED
 
 if TYPE_CHECKING:
     from .cluster import Laboratory
+    from .host import Host
     from .image import Image
 
 KERNEL_ARGUMENTS = (

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import settings
 from .binding import libvirt
 from .cgroup import Group
 from .command import run
@@ -21,42 +22,6 @@ from .paths import DISKS, RUN, SOURCE, cache
 
 if TYPE_CHECKING:
     from .image import Image
-
-SHARED = "/srv/lab-shared"
-LOCAL = "/srv/lab-local"
-"""Storage pools as every host sees them; both paths exist everywhere, only one is the same."""
-
-NETWORK = "guest"
-NAMESPACE = uuid.UUID("2f7c7be5-77b1-4c52-9d1a-7a1b5c0f7e11")
-
-LIBVIRTD_CONF = """\
-listen_tls = 0
-listen_tcp = 1
-auth_tcp = "none"
-auth_unix_rw = "none"
-auth_unix_ro = "none"
-unix_sock_rw_perms = "0700"
-host_uuid = "{uuid}"
-keepalive_interval = {interval}
-keepalive_count = {count}
-admin_keepalive_interval = -1
-"""
-
-QEMU_CONF = """\
-user = "root"
-group = "root"
-dynamic_ownership = 0
-remember_owner = 0
-namespaces = []
-seccomp_sandbox = 0
-security_driver = "none"
-stdio_handler = "file"
-clear_emulator_capabilities = 0
-migration_host = "{name}-mig"
-migration_address = "0.0.0.0"
-keepalive_interval = {interval}
-keepalive_count = {count}
-"""
 
 
 @dataclass
@@ -86,7 +51,7 @@ class Host:
     @property
     def uuid(self) -> str:
         """UUID that libvirt reports for this host."""
-        return str(uuid.uuid5(NAMESPACE, f"{self.lab}/{self.name}"))
+        return str(uuid.uuid5(settings.NAMESPACE, f"{self.lab}/{self.name}"))
 
     @property
     def folder(self) -> Path:
@@ -141,20 +106,13 @@ class Host:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         for disks in (self.local, self.shared):
             disks.mkdir(parents=True, exist_ok=True)
-        interval, count = self.keepalive
-        values = {"uuid": self.uuid, "name": self.name, "interval": interval, "count": count}
-        (self.folder / "etc/libvirtd.conf").write_text(LIBVIRTD_CONF.format(**values))
-        (self.folder / "etc/qemu.conf").write_text(QEMU_CONF.format(**values))
-        names = ["127.0.0.1 localhost"]
-        for index in range(1, peers + 1):
-            names += [f"10.77.1.{index} h{index}", f"10.77.2.{index} h{index}-mig"]
-        (self.folder / "hosts").write_text("\n".join(names) + "\n")
+        settings.write(self.folder, self.name, self.uuid, self.keepalive, peers)
         (self.folder / "sharedfs").write_text(str(image.sharedfs))
         if (cache() / "capabilities").exists():  # else libvirt probes QEMU for nine seconds
             shutil.copytree(cache() / "capabilities", self.capabilities, dirs_exist_ok=True)
         self.wire.plug(self.index)
         self.power_on()
-        self._define_resources()
+        settings.define_resources(self.connection())
 
     def power_on(self) -> None:
         """Boot: enter the namespaces, start libvirtd, wait until it answers."""
@@ -323,9 +281,9 @@ class Host:
             "peer_uri": self.peer_uri,
             "migration_address": self.migration_address,
             "labels": self.labels,
-            "networks": [NETWORK],
-            "storage": ["lab-shared"],
-            "capacity": {"memory": f"{self.capacity_memory_mib}MiB", "cpus": self.capacity_cpus},
+            "networks": [settings.NETWORK],
+            "storage": [Path(settings.SHARED).name],
+            "capacity": {"memory": f"{self.capacity_memory_mib}MiB", "cpu": self.capacity_cpus},
         }
 
     # --- private ---------------------------------------------------------------------------
@@ -376,23 +334,6 @@ class Host:
     def _boot_log(self) -> str:
         log = self.folder / "log/boot.log"
         return log.read_text()[-2000:] if log.exists() else ""
-
-    def _define_resources(self) -> None:
-        """The pools and the network that guests use; they start by themselves ever after."""
-        connection = self.connection()
-        for path in (SHARED, LOCAL):
-            name = Path(path).name
-            pool = connection.storagePoolDefineXML(
-                f"<pool type='dir'><name>{name}</name><target><path>{path}</path></target></pool>"
-            )
-            pool.create()
-            pool.setAutostart(1)
-        network = connection.networkDefineXML(
-            f"<network><name>{NETWORK}</name><forward mode='bridge'/>"
-            f"<bridge name='br-{NETWORK}'/></network>"
-        )
-        network.create()
-        network.setAutostart(1)
 
     def _named(self, name: str) -> list[int]:
         found = []

@@ -64,7 +64,6 @@ def test_move_leaves_exactly_one_copy(lab: Laboratory) -> None:
 def test_shaped_link_limits_the_rate(lab: Laboratory) -> None:
     (guest,) = lab.boot(GuestSpec("slow", host="h1", load=Load(set=32)))
     lab["h2"].shape(100)
-    domain = guest.domain()
     seconds = guest.migrate("h2")
     domain = guest.domain()
     stats = domain.jobStats(libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED)
@@ -82,18 +81,23 @@ def test_load_changes_while_running(lab: Laboratory) -> None:
         return (domain.info()[4] - before) / 1e9 / (time.monotonic() - begin)
 
     idle = cpu_share()
-    guest.set_load(cpu=60, set=32, dirty=8, io=400)
+    guest.set_load(cpu=60, set=32, dirty=20, io=400)
     assert cpu_share() > idle + 0.25
-    domain.startDirtyRateCalc(1, 0)
 
-    def measured() -> dict[str, Any] | None:
+    def statistics() -> dict[str, Any]:
         groups = libvirt.VIR_DOMAIN_STATS_DIRTYRATE | libvirt.VIR_DOMAIN_STATS_BLOCK
         ((_, stats),) = lab["h1"].connection().domainListGetStats([domain], groups)
-        return stats if stats.get("dirtyrate.calc_status") == 2 else None
+        return dict(stats)
 
-    stats = until(measured)
-    assert 2 <= stats["dirtyrate.megabytes_per_second"] <= 24
-    assert stats["block.0.wr.bytes"] > 0
+    def dirty_rate() -> int:
+        # QEMU samples 64 of this guest's pages: now and then it sees none of the dirty ones.
+        domain.startDirtyRateCalc(1, 0)
+        until(lambda: statistics().get("dirtyrate.calc_status") == 2)
+        return int(statistics()["dirtyrate.megabytes_per_second"])
+
+    assert until(dirty_rate) <= 60
+    assert statistics()["block.0.wr.bytes"] > 0
+    assert guest.load()["swept"] > 0
 
 
 def test_cut_link_stalls_and_abort_recovers(lab: Laboratory) -> None:
