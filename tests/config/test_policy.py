@@ -199,10 +199,11 @@ def test_the_digest_is_of_what_is_meant(tmp_path: Path) -> None:
     assert len(one.digest) == 8
     assert default_policy("a").digest == default_policy("b").digest
     stay = "[[stay]]\nguests = 'x'"
-    assert (
-        loaded(tmp_path, stay).digest
-        != loaded(tmp_path, stay.replace("stay", "avoid") + "\nhosts='a'").digest
-    )
+    never = "[[never_move]]\nguests = 'x'"
+    assert loaded(tmp_path, stay).digest != loaded(tmp_path, never).digest
+    groups = "[groups]\na = 'x'\nb = 'y'"
+    turned = "[groups]\nb = 'y'\na = 'x'"
+    assert loaded(tmp_path, groups).digest == loaded(tmp_path, turned).digest
 
 
 def test_a_policy_may_stand_in_another_file() -> None:
