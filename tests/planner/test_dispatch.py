@@ -1,0 +1,304 @@
+"""The dispatcher: no rule broken at any instant and never stuck, however a plan happens to run."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from balancer.planner.constraints.together import Together
+from balancer.planner.dispatch import (
+    State,
+    begin,
+    blocked,
+    dropped,
+    ended,
+    finished,
+    startable,
+    started,
+)
+from balancer.planner.model.plan import Result
+from balancer.planner.model.policy import Limits
+from balancer.planner.order.schedule import order
+from tests.drawing import problem, select, uuid_of
+from tests.planner.puzzles import Naive, Puzzle, move, puzzles
+
+WIDE = Limits(at_once_per_host=9, at_once_total=9)
+ROOMY = """
+a 99c/8g link=100 : x 1v/4g | y 1v/2g
+b 99c/9g link=100 :
+c 99c/4g link=100 :
+"""
+FULL = """
+a 99c/4g link=100 : x 1v/4g
+b 99c/4g link=100 : z 1v/4g
+c 99c/4g link=100 :
+"""
+SWAP = (
+    move("x", "a", "c", temporary=True),
+    move("z", "b", "a", start=10.0, waits_for=("x→c",)),
+    move("x", "c", "b", start=20.0, waits_for=("x→c", "z→a")),
+)
+
+
+def ids(actions) -> list[str]:
+    """Return the ids of these actions, in order."""
+    return [action.id for action in actions]
+
+
+def test_all_that_fits_starts_at_once():
+    """Two guests leave together when numbers and links allow it."""
+    both = (move("x", "a", "b"), move("y", "a", "b"))
+    assert ids(startable(begin(problem(ROOMY, limits=WIDE), both))) == ["x→b", "y→b"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "why"),
+    [
+        (Limits(at_once_total=1, at_once_per_host=9), "1 migrations are running, the most"),
+        (Limits(at_once_total=9, at_once_per_host=1), "a has 1 migrations running, the most"),
+        (replace(WIDE, migration_link_share=0.015), "link of a has no 1024 KiB/s to spare"),
+    ],
+)
+def test_limits_hold_the_second_back(limits, why):
+    """Numbers and links are never exceeded, and the reason can be read."""
+    both = (move("x", "a", "b"), move("y", "a", "c"))
+    state = begin(problem(ROOMY, limits=limits), both)
+    assert ids(startable(state)) == ["x→b"]
+    state = started(state, "x→b")
+    assert why in blocked(state, both[1])
+    assert ids(startable(ended(state, "x→b", Result.DONE))) == ["y→c"]
+
+
+def test_waits_are_kept_and_a_plan_comes_to_its_end():
+    """A swap through a third host runs step by step."""
+    state = begin(problem(FULL, limits=WIDE), SWAP)
+    for step in SWAP:
+        assert not finished(state)
+        assert ids(startable(state)) == [step.id]
+        state = started(state, step.id)
+        assert startable(state) == ()
+        assert ids(state.in_flight) == [step.id]
+        state = ended(state, step.id, Result.DONE)
+    assert finished(state)
+    assert dropped(state) == {}
+    assert not state.pending
+
+
+def test_what_waits_for_a_failure_is_dropped_with_the_reason():
+    """The guest that could not step aside blocks both others; each is told why."""
+    state = ended(started(begin(problem(FULL), SWAP), "x→c"), "x→c", Result.FAILED)
+    assert finished(state)
+    assert dropped(state) == {
+        "z→a": "waits for x→c, which did not end well",
+        "x→b": "waits for z→a, which was dropped",
+    }
+
+
+def test_what_does_not_depend_on_a_failure_goes_on():
+    """One migration that fails is no reason to leave the rest undone."""
+    both = (move("x", "a", "b"), move("y", "a", "b"))
+    state = ended(started(begin(problem(ROOMY), both), "x→b"), "x→b", Result.ABORTED)
+    assert ids(startable(state)) == ["y→b"]
+
+
+def test_a_later_step_of_a_guest_that_failed_is_dropped():
+    """Even where the plan forgot to say that it waits."""
+    steps = (move("x", "a", "c"), move("x", "c", "b"))
+    state = ended(
+        started(begin(problem(FULL.replace("z 1v/4g", "")), steps), "x→c"), "x→c", Result.STALLED
+    )
+    assert dropped(state) == {"x→b": "an earlier step of x did not end well"}
+
+
+def test_an_action_may_be_refused_before_it_starts():
+    """The look just before a start said no; that is an end, too."""
+    state = ended(begin(problem(FULL), SWAP), "x→c", Result.REFUSED)
+    assert finished(state)
+    assert "z→a" in dropped(state)
+
+
+def test_a_lost_guest_holds_both_ends():
+    """Nobody knows where it is, so nobody takes its room."""
+    steps = (move("x", "a", "b"), move("y", "a", "b"), move("z", "c", "b"))
+    text = (
+        "a 99c/8g link=100 : x 1v/4g | y 1v/2g\nb 99c/6g link=100 :\nc 99c/9g link=100 : z 1v/2g"
+    )
+    state = begin(problem(text, limits=WIDE), steps[:2])
+    state = ended(started(state, "x→b"), "x→b", Result.LOST)
+    assert ids(startable(state)) == ["y→b"]
+    state = begin(problem(text, limits=WIDE), (steps[0], replace(steps[2], waits_for=())))
+    state = ended(started(state, "x→b"), "x→b", Result.LOST)
+    assert ids(startable(state)) == ["z→b"]
+
+
+def test_the_look_ahead_refuses_what_takes_the_last_room():
+    """y may go to c by itself, but x needs that room to open the way for z."""
+    text = """
+    a 99c/4g link=100 : x 1v/4g
+    b 99c/4g link=100 : z 1v/4g
+    c 99c/4g link=100 :
+    d 99c/4g link=100 : y 1v/4g
+    """
+    late = move("y", "d", "c", start=30.0)
+    state = begin(problem(text, limits=WIDE), (*SWAP, late))
+    assert not state.sure
+    assert "would leave no way to finish" in blocked(state, late)
+    assert ids(startable(state)) == ["x→c"]
+
+
+def test_what_can_never_work_is_dropped_at_once():
+    """An unjudged plan is not trusted."""
+    state = begin(problem(FULL), (move("x", "a", "b"), move("z", "a", "c")))
+    assert finished(state)
+    assert "b gives out 8.0 GiB" in dropped(state)["x→b"]
+    assert dropped(state)["z→c"] == "z is on b, not on a"
+
+
+def test_a_rate_beyond_the_link_never_starts():
+    """There is no moment at which it would be within its share."""
+    state = begin(problem(FULL), (move("x", "a", "c", rate_kib_s=10**6),))
+    assert "link of a has no 1000000 KiB/s to spare" in dropped(state)["x→c"]
+
+
+def test_guests_that_belong_together_are_not_torn_apart_by_a_failure():
+    """When one of a pair cannot move, the other stays too."""
+    text = "a 99c/8g link=100 : x 1v/4g | y 1v/2g\nb 99c/9g link=100 :"
+    pair = problem(text, Together(guests=select("x", "y")))
+    both = (move("x", "a", "b"), move("y", "a", "b", start=10.0))
+    state = ended(started(begin(pair, both), "x→b"), "x→b", Result.FAILED)
+    assert "x, y should share one host" in dropped(state)["y→b"]
+    assert finished(state)
+
+
+def test_only_what_is_pending_starts_and_only_what_runs_ends():
+    """A caller that has lost count is told so."""
+    state = begin(problem(FULL), SWAP)
+    with pytest.raises(ValueError, match="not running"):
+        ended(state, "x→c", Result.DONE)
+    with pytest.raises(ValueError, match="not pending"):
+        started(started(state, "x→c"), "x→c")
+    with pytest.raises(ValueError, match="not pending"):
+        started(state, "m99")
+
+
+class Run:
+    """One run of a plan in which chance decides, watched in plain terms."""
+
+    def __init__(self, puzzle: Puzzle, actions) -> None:
+        self.naive = Naive(puzzle.problem)
+        self.state = begin(puzzle.problem, actions)
+
+    def held(self, state: State):
+        """Return who holds what now; where a guest was lost, both ends."""
+        held = {guest: set(hosts) for guest, hosts in self.naive.start.items()}
+        by_id = {action.id: action for action in state.actions}
+        for id_, result in state.results.items():
+            if result is Result.DONE:
+                held[by_id[id_].guest] = {by_id[id_].target}
+            elif result is Result.LOST:
+                held[by_id[id_].guest] |= {by_id[id_].target}
+        for action in state.in_flight:
+            held[action.guest] |= {action.target}
+        return held
+
+    def watch(self) -> None:
+        """Nothing is worse now, nor is the plan stuck."""
+        assert self.naive.worse(self.held(self.state)) == []
+        assert self.naive._limits(self.state.in_flight) == []
+        if not finished(self.state):
+            assert self.state.running or startable(self.state)
+
+    def run(self, data: st.DataObject, results) -> State:
+        """Start and end actions as `data` says, until the plan is finished or given up."""
+        self.watch()
+        while not finished(self.state):
+            ready = startable(self.state)
+            if ready and (not self.state.running or data.draw(st.booleans(), label="start")):
+                for action in ready[: data.draw(st.integers(1, len(ready)), label="how many")]:
+                    self.state = started(self.state, action.id)
+                    self.watch()
+            else:
+                action_id = data.draw(st.sampled_from(self.state.running), label="ends")
+                self.state = ended(self.state, action_id, data.draw(results, label="how"))
+                self.watch()
+        return self.state
+
+
+def check_any_order(puzzle: Puzzle, data: st.DataObject) -> None:
+    """Everything is done in whatever order actions end."""
+    ordered = order(puzzle.problem, puzzle.target)
+    run = Run(puzzle, ordered.actions)
+    assert run.state.sure
+    state = run.run(data, st.just(Result.DONE))
+    assert dropped(state) == {}
+    assert {guest: set(hosts) for guest, hosts in run.held(state).items()} == {
+        guest: {host} for guest, host in ordered.reached.items()
+    }
+    assert run.naive.worse(run.held(state), always=False) == []
+
+
+def check_without_waits(puzzle: Puzzle, data: st.DataObject) -> None:
+    """The look-ahead alone suffices where a plan does not say what waits for what."""
+    ordered = order(puzzle.problem, puzzle.target)
+    bare = tuple(replace(action, waits_for=()) for action in ordered.actions)
+    state = Run(puzzle, bare).run(data, st.just(Result.DONE))
+    assert dropped(state) == {}
+
+
+FATES = st.sampled_from([Result.DONE] * 4 + [Result.FAILED, Result.ABORTED, Result.LOST])
+
+
+@given(puzzles(), st.data())
+def test_any_order_of_ends_does_everything(puzzle, data):
+    """No rule broken at any instant, never stuck, all done."""
+    check_any_order(puzzle, data)
+
+
+@given(puzzles(), st.data())
+def test_the_look_ahead_needs_no_waits(puzzle, data):
+    """No rule broken at any instant, never stuck, all done."""
+    check_without_waits(puzzle, data)
+
+
+@given(puzzles(), st.data(), st.booleans())
+def test_any_failure_leaves_the_rest_safe(puzzle, data, bare):
+    """No rule broken at any instant and never stuck, with the plan's waits and without."""
+    actions = order(puzzle.problem, puzzle.target).actions
+    if bare:
+        actions = tuple(replace(action, waits_for=()) for action in actions)
+    Run(puzzle, actions).run(data, FATES)
+
+
+@given(puzzles(), st.data())
+def test_an_interruption_at_any_event_is_safe(puzzle, data):
+    """Once nothing more is started, what is in flight lands without breaking anything."""
+    run = Run(puzzle, order(puzzle.problem, puzzle.target).actions)
+    for _ in range(data.draw(st.integers(0, 8), label="events")):
+        ready = startable(run.state)
+        if ready:
+            run.state = started(run.state, ready[0].id)
+        elif run.state.running:
+            run.state = ended(run.state, run.state.running[0], Result.DONE)
+    while run.state.running:
+        last = data.draw(st.sampled_from(run.state.running), label="ends")
+        run.state = ended(run.state, last, data.draw(FATES, label="how"))
+        assert run.naive.worse(run.held(run.state)) == []
+
+
+@pytest.mark.soak
+@settings(max_examples=2000)
+@given(puzzles(max_hosts=6, max_guests=12), st.data())
+def test_all_of_it_soak(puzzle, data):
+    """The same on many and larger clusters."""
+    check_any_order(puzzle, data)
+    check_without_waits(puzzle, data)
+    Run(puzzle, order(puzzle.problem, puzzle.target).actions).run(data, FATES)
+
+
+def test_a_state_is_a_value():
+    """Starting makes another state and leaves the one before it as it was."""
+    state = begin(problem(FULL), SWAP)
+    started(state, "x→c")
+    assert state.running == ()
+    assert uuid_of("x") in state.law.start
