@@ -68,7 +68,8 @@ def tidy(path: str) -> str:
 
 def lies_in(locus: str, place: str) -> bool:
     """True if `locus` is `place` or below it, component by component."""
-    return locus == place or locus.startswith(place.rstrip("/") + "/")
+    place = place.rstrip("/")
+    return locus == place or locus.startswith(place + "/")
 
 
 def nics(domain: Element) -> tuple[Nic, ...]:
