@@ -14,7 +14,7 @@ from balancer.codec.envelopes import (
     OutcomeDocument,
     PlanDocument,
 )
-from balancer.codec.faults import sentence
+from balancer.codec.faults import printable, sentence
 from balancer.codec.integrity import observation_faults, plan_faults
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Infeasible, Outcome, Plan
@@ -86,13 +86,13 @@ def _load(kind: type[D], text: str | bytes, source: str) -> D:
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:
-        raise UsageError(f"{source}: {sentence(kind, text, error)}") from None
+        raise UsageError(printable(f"{source}: {sentence(kind, text, error)}")) from None
 
 
 def _refuse(source: str, faults: tuple[str, ...]) -> None:
     if faults:
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        raise UsageError(f"{source}: {faults[0]}{more}")
+        raise UsageError(printable(f"{source}: {faults[0]}{more}"))
 
 
 def _text(document: BaseModel, depth: int) -> str:

@@ -12,6 +12,11 @@ SHOWN: Final = 60
 """Characters of an offending value that are worth showing."""
 
 
+def printable(text: str) -> str:
+    """Return `text` without what could disturb a terminal or a log: documents may be hostile."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
 def sentence(kind: type[BaseModel], text: str | bytes, error: ValidationError) -> str:
     """Return the first fault of a document that is not of `kind`."""
     expected = str(kind.model_fields["format"].default)
@@ -82,5 +87,4 @@ def _json(value: object) -> str:
 
 
 def _short(text: str) -> str:
-    printable = "".join(c if c.isprintable() else "?" for c in text)
-    return printable if len(printable) <= SHOWN else printable[: SHOWN - 1] + "…"
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
