@@ -67,7 +67,8 @@ class Laboratory:
         try:
             return self.up()
         except BaseException:
-            self.down()
+            if self._lock is not None:  # else it is somebody else's that stands in the way
+                self.down()
             raise
 
     def __exit__(
@@ -103,7 +104,12 @@ class Laboratory:
         return self
 
     def down(self) -> None:
-        """Take everything away; safe at any time, also when ``up`` failed halfway."""
+        """Take everything away; safe at any time, also when ``up`` failed halfway.
+
+        Refuses (TimeoutError) while another process has a laboratory of this name up.
+        """
+        if self._lock is None:
+            self._acquire(patience=0)
         for host in self.hosts.values():
             host.disconnect()
         self.guests.clear()
@@ -234,30 +240,40 @@ class Laboratory:
                     shutil.copytree(fresh, folder, dirs_exist_ok=True)
 
     def _acquire(self, patience: float = 240) -> None:
+        """Become the only process that makes or removes things of this name."""
         if self._lock is not None:
             raise RuntimeError(f"laboratory {self.name!r} is already up")
         RUN.mkdir(parents=True, exist_ok=True)
-        self._lock = os.open(RUN / f"{self.name}.lock", os.O_CREAT | os.O_RDWR, 0o600)
-        deadline = time.monotonic() + patience
-        while True:
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise TimeoutError(
-                        f"process {os.pread(self._lock, 20, 0).decode()} holds laboratory"
-                        f" {self.name!r}; BALANCER_LAB_NAME names another for the tests"
-                    ) from None
-                time.sleep(0.2)
-            else:
-                os.ftruncate(self._lock, 0)
-                os.pwrite(self._lock, str(os.getpid()).encode(), 0)
-                return
+        lock = os.open(RUN / f"{self.name}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            _wait_for(lock, self.name, patience)
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, str(os.getpid()).encode(), 0)
+        except BaseException:
+            os.close(lock)
+            raise
+        self._lock = lock
 
     def _release(self) -> None:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def _wait_for(lock: int, name: str, patience: float) -> None:
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise TimeoutError(
+                    f"process {os.pread(lock, 20, 0).decode()} holds laboratory {name!r};"
+                    " BALANCER_LAB_NAME names another for the tests"
+                ) from None
+            time.sleep(0.2)
+        else:
+            return
 
 
 def _toml(table: dict[str, Any]) -> Iterable[str]:
