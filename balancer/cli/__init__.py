@@ -52,7 +52,7 @@ class LazyVerbs(click.Group):
 
     @override
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
+        if cmd_name not in VERBS:  # asked for options and for completion
             return None
         module = import_module(f"balancer.cli.{VERBS[cmd_name].module}")
         command = module.command

@@ -26,7 +26,7 @@ class Live:
         self._console = console
         self._steps = steps
         self._actions: dict[str, Action] = {}
-        self._name_width = 0
+        self._name_width = LONGEST_NAME
         self._bars: Bars | None = None
         self._tasks: dict[str, TaskID] = {}
         self._told: dict[str, float] = {}
@@ -48,6 +48,8 @@ class Live:
         show = self._draw if self._console.is_terminal else self._say
         for step in running if self._steps else ():
             show(step)
+        if self._bars:
+            self._bars.refresh()
 
     def ended(self, outcome_: Outcome) -> None:
         """Say how an action ended; its bar goes."""
@@ -81,6 +83,7 @@ class Live:
             TextColumn("{task.fields[figures]}", markup=False),
             console=self._console,
             transient=True,
+            auto_refresh=False,
         )
         bars.start()
         return bars

@@ -5,6 +5,7 @@ import sys
 from typing import Final, TextIO
 
 from rich.console import Console
+from typing_extensions import override
 
 PLAIN: Final = {
     "█": "#", "▓": "+", "▒": "-", "░": ".", "→": ">", "…": "~", "·": ".",
@@ -25,6 +26,14 @@ def _plainly(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error("balancer.plainly", _plainly)
 
 
+class _Console(Console):
+    """Leaves it to the caller what a reader that went away means; rich would exit with 1."""
+
+    @override
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def console(stream: TextIO | None = None, *, width: int | None = None) -> Console:
     """Return a console on `stream` (stdout by default) that never fails for want of a character.
 
@@ -35,4 +44,4 @@ def console(stream: TextIO | None = None, *, width: int | None = None) -> Consol
         stream.reconfigure(errors="balancer.plainly")
     if width is None and not stream.isatty():
         width = NARROW
-    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+    return _Console(file=stream, width=width, highlight=False, markup=False, emoji=False)

@@ -1,0 +1,148 @@
+"""A plan as people decide on it."""
+
+from dataclasses import replace
+
+from balancer.planner.model.plan import (
+    Infeasible,
+    Migration,
+    Plan,
+    Prediction,
+    Quality,
+    Score,
+    Stay,
+)
+from balancer.planner.model.violation import Violation
+from balancer.render.plan import SENTENCES, infeasible, moves, plan, quality, verdict, violations
+from tests.render.screens import shown
+from tests.render.test_hosts import LOADS
+
+FOUND = Quality(engine="greedy", bound=None, proven=False, steps=1)
+EVEN = Score(repair=0, overload=0, cost=100)
+
+
+def move(number: int, name: str, **fields: object) -> Migration:
+    """A move of 8 GiB in 11 s."""
+    made = Migration(
+        id=f"m{number}",
+        guest=f"uuid-{name}",
+        name=name,
+        source="kvm01",
+        target="kvm02",
+        rate_kib_s=1,
+        downtime_ms=300,
+        predicted=Prediction(seconds=11, seconds_p90=20, mib=8192, downtime_ms=60),
+        reason="hot: kvm01 CPU 96 %",
+    )
+    return replace(made, **fields)  # type: ignore[arg-type]
+
+
+def fault(subject: str, *, hard: bool = True) -> Violation:
+    """A broken rule."""
+    return Violation(
+        rule="spread zk", subject=subject, amount=1, sentence=f"{subject} holds 2 of zk", hard=hard
+    )
+
+
+MADE = Plan(
+    id="P-1",
+    made_at=0,
+    fingerprint="f",
+    policy="balance@3f2c",
+    actions=(
+        move(2, "build-09", start=11.0, waits_for=("m1",), temporary=True),
+        move(1, "web-204"),
+    ),
+    score_before=EVEN,
+    score_after=EVEN,
+    quality=FOUND,
+    loads=LOADS[:2],
+    broken_before=(fault("r1"), fault("r2", hard=False)),
+    broken_after=(fault("r2", hard=False),),
+    left=(Stay(subject="etl-17", reason="will not converge"),),
+    rules_checked=("a", "b"),
+    summary="1 host hot, 1 rule broken. 2 moves.",
+    hot_hosts=("kvm01",),
+)
+
+
+def test_a_whole_plan() -> None:
+    """What is wrong, what is mended, each move in its order with its reason, what comes of it."""
+    assert (
+        shown(plan(MADE))
+        == """\
+1 host hot, 1 rule broken. 2 moves. 16 GiB in 22 s.
+Broken now, mended by this plan:
+  ✗ r1 holds 2 of zk
+Broken now and afterwards:
+  · r2 holds 2 of zk
+
+  guest    from    to     starts   takes     data   pause
+1 web-204  kvm01 → kvm02     0 s    11 s  8.0 GiB   60 ms
+  hot: kvm01 CPU 96 %
+2 build-09 kvm01 → kvm02    11 s    11 s  8.0 GiB   60 ms
+  after 1; a stop on the way; hot: kvm01 CPU 96 %
+
+          CPU                  memory               allocated
+kvm01 hot ██████▒▒▒  96→71 %   ██████▒▒▒  96→71 %   █████████  96 %
+kvm02     █▓▓░░░░░░  10→35 %   █▓▓░░░░░░  10→35 %   █░░░░░░░░  10 %
+█ stays  ▒ leaves  ▓ arrives
+
+Left as it is: etl-17 (will not converge)
+
+Judge: 2 hard rules are kept or get no worse at every step. Best found (greedy);
+how much better is possible is not known."""
+    )
+
+
+def test_a_plan_of_nothing_shows_hosts_and_no_judge() -> None:
+    """Where nothing moves there is nothing to judge."""
+    text = shown(plan(replace(MADE, actions=(), summary="Nothing is worth moving.")))
+    assert text.startswith("Nothing is worth moving.\n")
+    assert "Judge" not in text
+    assert "kvm01 hot ████████████  96 %" in text
+
+
+def test_bars_shown_before_are_not_repeated() -> None:
+    """The demo shows hosts itself."""
+    assert "█" not in shown(plan(MADE, hosts=False))
+
+
+def test_hostile_names_stay_in_their_column() -> None:
+    """Long names lose their middle, wide and hidden characters keep the columns aligned."""
+    names = (
+        "a-very-long-name-of-a-guest-that-nobody-would-type-03",
+        "[red]\x1b[2J\u202e",
+        "データ-1",
+    )
+    drawn = shown(moves([move(i, name) for i, name in enumerate(names)])).splitlines()
+    assert "\x1b" not in "".join(drawn)
+    assert drawn[1].startswith("1 a-very-lon")
+    assert "-03 kvm01 → kvm02" in drawn[1]
+    assert "2 [red]�[2J� " in drawn[3]
+    assert all("kvm01 → kvm02     0 s" in line for line in drawn[1::2])
+
+
+def test_how_good_it_is() -> None:
+    """Proven, bounded, or honestly unknown."""
+    bounded = replace(FOUND, bound=96)
+    assert quality(replace(FOUND, proven=True), EVEN) == "No better placement exists (proven)."
+    assert quality(bounded, EVEN).startswith("At most 4 % of the remaining cost")
+    assert quality(bounded, replace(EVEN, repair=1)).startswith("Best found (greedy)")
+    assert verdict(replace(MADE, rules_checked=("a",))).startswith("Judge: 1 hard rule is kept")
+
+
+def test_infeasible_names_rules_and_remedy() -> None:
+    """An operator learns what conflicts and what would help."""
+    answer = Infeasible(reason="r1 holds 2", conflicting=("spread zk", "stay db"), remedy="move a")
+    assert shown(infeasible(answer)) == (
+        "Infeasible: r1 holds 2\nRules concerned: spread zk, stay db\nWhat would help: move a"
+    )
+    assert shown(infeasible(Infeasible(reason="no"))) == "Infeasible: no"
+
+
+def test_many_faults_are_counted() -> None:
+    """A flood of broken rules does not bury the plan."""
+    text = shown(violations([fault(f"r{i}") for i in range(SENTENCES + 3)]))
+    assert text.endswith("    and 3 more")
+    many = tuple(Stay(subject=f"g{i}", reason="no") for i in range(SENTENCES + 2))
+    assert "g7 (no); 2 more" in shown(plan(replace(MADE, left=many)), width=300)
