@@ -20,6 +20,7 @@ from balancer.planner.model.policy import Policy
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Request
 from balancer.planner.model.violation import Violation
+from balancer.planner.objectives import all_goals
 from balancer.planner.order.schedule import order
 from balancer.planner.place.conflict import explain as explain_conflict
 from balancer.planner.place.evaluate import score
@@ -45,7 +46,7 @@ def plan(
     the best answer so far is taken.
     """
     problem = assess(observation, policy, request)
-    formulation = formulate(problem)
+    formulation = formulate(problem, all_rules(problem), all_goals(problem))
     answer = solve(formulation, request.effort, request.seed, keep_going)
     uuids = [guest.uuid for guest in problem.cluster.guests]
     hosts = [host.name for host in problem.cluster.hosts]

@@ -11,6 +11,7 @@ from balancer.planner.formulation import (
     DomainCount,
     Formulation,
     Ints,
+    Level,
     Near,
     Row,
 )
@@ -25,8 +26,8 @@ NAMED = 3
 def explain(formulation: Formulation, answer: Answer) -> tuple[Stay, ...]:
     """Return what is still broken in `answer`, each with why it was left so.
 
-    One for each guest that should not be where it is, and one for each host, domain or group in
-    which a hard rule is exceeded.
+    One for each guest that should not be where it is, one for each host, domain or group in
+    which a hard rule is exceeded, and one for each host that is overloaded.
     """
     placement = answer.placement
     guests = tuple(_misplaced(formulation, placement))
@@ -41,13 +42,14 @@ def _misplaced(formulation: Formulation, placement: Ints) -> Iterator[Stay]:
 
 def _exceeded(formulation: Formulation, placement: Ints) -> Iterator[Stay]:
     for primitive in formulation.primitives:
-        if isinstance(primitive, Budget) or not primitive.hard:
+        if isinstance(primitive, Budget) or primitive.penalty.level is Level.COST:
             continue
+        state = "stays broken" if primitive.hard else "stays exceeded"
         for number in np.flatnonzero(excesses(formulation, primitive, placement)).tolist():
             members = _inside(primitive, number, placement)
             yield Stay(
                 subject=_where(formulation, primitive, number),
-                reason=f"{primitive.label} stays broken: {_why(formulation, members)}",
+                reason=f"{primitive.label} {state}: {_why(formulation, members)}",
             )
 
 

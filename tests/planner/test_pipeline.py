@@ -1,0 +1,241 @@
+"""The straight line: what comes out is judged, pays, and says why."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from balancer.config import default_policy
+from balancer.planner import pipeline
+from balancer.planner.constraints.only_on import OnlyOn
+from balancer.planner.constraints.spread import Spread
+from balancer.planner.constraints.together import Together
+from balancer.planner.model.observation import Observation
+from balancer.planner.model.placement import at_rest, fingerprint
+from balancer.planner.model.plan import Infeasible, Migration, Outcome, Plan, Prediction, Result
+from balancer.planner.model.policy import Constraint, Limits, Policy
+from balancer.planner.model.request import Request
+from balancer.planner.model.violation import baseline, worsened
+from balancer.planner.pipeline import assess, broken, plan
+from balancer.planner.verify import Verdict, judge
+from tests.drawing import NOON, observation, problems, select, uuid_of
+
+HOT = """
+a 16c/64g : web-1 4v/8g cpu=6 | web-2 4v/8g cpu=6 | db-1 4v/8g cpu=3
+b 16c/64g : web-3 4v/8g cpu=2
+c 16c/64g : web-4 4v/8g cpu=2
+"""
+CALM = """
+a 16c/64g : web-1 4v/8g cpu=3
+b 16c/64g : web-2 4v/8g cpu=3
+"""
+
+
+def standing(*rules: Constraint, **fields: object) -> Policy:
+    """The built-in policy with further rules."""
+    base = default_policy()
+    return replace(base, constraints=(*base.constraints, *rules), **fields)  # type: ignore[arg-type]
+
+
+def planned(text: str, policy: Policy | None = None, **asked: object) -> Plan:
+    made = plan(observation(text), policy or standing(), Request(**asked))  # type: ignore[arg-type]
+    assert isinstance(made, Plan), made
+    return made
+
+
+def carried_out(seen: Observation, made: Plan) -> Observation:
+    where = {**seen.cluster.placement, **{a.guest: a.target for a in made.actions}}
+    return replace(seen, cluster=replace(seen.cluster, placement=where))
+
+
+def test_a_hot_host_is_relieved_and_everything_is_said() -> None:
+    """The plan names the hot host, the reason and target of each move, and both loads."""
+    made = planned(HOT)
+    assert made.hot_hosts == ("a",)
+    assert made.summary.startswith("1 host hot. ")
+    assert {a.source for a in made.actions} == {"a"}
+    assert all(a.reason.startswith("hot: a CPU 94 %; ") for a in made.actions)
+    assert made.fingerprint == fingerprint(observation(HOT).cluster.placement)
+    assert made.made_at == NOON
+    (a, *_) = made.loads
+    assert a.before["cpu"] == 15_000
+    assert a.after["cpu"] < 0.85 * 16_000
+    assert a.before["memory"] == a.before["memory.used"] == 24 * 1024
+    assert made.score_after.overload < made.score_before.overload
+
+
+def test_a_calm_cluster_is_left_alone() -> None:
+    """No move is proposed, and the summary says that none would pay."""
+    made = planned(CALM)
+    assert made.actions == ()
+    assert made.summary == (
+        "No host hot, no rule broken. Nothing is worth moving: no move saves more than it costs."
+    )
+
+
+def test_the_same_question_has_the_same_answer() -> None:
+    """Two runs give equal plans, ids included; another placement gives another id."""
+    assert planned(HOT) == planned(HOT)
+    assert planned(HOT).id != planned(CALM).id
+
+
+def test_planning_on_the_result_moves_nothing() -> None:
+    """The plan's end is at rest."""
+    seen = observation(HOT)
+    again = plan(carried_out(seen, planned(HOT)), standing())
+    assert isinstance(again, Plan)
+    assert again.actions == ()
+
+
+def test_a_broken_rule_is_repaired_by_the_fewest_moves() -> None:
+    """One move mends it; its reason names the rule."""
+    made = planned(
+        CALM.replace("web-2 4v/8g", "zk-9 1v/1g | zk-8 1v/1g"),
+        standing(Spread(guests=select("zk-*"))),
+    )
+    (action,) = made.actions
+    assert action.reason.startswith("repairs spread zk-* across host; ")
+    assert "1 rule broken" in made.summary
+    assert [v.rule for v in made.broken_before] == ["spread zk-* across host"]
+    assert made.broken_after == ()
+
+
+def test_a_draining_host_is_emptied() -> None:
+    """Its guests leave for that reason."""
+    made = planned(CALM.replace("a 16c/64g", "a 16c/64g state=draining"))
+    assert [a.reason.split(";")[0] for a in made.actions] == ["a is to be emptied"]
+
+
+def test_an_order_to_relieve_is_followed_where_policy_alone_would_not() -> None:
+    """A host that is not hot is relieved because the operator says so."""
+    text = CALM.replace("cpu=3\nb", "cpu=3 | web-9 4v/8g cpu=5\nb")
+    assert planned(text).actions == ()
+    made = planned(text, relieve=frozenset({"a"}))
+    assert {a.source for a in made.actions} == {"a"}
+    assert made.actions[0].reason.startswith("relieves a CPU")
+
+
+def test_what_cannot_be_mended_is_infeasible_and_says_why() -> None:
+    """Rules concerned, the fault and what stands in the way are named."""
+    made = plan(
+        observation("a 16c/64g : web-1 4v/8g tie=passthrough\nb 16c/64g :"),
+        standing(OnlyOn(guests=select("web-1"), hosts=select("b"))),
+    )
+    assert isinstance(made, Infeasible)
+    assert made.conflicting == ("only_on b: web-1",)
+    assert "web-1" in made.reason
+    assert "passthrough" in made.remedy
+
+
+def test_many_faults_are_counted_not_listed() -> None:
+    """Three are spelt out, the rest is a number."""
+    guests = " | ".join(f"w-{n} 1v/1g tie=passthrough" for n in range(5))
+    made = plan(
+        observation(f"a 16c/64g : {guests}\nb 16c/64g :"),
+        standing(OnlyOn(guests=select("w-*"), hosts=select("b"))),
+    )
+    assert isinstance(made, Infeasible)
+    assert made.reason.endswith("(and 2 more)")
+
+
+def test_an_order_nobody_can_follow_is_infeasible() -> None:
+    """To relieve a host whose only guest is tied is refused by name."""
+    made = plan(
+        observation("a 16c/64g : web-1 4v/8g cpu=9 tie=passthrough\nb 16c/64g :"),
+        standing(),
+        Request(relieve=frozenset({"a"})),
+    )
+    assert isinstance(made, Infeasible)
+    assert made.reason.startswith("a cannot be relieved")
+
+
+def test_what_stays_on_a_hot_host_is_named_with_its_reason() -> None:
+    """A guest that would have to move but is tied is in `left`, beside the moves that help."""
+    made = planned(HOT.replace("web-1 4v/8g cpu=6", "web-1 16v/8g cpu=15 tie=passthrough"))
+    assert made.actions
+    (stay,) = [s for s in made.left if s.subject == "a"]
+    assert "web-1 (passthrough" in stay.reason
+
+
+def test_a_cluster_in_trouble_that_nobody_can_help_says_so() -> None:
+    """Overload that no move relieves is no reason for moves, and the summary says what holds."""
+    made = planned("a 16c/64g : web-1 8v/8g cpu=15 tie=passthrough\nb 16c/64g : web-2 4v/8g cpu=2")
+    assert made.actions == ()
+    assert made.summary.startswith("1 host hot. Nothing can be moved: a: ")
+
+
+def test_a_guest_that_moved_lately_rests() -> None:
+    """An outcome within the time of rest keeps its guest; an older or failed one does not."""
+    seen = observation(HOT)
+    action = Migration(
+        id="1", guest=uuid_of("web-1"), name="web-1", source="b", target="a", rate_kib_s=1,
+        downtime_ms=1, predicted=Prediction(seconds=1, seconds_p90=1, mib=1, downtime_ms=1),
+    )  # fmt: skip
+    policy = standing()
+
+    def resting(result: Result, ago: float) -> frozenset[str]:
+        outcome = Outcome(action=action, result=result, started=NOON - ago - 1, ended=NOON - ago)
+        return assess(replace(seen, outcomes=(outcome,)), policy).cooling
+
+    assert resting(Result.DONE, 3600) == {uuid_of("web-1")}
+    assert resting(Result.DONE, 25 * 3600) == frozenset()
+    assert resting(Result.FAILED, 3600) == frozenset()
+
+
+def test_a_gain_too_small_is_not_worth_a_plan() -> None:
+    """Below the least gain the cluster is left alone, however eager the policy."""
+    text = "a 16c/64g : w-1 1v/1g cpu=2 | w-2 1v/1g cpu=2 | w-3 1v/1g cpu=2\nb 16c/64g :"
+    eager = standing(aggressiveness=5)
+    assert planned(text, eager).actions
+    assert planned(text, replace(eager, limits=Limits(minimum_gain=1.0))).actions == ()
+
+
+def test_a_plan_that_cannot_be_ordered_is_no_plan() -> None:
+    """Two that must change places and no room anywhere: nothing is done, and the circle is named."""
+    text = """
+    a 16c/8g : east 4v/4g | stone-1 4v/4g
+    b 16c/8g : west 4v/4g | stone-2 4v/4g
+    """
+    made = plan(
+        observation(text),
+        standing(
+            Together(guests=select("east", "stone-2")), Together(guests=select("west", "stone-1"))
+        ),
+    )
+    assert isinstance(made, Infeasible)
+    assert "circle" in made.remedy or "room" in made.remedy
+
+
+def test_a_plan_the_judge_refuses_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pipeline believes the judge, not the solver."""
+
+    def refuses(*_: object) -> Verdict:
+        return Verdict(valid=False, faults=("too bold",), rules=(), reached={})
+
+    monkeypatch.setattr(pipeline, "judge", refuses)
+    made = plan(observation(HOT), standing())
+    assert isinstance(made, Infeasible)
+    assert "too bold" in made.reason
+
+
+@given(problems())
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+def test_every_plan_is_accepted_and_makes_nothing_worse(problem) -> None:  # type: ignore[no-untyped-def]
+    """Whatever the cluster and the rules: the judge accepts, no score rises, no rule worsens."""
+    seen = Observation(NOON, problem.cluster)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(pipeline.FORECASTERS, "latest", lambda _: problem.demand)
+        made = plan(seen, problem.policy, Request(relieve=problem.relieve))
+        if isinstance(made, Infeasible):
+            assert made.reason
+            return
+        fresh = assess(seen, problem.policy)
+    verdict = judge(fresh, made.actions)
+    assert verdict.valid, verdict.faults
+    before, after = made.score_before, made.score_after
+    assert (after.repair, after.overload) <= (before.repair, before.overload)
+    held = baseline(broken(fresh, problem.cluster.placement))
+    found = [
+        v for r in pipeline.all_rules(fresh) for v in r.violations(fresh, at_rest(verdict.reached))
+    ]
+    assert worsened(held, found) == ()
