@@ -57,7 +57,8 @@ def puzzles(
         state = "up" if tidy else draw(st.sampled_from(["up"] * 20 + ["draining", "down"]))
         rack = draw(st.sampled_from(["r1", "r2"]))
         guests = [
-            f"g{i} 1v/{size}g" + draw(st.sampled_from([""] * 20 + [" dirty=300"]))
+            f"g{i} 1v/{size}g"
+            + ("" if tidy else draw(st.sampled_from([""] * 20 + [" dirty=300"])))
             for i, (size, home) in enumerate(zip(sizes, homes, strict=True))
             if home == number
         ]

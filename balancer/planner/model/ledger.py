@@ -8,8 +8,8 @@ from balancer.planner.model.placement import Occupancy
 class Ledger(dict[str, tuple[str, ...]]):
     """An occupancy that changes in place (by `put` alone) and knows who is on each host.
 
-    It reads as an `Occupancy`, so rules need not know it; those that ask `holders` for the guests
-    of a host get them without reading the whole cluster.
+    It reads as an `Occupancy`, so rules need not know it; `Problem.holders` asks it for the guests
+    of a host instead of reading the whole cluster.
     """
 
     __slots__ = ("_on",)
@@ -36,7 +36,7 @@ class Ledger(dict[str, tuple[str, ...]]):
         self[guest] = after
 
     def on(self, host: str) -> tuple[str, ...]:
-        """Return the guests that hold resources on `host`, longest there first."""
+        """Return the guests that hold resources on `host`, in no promised order."""
         return self._on.get(host, ())
 
     def twin(self) -> "Ledger":
@@ -45,10 +45,3 @@ class Ledger(dict[str, tuple[str, ...]]):
         other.update(self)
         other._on = self._on.copy()
         return other
-
-
-def holders(occupancy: Occupancy, host: str) -> tuple[str, ...]:
-    """Return the guests that hold resources on `host`: at once from a ledger, else by reading all."""
-    if isinstance(occupancy, Ledger):
-        return occupancy.on(host)
-    return tuple(guest for guest, hosts in occupancy.items() if host in hosts)

@@ -43,11 +43,9 @@ class _Worst:
         move = self.moves[number]
         needed = self._trips.setdefault(move.guest, [])[-1:]
         ended = list(needed)
-        while faults := self._faults(move, ended):
-            more = self._helpful(move, faults, [k for k in choice if k not in ended])
-            if more is None:
-                break
-            ended.append(more)
+        rest = [k for k in choice if k not in ended]
+        while (faults := self._faults(move, ended)) and rest:
+            ended.append(rest.pop(self._most_helpful(move, faults, rest)))
         for k in ended[len(needed) :][::-1]:
             without = [other for other in ended if other != k]
             if len(self._faults(move, without)) <= len(faults):
@@ -56,17 +54,16 @@ class _Worst:
         self.ledger.put(move.guest, *self._held(move.guest, ()))
         return tuple(sorted(ended))
 
-    def _helpful(
-        self, move: Move, faults: Sequence[Violation], choice: Sequence[int]
-    ) -> int | None:
-        """Return the first of `choice` whose end may mend `faults`, or simply the first."""
+    def _most_helpful(self, move: Move, faults: Sequence[Violation], choice: Sequence[int]) -> int:
+        """Return where in `choice` the first is whose end may mend `faults`."""
         concerned = {guest for fault in faults for guest in fault.guests}
-        for k in choice:
-            other = self.moves[k]
+
+        def useless(at: int) -> bool:
+            other = self.moves[choice[at]]
             leaves = other.source == move.target
-            if leaves or (other.guest in concerned and other.target != move.target):
-                return k
-        return choice[0] if choice else None
+            return not leaves and (other.guest not in concerned or other.target == move.target)
+
+        return min(range(len(choice)), key=lambda at: (useless(at), at))
 
     def _faults(self, move: Move, ended: Collection[int]) -> tuple[Violation, ...]:
         """Return what breaks at the target if `move` starts once `ended` have ended."""

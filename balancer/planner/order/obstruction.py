@@ -1,6 +1,6 @@
 """Why a move could not be made, and what would open the way."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from balancer.planner.model.ledger import Ledger
 from balancer.planner.model.plan import Stay
@@ -11,6 +11,8 @@ from balancer.planner.order.guard import Guard
 from balancer.planner.order.moves import Move
 
 GIB = 1024
+SHOWN = 5
+"""How many names a sentence lists."""
 
 
 def obstructions(guard: Guard, rest: Ledger, left: Sequence[Move]) -> tuple[Stay, ...]:
@@ -31,19 +33,24 @@ def _why(guard: Guard, rest: Ledger, move: Move, left: Sequence[Move]) -> str:
 
 def _opening(problem: Problem, rest: Ledger, circle: Sequence[Move]) -> str:
     """Return who waits for whom, and the least that would let one of them step aside."""
-    names = ", ".join(sorted(problem.name(move.guest) for move in circle))
+    names = _some(problem.name(move.guest) for move in circle)
     hosts = {move.source for move in circle}
-    waiting = f"{names} on {', '.join(sorted(hosts))} wait for each other's room in a circle"
+    waiting = f"{names} on {_some(hosts)} wait for each other's room in a circle"
     if not problem.policy.allow.temporary_moves:
         return f"{waiting}, and temporary moves are not allowed ([allow] temporary_moves)"
-    smallest = min(problem.needs[move.guest].get(MEMORY, 0) for move in circle)
+    least = gib(min(problem.needs[move.guest].get(MEMORY, 0) for move in circle))
     third = [host for host in problem.receiving if host not in hosts]
     if not third:
-        return f"{waiting}; a third host with {gib(smallest)} free would open it"
+        return f"{waiting}; a third host with {least} free would open it"
     best = min(third, key=lambda host: (-_free(problem, rest, host), host))
-    return (
-        f"{waiting}; {gib(smallest)} free on {best} that a rule lets one of them use would open it"
-    )
+    return f"{waiting}; {least} free on {best} would open it"
+
+
+def _some(words: Iterable[str]) -> str:
+    """Return the first few of `words`, sorted, and how many more there are."""
+    every = sorted(set(words))
+    more = f" and {len(every) - SHOWN} more" if len(every) > SHOWN else ""
+    return ", ".join(every[:SHOWN]) + more
 
 
 def _free(problem: Problem, rest: Ledger, host: str) -> int:

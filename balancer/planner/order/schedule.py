@@ -12,7 +12,7 @@ from balancer.planner.order.dependencies import Waits, waits
 from balancer.planner.order.guard import Guard
 from balancer.planner.order.moves import Move, Travel
 from balancer.planner.order.obstruction import obstructions
-from balancer.planner.order.sequence import sequence
+from balancer.planner.order.sequence import Sequenced, sequence
 from balancer.planner.order.timetable import Timed, timetable
 
 NO_REASONS: Mapping[str, str] = MappingProxyType({})
@@ -40,13 +40,9 @@ def order(problem: Problem, target: Placement, reasons: Mapping[str, str] = NO_R
     wanted = _moves(problem, target)
     able, left = _able(travel, wanted)
     found = sequence(guard, travel, able)
-    while split := guard.split(found.rest):
-        apart = {guest for fault in split for guest in fault.guests}
-        stuck = [move for move in able if move.guest in apart]
-        if not stuck:
-            break
-        able = [move for move in able if move.guest not in apart]
-        left += [_stay(problem, move, split[0].sentence) for move in stuck]
+    while torn := _torn(guard, found, able):
+        able = [move for move in able if move not in torn]
+        left += [_stay(problem, move, sentence) for move, sentence in torn.items()]
         found = sequence(guard, travel, able)
     moves, needed, timed = _timed(guard, travel, found.done)
     return Ordered(
@@ -88,6 +84,16 @@ def _unable(travel: Travel, move: Move) -> str:
         return f"{move.target} receives no guests"
     answer = travel.at_best(move.guest, move.source, move.target)
     return answer.sentence if isinstance(answer, WillNotConverge) else ""
+
+
+def _torn(guard: Guard, found: Sequenced, able: Sequence[Move]) -> Mapping[Move, str]:
+    """Return the moves without which rules that are asked at the end hold, and what breaks."""
+    return {
+        move: fault.sentence
+        for fault in guard.split(found.rest)
+        for move in able
+        if move.guest in fault.guests
+    }
 
 
 def _stay(problem: Problem, move: Move, why: str) -> Stay:

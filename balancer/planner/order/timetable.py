@@ -96,23 +96,24 @@ class _Clockwork:
             return None
         if self._busy[move.source] >= most or self._busy[move.target] >= most:
             return None
-        out = link_share(self.travel.problem, move.source)
-        into = link_share(self.travel.problem, move.target)
-        part = max(
-            1,
-            min(
-                out // min(most, self._out_due[move.source]),
-                into // min(most, self._in_due[move.target]),
-            ),
-        )
-        free = min(out - self._out_used[move.source], into - self._in_used[move.target])
-        if free <= 0 or 2 * free < part:
-            return None
-        for rate in (whole(min(part, free)), whole(free)):
+        for rate in self._rates(move):
             predicted = self.travel.predict(move.guest, move.source, move.target, rate)
             if isinstance(predicted, Prediction):
                 return Timed(self.now, rate, predicted)
         return None
+
+    def _rates(self, move: Move) -> tuple[int, ...]:
+        """Return the rates to try now, KiB/s: its part, and all that is free where it needs that."""
+        out = link_share(self.travel.problem, move.source)
+        into = link_share(self.travel.problem, move.target)
+        most = self.limits.at_once_per_host
+        leaving = out // min(most, self._out_due[move.source])
+        entering = into // min(most, self._in_due[move.target])
+        part = max(1, min(leaving, entering))
+        free = min(out - self._out_used[move.source], into - self._in_used[move.target])
+        if free <= 0 or 2 * free < part:
+            return ()
+        return whole(min(part, free)), whole(free)
 
     def _start(self, i: int, timed: Timed) -> None:
         self.timed[i] = timed

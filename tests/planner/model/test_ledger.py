@@ -1,0 +1,23 @@
+"""Who holds what, indexed both ways."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from balancer.planner.model.ledger import Ledger, holders
+
+HOSTS = st.lists(st.sampled_from("abc"), min_size=1, max_size=2)
+
+
+@given(st.lists(st.tuples(st.sampled_from("xyz"), HOSTS)))
+def test_both_readings_stay_equal(changes: list[tuple[str, list[str]]]) -> None:
+    """By guest and by host, whatever was put, and a twin changes apart."""
+    ledger = Ledger(dict.fromkeys("xyz", ("a",)))
+    first = ledger.twin()
+    for guest, hosts in changes:
+        ledger.put(guest, *hosts)
+    plain = dict(ledger)
+    for host in "abcd":
+        assert sorted(ledger.on(host)) == sorted(holders(plain, host))
+        assert holders(ledger, host) == ledger.on(host)
+    assert first == dict.fromkeys("xyz", ("a",))
+    assert sorted(first.on("a")) == ["x", "y", "z"]
