@@ -17,9 +17,9 @@ SHOWN: Final = 24
 MARK: Final = "hot"
 FULL: Final = 0.85
 """From here on a bar is drawn as a warning."""
-BAR_NOW: Final = 12
-BAR_CHANGE: Final = 9
-LONGEST_NAME: Final = 16
+BAR_NOW: Final = 11
+BAR_CHANGE: Final = 8
+LONGEST_NAME: Final = 15
 
 
 def hosts_now(loads: Sequence[HostLoad], hot: Collection[str]) -> Text:
@@ -53,7 +53,7 @@ def _cells(value: float, width: int) -> int:
 def _lines(loads: Sequence[HostLoad], hot: Collection[str], *, change: bool) -> Text:
     shown = _worth_showing(loads, hot)
     name_width = min(LONGEST_NAME, max((len(load.host) for load in shown), default=4))
-    width = BAR_CHANGE + 12 if change else BAR_NOW + 7
+    width = BAR_CHANGE + 12 if change else BAR_NOW + 9
     text = Text(pad("", name_width + len(MARK) + 2), no_wrap=True, overflow="ellipsis")
     text.append("".join(pad(title, width) for _, title in RESOURCES).rstrip() + "\n", "bold")
     for load in shown:

@@ -1,7 +1,11 @@
 """Hosts as bars."""
 
+from collections.abc import Callable
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.text import Text
 
 from balancer.planner.model.plan import HostLoad
 from balancer.render.hosts import SHOWN, bar, hosts_change, hosts_now
@@ -22,28 +26,33 @@ def load(host: str, before: int, after: int) -> HostLoad:
 LOADS = (load("kvm01", 96, 71), load("kvm02", 10, 35), load("rather-long-host-name-17", 0, 0))
 
 
+NOW = """\
+                    CPU                 memory              allocated
+kvm01           hot ███████████  96 %   ███████████  96 %   ███████████  96 %
+kvm02               █░░░░░░░░░░  10 %   █░░░░░░░░░░  10 %   █░░░░░░░░░░  10 %
+rather-…name-17     ░░░░░░░░░░░   0 %   ░░░░░░░░░░░   0 %   ░░░░░░░░░░░   0 %"""
+CHANGE = """\
+          CPU                 memory              allocated
+kvm01 hot ██████▒▒  96→71 %   ██████▒▒  96→71 %   ████████  96 %
+kvm02     █▓▓░░░░░  10→35 %   █▓▓░░░░░  10→35 %   █░░░░░░░  10 %
+█ stays  ▒ leaves  ▓ arrives"""
+
+
 def test_hosts_as_they_are() -> None:
     """One line a host, one bar a resource, the hot one marked without need of colour."""
-    assert (
-        shown(hosts_now(LOADS, ["kvm01"]))
-        == """\
-                     CPU                memory             allocated
-kvm01            hot ████████████  96 % ████████████  96 % ████████████  96 %
-kvm02                █░░░░░░░░░░░  10 % █░░░░░░░░░░░  10 % █░░░░░░░░░░░  10 %
-rather-…-name-17     ░░░░░░░░░░░░   0 % ░░░░░░░░░░░░   0 % ░░░░░░░░░░░░   0 %"""
-    )
+    assert shown(hosts_now(LOADS, ["kvm01"])) == NOW
 
 
 def test_hosts_as_they_will_be() -> None:
     """What leaves and what arrives is seen in the bar and in figures."""
-    assert (
-        shown(hosts_change(LOADS[:2], ["kvm01"]))
-        == """\
-          CPU                  memory               allocated
-kvm01 hot ██████▒▒▒  96→71 %   ██████▒▒▒  96→71 %   █████████  96 %
-kvm02     █▓▓░░░░░░  10→35 %   █▓▓░░░░░░  10→35 %   █░░░░░░░░  10 %
-█ stays  ▒ leaves  ▓ arrives"""
-    )
+    assert shown(hosts_change(LOADS[:2], ["kvm01"])) == CHANGE
+
+
+@pytest.mark.parametrize("draw", [hosts_now, hosts_change])
+def test_the_widest_hosts_fit_a_narrow_terminal(draw: Callable[..., Text]) -> None:
+    """Long names and three-digit figures fit 80 cells."""
+    full = [*LOADS, load("x", 100, 100), load("y", 180, 120)]
+    assert max(map(len, draw(full, ["x"]).plain.splitlines())) <= 80
 
 
 def test_of_many_hosts_those_that_matter_are_shown() -> None:

@@ -18,7 +18,7 @@ def test_what_cannot_be_encoded_is_stood_in_for(encoding: str) -> None:
     screen.print("データ → b")
     screen.file.flush()
     lines = raw.getvalue().decode(encoding).splitlines()
-    assert "############  96 %" in lines[1]
+    assert "###########  96 %" in lines[1]
     assert lines[2] == "??? > b"
 
 
