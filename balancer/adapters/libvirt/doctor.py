@@ -234,7 +234,8 @@ def _some(names: Sequence[str], most: int = 4) -> str:
 def _guests(cluster: Cluster) -> Iterator[Finding]:
     tied = [guest for guest in cluster.guests if guest.ties]
     kinds = Counter(kind for guest in tied for kind in {tie.kind for tie in guest.ties})
-    causes = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common())
+    most_first = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
+    causes = ", ".join(f"{kind} {count}" for kind, count in most_first)
     yield _finding(
         "guests",
         "",

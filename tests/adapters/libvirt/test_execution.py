@@ -1,0 +1,219 @@
+"""One migration and what can become of it, with hypervisors in memory."""
+
+import threading
+from dataclasses import replace
+from time import monotonic
+
+import libvirt
+import pytest
+
+from balancer.adapters.libvirt.connection import Connections
+from balancer.adapters.libvirt.execution import LibvirtExecution, Patience
+from balancer.planner.model.plan import Migration, Prediction, Result
+from balancer.planner.model.policy import Allow
+from tests.adapters.libvirt.fakes import ARRIVING, OUT, arrives, error
+
+ACTION = Migration(
+    id="1",
+    guest="1b4e28ba-2fa1-11d2-883f-0016d3cca427",
+    name="web-1",
+    source="a",
+    target="b",
+    rate_kib_s=100 * 1024,
+    downtime_ms=300,
+    predicted=Prediction(seconds=1, seconds_p90=2, mib=64, downtime_ms=50),
+)
+QUICK = Patience(stalled_after=0.2, factor=0.0, least=5.0, settling=0.3, poll=0.01)
+GONE = error(libvirt.VIR_ERR_NO_DOMAIN)
+
+
+@pytest.fixture
+def run(configs, clock):
+    """Carry the action out with these hosts; returns the execution."""
+
+    def start(patience=QUICK):
+        given = [Connections(configs(answer_within=0.5), read_only=False) for _ in range(2)]
+        return LibvirtExecution(ACTION, *given, clock, patience=patience, allow=Allow())
+
+    return start
+
+
+def ended(execution):
+    deadline = monotonic() + 10
+    while (outcome := execution.outcome()) is None:
+        assert monotonic() < deadline, "waited in vain"
+        threading.Event().wait(0.005)
+    return outcome
+
+
+def test_done(run, hosts):
+    """Asked as the plan says, measured by the target, autostart carried over."""
+    hosts["a"].add(_autostart=1)
+    hosts["a"].migrate = arrives(hosts["b"])
+    execution = run()
+    outcome = ended(execution)
+    assert (outcome.result, outcome.reason) == (Result.DONE, "")
+    assert (outcome.mib, outcome.downtime_ms) == (64, 42)
+    ((uri, parameters, flags),) = hosts["a"].asked
+    assert uri == "qemu+tls://b.mig/system"
+    assert parameters == {"bandwidth": 100, "migrate_uri": "tcp://b-mig"}
+    assert flags & libvirt.VIR_MIGRATE_UNDEFINE_SOURCE
+    (domain,) = hosts["b"].domains
+    assert domain.autostart() == 1
+    assert execution.action is ACTION
+
+
+def test_what_libvirt_failed_to_define_is_put_right(run, hosts):
+    """Error 69: the guest has moved all the same; it is defined there and no longer here."""
+    domain = hosts["a"].add()
+
+    def half(_domain):
+        domain.active = False
+        hosts["b"].add(persistent=False)
+        raise error(libvirt.VIR_ERR_MIGRATE_PERSIST_FAILED, "cannot persist")
+
+    hosts["a"].migrate = half
+    outcome = ended(run())
+    assert outcome.result is Result.DONE
+    assert outcome.reason == (
+        "libvirt had not defined it on b: done; libvirt had left it defined on a: undone"
+    )
+    assert hosts["a"].domains == []
+    assert hosts["b"].domains[0].persistent
+
+
+def test_what_cannot_be_put_right_is_said(run, hosts):
+    """It has moved; its definition needs a look."""
+    hosts["a"].add()
+    hosts["b"].failing["defineXML"] = error(1, "disk full")
+    hosts["a"].migrate = arrives(hosts["b"], persistent=False)
+    outcome = ended(run())
+    assert (outcome.result, outcome.reason) == (
+        Result.DONE,
+        "its definition needs a look on b (disk full)",
+    )
+
+
+def test_a_transient_guest_is_defined_nowhere(run, hosts):
+    """And statistics that are not to be had are no fault."""
+    hosts["a"].add(persistent=False)
+    hosts["a"].migrate = arrives(hosts["b"], persistent=False, completed=error(1))
+    outcome = ended(run())
+    assert (outcome.result, outcome.mib, outcome.downtime_ms) == (Result.DONE, 0, None)
+    assert not hosts["b"].domains[0].persistent
+
+
+def test_refused(run, hosts):
+    """The guest stays; the reason is libvirt's, explained."""
+    hosts["a"].add()
+
+    def refuse(_domain):
+        raise error(libvirt.VIR_ERR_MIGRATE_UNSAFE, "Unsafe migration")
+
+    hosts["a"].migrate = refuse
+    outcome = ended(run())
+    assert outcome.result is Result.FAILED
+    assert outcome.reason.startswith("libvirt calls it unsafe")
+
+
+def test_not_there_at_all(run):
+    """Neither end knows it: lost, with the reason."""
+    outcome = ended(run())
+    assert outcome.result is Result.LOST
+    assert outcome.reason.startswith("it runs on neither a nor b (it is not on a any more")
+
+
+@pytest.fixture
+def moving(hosts):
+    """A migration under way that ends only by an abort; sent bytes are set by the test."""
+    domain = hosts["a"].add(job={**OUT, "data_processed": 1 << 20, "data_remaining": 3 << 20})
+    hosts["b"].add(now=ARRIVING)
+
+    def migrate(_domain):
+        assert hosts["a"].aborted.wait(10)
+        domain.job = {"type": 0}
+        hosts["b"].domains.clear()
+        raise error(libvirt.VIR_ERR_OPERATION_ABORTED, "canceled by client")
+
+    hosts["a"].migrate = migrate
+    return domain
+
+
+@pytest.mark.usefixtures("moving")
+def test_progress_and_abort(run):
+    """Progress is of the bytes known; an abort's reason is the outcome's."""
+    execution = run(replace(QUICK, stalled_after=9))
+    while not execution.progress().mib_sent:
+        threading.Event().wait(0.005)
+    progress = execution.progress()
+    assert (progress.fraction, progress.mib_sent, progress.mib_left) == (0.25, 1, 3)
+    execution.abort("enough")
+    outcome = ended(execution)
+    assert (outcome.result, outcome.reason, outcome.mib) == (Result.ABORTED, "enough", 1)
+    execution.abort("too late")
+    assert execution.outcome() is outcome
+
+
+@pytest.mark.usefixtures("moving")
+def test_a_stall(run):
+    """No byte for the time set: aborted, and noted while it lasts."""
+    execution = run()
+    while not execution.progress().note:
+        threading.Event().wait(0.005)
+    outcome = ended(execution)
+    assert (outcome.result, outcome.reason) == (Result.STALLED, "no data for 0 s: aborted")
+
+
+@pytest.mark.usefixtures("moving")
+def test_the_time_limit(run):
+    """What takes longer than predicted by far is ended."""
+    outcome = ended(run(Patience(least=0.05, factor=0.0, settling=1, poll=0.01)))
+    assert outcome.result is Result.ABORTED
+    assert outcome.reason == "not done in 0 s (2 s predicted at worst): aborted"
+
+
+def test_a_late_downtime(run, moving):
+    """Old libvirt takes the limit only once the migration runs."""
+    moving.set_early = False
+    moving.job, running = {"type": 0}, moving.job
+    execution = run(replace(QUICK, stalled_after=9))
+    threading.Event().wait(0.05)
+    assert moving.downtime == 0
+    moving.job = running
+    while not moving.downtime:
+        threading.Event().wait(0.005)
+    execution.abort("seen")
+    assert ended(execution).result is Result.ABORTED
+
+
+@pytest.mark.usefixtures("moving")
+def test_a_source_that_says_nothing_more(run, hosts):
+    """After an abort without effect it is not claimed to be anywhere."""
+    hosts["a"].failing["lookupByUUIDString"] = error(38, "End of file while reading data")
+    hosts["b"].failing["lookupByUUIDString"] = error(38, "End of file while reading data")
+    outcome = ended(run())
+    assert outcome.result is Result.LOST
+    assert outcome.reason.startswith("it cannot be told where it runs (a: unknown, b: unknown")
+    hosts["a"].aborted.set()
+
+
+def test_both_run(run, hosts):
+    """The worst case is named at once."""
+    hosts["a"].add()
+    hosts["a"].migrate = lambda domain: hosts["b"].add(uuid=domain.uuid)
+    outcome = ended(run())
+    assert outcome.result is Result.LOST
+    assert outcome.reason == "it runs on a and on b: stop one copy at once"
+
+
+def test_a_source_that_dies_after_the_move(run, hosts):
+    """The target runs it: it is done, whatever the call said."""
+    hosts["a"].add()
+
+    def die(domain):
+        arrives(hosts["b"])(domain)
+        hosts["a"].failing["lookupByUUIDString"] = error(38, "End of file")
+        raise error(38, "End of file while reading data")
+
+    hosts["a"].migrate = die
+    assert ended(run()).result is Result.DONE
