@@ -55,8 +55,8 @@ class Capacity:
     def _room(self, host: Host, sizes: Collection[str]) -> Resources:
         memory = host.usable.get(MEMORY, 0) - self.keep_for_hypervisor - paged_mib(pages(host))
         return {
-            MEMORY: int(max(0, memory) * self.memory_overcommit),
-            VCPUS: int(host.usable.get(CPU, 0) * self.vcpus_per_core) // 1000,
+            MEMORY: round(max(0, memory) * self.memory_overcommit),
+            VCPUS: round(host.usable.get(CPU, 0) * self.vcpus_per_core) // 1000,
             **{size: pages(host).get(size, 0) for size in sizes},
         }
 

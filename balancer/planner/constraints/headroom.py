@@ -43,7 +43,7 @@ class Headroom:
         shares = {name: share for name, share in self._shares().items() if share > 0}
         return {
             host: {
-                name: int(problem.host(host).usable.get(name, 0) * (1 - share))
+                name: round(problem.host(host).usable.get(name, 0) * (1 - share))
                 for name, share in shares.items()
             }
             for host in problem.hosts(self.hosts)

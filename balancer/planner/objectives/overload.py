@@ -7,8 +7,8 @@ import numpy as np
 from balancer.planner.formulation import Formulation, Level, Penalty, Row
 from balancer.planner.model.resources import CPU, MEMORY
 
-SLOPE = Penalty(Level.OVERLOAD, ((0, 2),))
-"""Twice the slope of an order to relieve, so that obeying one never makes another host hot.
+SLOPE = Penalty(Level.OVERLOAD, ((0, 20),))
+"""Far steeper than an order to relieve, so that heat counts for more than obeying one.
 
 Linear, so that heat which has to be somewhere is not carried around."""
 
@@ -18,7 +18,8 @@ class Overload:
     """Demand's peak stays under `[hot]` cpu_used and memory_used on every host.
 
     A host that is hot is brought `margin` below the limit, and none is filled into that margin,
-    so that the next cycle does not find it hot again.
+    so that the next cycle does not find it hot again. Of hosts that are relieved by order the
+    order speaks: else their heat would weigh twice, and be carried to another host.
     """
 
     margin: float = 0.05
@@ -40,13 +41,15 @@ class Overload:
     def _row(self, formulation: Formulation, name: str, share: float) -> None:
         use, usable = formulation.peak(name), formulation.usable(name)
         load = formulation.load(use)
-        limit = (usable * share).astype(np.int64)
-        safe = (usable * max(0.0, share - self.margin)).astype(np.int64)
+        hot = np.rint(usable * share).astype(np.int64)
+        safe = np.rint(usable * max(0.0, share - self.margin)).astype(np.int64)
+        limit = np.where(load > hot, safe, np.maximum(safe, load))
+        limit[formulation.sites(formulation.problem.relieve)] = int(use.sum())
         formulation.add(
             Row(
                 label=f"{self.label}: {name}",
                 use=use,
-                limit=np.where(load > limit, safe, np.maximum(safe, load)),
+                limit=limit,
                 penalty=SLOPE,
                 hard=False,
                 transient=False,

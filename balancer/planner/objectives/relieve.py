@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from balancer.planner.formulation import Formulation, Level, Penalty, Row
+from balancer.planner.formulation import Formulation, Ints, Level, Penalty, Row
 from balancer.planner.model.resources import CPU, MEMORY
 
-SLOPE = Penalty(Level.OVERLOAD)
+OBEY = Penalty(Level.OVERLOAD)
+SPARE = Penalty(Level.OVERLOAD, ((0, 20),))
+"""Far steeper, so that obeying never makes another host hot."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,28 +29,39 @@ class Relieve:
         return "relieve"
 
     def post(self, formulation: Formulation) -> None:
-        """Write one row for CPU and one for memory, in per mille of each host named."""
+        """Write, for CPU and for memory, what is asked of the hosts named and of all others."""
         hot = formulation.problem.policy.hot
         if formulation.problem.relieve:
-            self._row(formulation, CPU, hot.cpu_used)
-            self._row(formulation, MEMORY, hot.memory_used)
+            for name, share in ((CPU, hot.cpu_used), (MEMORY, hot.memory_used)):
+                self._obey(formulation, name, share)
+                self._spare(formulation, name, share)
 
-    def _row(self, formulation: Formulation, name: str, hot: float) -> None:
-        problem = formulation.problem
+    def _obey(self, formulation: Formulation, name: str, hot: float) -> None:
+        """The hosts named come down, in per mille of each."""
         use, usable = formulation.mean(name), formulation.usable(name)
         even = int(use.sum()) / max(1, int(usable.sum()))
         share = min(even, hot - self.within) + self.within
         limit = np.full(len(usable), int(use.sum()), dtype=np.int64)
-        sites = formulation.sites(problem.relieve)
-        limit[sites] = (usable[sites] * share).astype(np.int64)
-        formulation.add(
-            Row(
-                label=f"{self.label}: {name}",
-                use=use,
-                limit=limit,
-                penalty=SLOPE,
-                hard=False,
-                transient=False,
-                scale=np.maximum(1, usable),
-            )
-        )
+        named = formulation.sites(formulation.problem.relieve)
+        limit[named] = np.rint(usable[named] * share).astype(np.int64)
+        formulation.add(_row(f"{self.label}: {name}", use, limit, usable, OBEY))
+
+    def _spare(self, formulation: Formulation, name: str, hot: float) -> None:
+        """The others are not made hot, nor hotter than they are."""
+        use, usable = formulation.peak(name), formulation.usable(name)
+        safe = np.rint(usable * max(0.0, hot - self.within)).astype(np.int64)
+        limit = np.maximum(safe, formulation.load(use))
+        limit[formulation.sites(formulation.problem.relieve)] = int(use.sum())
+        formulation.add(_row(f"spare others: {name}", use, limit, usable, SPARE))
+
+
+def _row(label: str, use: Ints, limit: Ints, usable: Ints, penalty: Penalty) -> Row:
+    return Row(
+        label=label,
+        use=use,
+        limit=limit,
+        penalty=penalty,
+        hard=False,
+        transient=False,
+        scale=np.maximum(1, usable),
+    )

@@ -70,7 +70,7 @@ class Model:
         solver = cp_model.CpSolver()
         solver.parameters.num_workers = 1
         solver.parameters.random_seed = seed
-        solver.parameters.max_deterministic_time = max(0.01, work)
+        solver.parameters.max_deterministic_time = max(0.0, work)
         solver.parameters.max_time_in_seconds = SECONDS_PER_UNIT * max(0.5, work)
         status = solver.solve(self.model)
         spent = float(solver.response_proto.deterministic_time)

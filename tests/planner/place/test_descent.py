@@ -4,9 +4,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from balancer.planner.formulation import Formulation
+from balancer.planner.constraints import all_rules
+from balancer.planner.formulation import Formulation, formulate
+from balancer.planner.model.policy import Limits
 from balancer.planner.place.descent import Descent, negative
 from balancer.planner.place.state import State, lexicographic_least
+from tests.drawing import problem
 from tests.planner.place.formulations import formulations
 
 
@@ -58,3 +61,17 @@ def test_it_stops_when_told(given_: Formulation) -> None:
     Descent(state).run(0, on)
     Descent(state).run(10**6, lambda: False)
     assert (state.site == given_.start).all()
+
+
+def test_what_a_budget_no_longer_allows_is_looked_at_again() -> None:
+    """Two would move, one may: the second is remembered as if it could."""
+    text = """
+        a 8c/8g state=draining : x 1v/1g networks=n1
+        b 8c/8g state=draining : y 1v/1g networks=n2
+        c 8c/8g networks=n1    :
+        d 8c/8g networks=n2    :
+        """
+    question = problem(text, limits=Limits(moves_per_hour=1))
+    state = State(formulate(question, all_rules(question), []))
+    Descent(state).run(10**6, on)
+    assert (state.site != state.home).sum() == 1

@@ -1,0 +1,56 @@
+"""At most so many of a group in one failure domain."""
+
+from balancer.planner.constraints.spread import Spread
+from balancer.planner.model.placement import at_rest
+from balancer.planner.model.violation import Violation
+from tests.drawing import problem, select
+
+TEXT = """
+    a 4c/8g rack=r1 : zk-1 1v/1g | kf-1 1v/1g
+    b 4c/8g rack=r1 : zk-2 1v/1g | kf-2 1v/1g
+    c 4c/8g rack=r2 : kf-3 1v/1g
+    d 4c/8g         : kf-4 1v/1g
+    e 4c/8g         : kf-5 1v/1g
+    """
+
+
+def found(rule: Spread, text: str = TEXT) -> tuple[Violation, ...]:
+    question = problem(text, rule)
+    return rule.violations(question, at_rest(question.cluster.placement))
+
+
+def test_a_crowded_rack_is_named_with_its_guests() -> None:
+    """Rack, count, names and the limit."""
+    rule = Spread(guests=select("zk-*"), across="rack")
+    assert [v.sentence for v in found(rule)] == [
+        "rack r1 holds 2 of zk-* (zk-1, zk-2), at most 1 allowed"
+    ]
+
+
+def test_a_crowded_host_is_named_by_its_own_name() -> None:
+    """No `host` in front of it."""
+    rule = Spread(guests=select("*-1"), name="apart")
+    assert [(v.rule, v.sentence) for v in found(rule)] == [
+        ("apart", "a holds 2 of *-1 (kf-1, zk-1), at most 1 allowed")
+    ]
+
+
+def test_hosts_without_the_label_are_one_domain() -> None:
+    """Nothing is known to separate them."""
+    rule = Spread(guests=select("kf-4", "kf-5"), across="rack")
+    assert [v.subject for v in found(rule)] == ["(unlabelled)"]
+
+
+def test_each_group_alone_is_counted_for_itself() -> None:
+    """Two groups may share a host, members of one may not."""
+    guests = select("zk-*", "kf-*", "!kf-5")
+    rule = Spread(guests=guests, across="rack", each_group_alone=True)
+    assert [v.subject for v in found(rule)] == ["r1: zk-*, !kf-5", "r1: kf-*, !kf-5"]
+
+
+def test_evenly_allows_the_even_share_rounded_up() -> None:
+    """Five over three domains: two each at most; a host that is down is no domain."""
+    rule = Spread(guests=select("kf-*"), across="rack", evenly=True)
+    assert found(rule) == ()
+    lost = TEXT.replace("d 4c/8g ", "d 4c/8g rack=r1 state=down")
+    assert [v.subject for v in found(rule, lost)] == ["r1"]
