@@ -13,12 +13,14 @@ from balancer.adapters.lease import FileLease
 from balancer.adapters.stand_in import MemoryJournal
 from balancer.codec import load_outcome_data, load_plan_data
 from balancer.planner import pipeline
-from balancer.planner.model.plan import Infeasible, Result
+from balancer.planner.constraints.together import Together
+from balancer.planner.model.plan import Action, Infeasible, Result
 from balancer.planner.model.request import Request
 from balancer.ports import Event, Refused, UsageError
 from balancer.service import cycle, execute, observe
+from balancer.simulator.executor import SimulatedExecutor
 from balancer.simulator.world import World
-from tests.drawing import uuid_of
+from tests.drawing import select, uuid_of
 from tests.worlds import EAGER, Diary, plan_of, ports_of, world_of
 
 THREE = """
@@ -156,6 +158,12 @@ def test_a_failed_move_leaves_its_guest_and_the_rest_goes_on() -> None:
     assert world.placement[uuid_of("web-1")] == "a"
     assert "started 2" not in kinds(journal)
     assert "refused 2" in kinds(journal)
+    assert "stopped" not in kinds(journal)
+    by_action = {e.action: e for e in journal.read(kinds=["ended", "refused"])}
+    assert [by_action[n].host for n in "123"] == ["a", "a", "c"]
+    assert by_action["1"].text == (
+        "web-1 from a to b: failed, qemu unexpectedly closed the monitor"
+    )
 
 
 def test_a_cut_link_is_a_stall_and_is_given_up() -> None:
@@ -223,6 +231,27 @@ def test_a_no_just_before_the_start_refuses_that_move_only() -> None:
         "web-2 runs on b now, not on a",
     )
     assert "started 2" not in kinds(journal)
+
+
+def test_a_refusal_is_taken_in_before_the_next_start() -> None:
+    """Guests that belong together do not part because one of them may not leave."""
+    world = world_of(THREE)
+    apart = replace(EAGER, constraints=(Together(guests=select("web-1", "web-2")),))
+    plan = plan_of(world, "web-1 a b", "web-2 a b")
+    executor = Objecting(world)
+    first, second = execute(ports_of(world, executor=executor), apart, plan)
+    assert (first.result, first.reason) == (Result.REFUSED, "not this one")
+    assert second.result is Result.REFUSED
+    assert "together" in second.reason or "share" in second.reason
+    assert world.placement[uuid_of("web-2")] == "a"
+
+
+class Objecting(SimulatedExecutor):
+    """Objects to every move of web-1."""
+
+    def look_again(self, action: Action) -> str:
+        """Say no to one guest."""
+        return "not this one" if action.name == "web-1" else super().look_again(action)
 
 
 def test_after_a_lost_guest_nothing_more_is_started() -> None:

@@ -174,3 +174,12 @@ def test_two_streams_into_one_card_halve_it() -> None:
     room = dict.fromkeys(LINKS, 100.0)
     assert share(both, room) == (50, 50)
     assert share((both[0], Stream(("out b", "in c"), 20)), room) == (80, 20)
+
+
+def test_what_has_arrived_changes_no_more() -> None:
+    """Time may pass over it; nothing more is sent."""
+    moving = transfer(memory=100)
+    run(moving, rate=100)
+    assert moving.next_change(100) == math.inf
+    moving.advance(1000, 100)
+    assert (moving.phase, moving.sent_mib) == (Phase.ARRIVED, pytest.approx(100))

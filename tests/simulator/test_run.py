@@ -1,5 +1,7 @@
 """The service turns over a simulated cluster, and every scenario that ships keeps its word."""
 
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,15 @@ def test_time_slept_is_told_to_who_watches() -> None:
     scenario = load_scenario(SIMULATIONS / "demo.toml")
     Simulation(scenario, pace=told.append).run()
     assert sum(told) == pytest.approx(scenario.length)
+
+
+def test_a_cycle_that_takes_longer_than_the_interval_is_not_caught_up() -> None:
+    """The next begins when it has ended, and from then on they keep their distance again."""
+    scenario = load_scenario(SIMULATIONS / "host_failure.toml")
+    report = Simulation(replace(scenario, interval=60.0, length=900.0)).run()
+    began = [cycle.observation.at for cycle in report.cycles]
+    assert began[1] - began[0] > 200
+    assert all(later - earlier >= 60 for earlier, later in pairwise(began))
 
 
 def test_a_stop_ends_the_run() -> None:
