@@ -76,10 +76,10 @@ class SqliteJournal:
 
         Raises UsageError if the file cannot be read; one that does not exist yet is empty.
         """
-        if self._connection is None and not self._path.exists():
-            return ()
         chosen = f"AND kind IN ({', '.join('?' * len(kinds))})" if kinds else ""
         with self._explained("read"):
+            if self._connection is None and not self._path.exists():
+                return ()
             rows = self._open().execute(
                 "SELECT at, kind, plan, action, guest, host, text, data FROM events "  # noqa: S608 - only question marks are put in
                 f"WHERE at >= ? {chosen} ORDER BY id",

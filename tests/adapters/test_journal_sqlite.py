@@ -173,6 +173,19 @@ def test_a_directory_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None
         SqliteJournal(tmp_path / "file" / "j.sqlite").write(STARTED)
 
 
+def test_a_directory_one_may_not_look_into_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading a journal that belongs to somebody else is explained too."""
+
+    def forbidden(_: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", forbidden)
+    with pytest.raises(UsageError, match="cannot be read: Permission denied"):
+        SqliteJournal(tmp_path / "j.sqlite").read()
+
+
 def test_a_locked_journal_is_one_sentence(tmp_path: Path) -> None:
     """A writer that never lets go is named as the cause."""
     path = tmp_path / "j.sqlite"
