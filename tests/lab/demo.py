@@ -1,46 +1,73 @@
-"""The product at work on real hypervisors: everything piled on one host, then the product runs."""
+"""The product at work on real hypervisors: one host is hot, then an operator relieves it."""
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 from .cluster import Laboratory
 from .guest import GuestSpec, Load
+from .operator import Operator
 from .paths import RUN
 
-COMMAND = (
-    *(sys.executable, "-m", "balancer", "apply", "--now", "--yes"),
-    *("--config", "{folder}/config.toml"),
-)
-"""What is run when nothing else is asked for; ``{folder}`` holds config.toml and hosts.toml."""
-
-CONFIG = """\
-mode = "auto"
-hosts = ["hosts.toml"]
+POLICY = """\
+[hot]
+cpu_used = "50%"
+[[spread]]
+name = "zk: one per host"
+guests = "zk-*"
 """
+ONE_CORE = {"capacity": {"memory": "2GiB", "cpu": 1}}
+"""What each host is declared to have: the laboratory's hosts share one machine's processors."""
+GUESTS = (
+    *(GuestSpec(f"web-{n}", load=Load(set=16, cpu=25)) for n in (1, 2)),
+    *(GuestSpec(f"zk-{n}", load=Load(set=24, dirty=2)) for n in (1, 2)),
+    GuestSpec("db-1", host="h2", load=Load(set=32, dirty=4)),
+)
+"""h1 has too much to do, and both of the ZooKeepers."""
+STEPS = (
+    ("doctor",),
+    ("plan", "-o", "plan.json"),
+    ("apply", "plan.json", "--yes"),
+    ("plan",),
+)
+"""What the operator types."""
 
 
-def demo(command: list[str], hosts: int = 3, guests: int = 4) -> int:
-    """Pile guests on h1, run a command, and show who runs where before and after."""
-    specs = [
-        GuestSpec(f"g{n}", load=Load(set=16, cpu=10), disk="shared") for n in range(1, guests + 1)
-    ]
-    with Laboratory(hosts, specs, name="lab-demo") as lab:
+def demo(command: list[str]) -> int:
+    """Have an operator relieve h1 (or run `command`), and show who runs where before and after.
+
+    ``{folder}`` in a command is where config.toml and hosts.toml are. Whatever happens, the
+    laboratory is taken down.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    print("Three hypervisors and five guests are starting …", flush=True)
+    with Laboratory(3, GUESTS, name="lab-demo") as lab:
         folder = RUN / lab.name
-        (folder / "hosts.toml").write_text(lab.hosts_toml())
-        (folder / "config.toml").write_text(CONFIG)
-        show(lab, "before")
-        words = [word.replace("{folder}", str(folder)) for word in command or COMMAND]
-        print("$", *words, flush=True)
-        code = subprocess.run(words, check=False).returncode
-        show(lab, "after")
+        hosts = dict.fromkeys(lab.hosts, ONE_CORE)
+        Operator(lab, folder).configure(POLICY, **hosts)
+        show(lab)
+        if command:
+            code = typed([word.replace("{folder}", str(folder)) for word in command], folder)
+        else:
+            code = max([typed(["balancer", *words], folder) for words in STEPS])
+        show(lab)
     return code
 
 
-def show(lab: Laboratory, when: str) -> None:
-    """One line per host."""
-    print(f"{when}:", flush=True)
+def typed(words: list[str], folder: Path) -> int:
+    """Run a command before the eyes of whoever watches; return its exit code."""
+    print("\n$", *words, flush=True)
+    if words[0] == "balancer":
+        words = [sys.executable, "-m", *words]
+    return subprocess.run(words, cwd=folder, check=False).returncode
+
+
+def show(lab: Laboratory) -> None:
+    """Say what libvirt says: one line per host."""
+    print("\nAs libvirt has it:", flush=True)
     placement = lab.placement()
     for host in lab.hosts:
         print(f"  {host}  {' '.join(sorted(g for g, at in placement.items() if host in at))}")
