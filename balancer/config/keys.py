@@ -38,6 +38,7 @@ KEYS: Final[Mapping[str, Key]] = {
     # of hot
     "cpu_used": Key("share of its processors a host may use before it counts as hot", RATIO, 0.01, 1),
     "memory_used": Key("share of its memory a host may use before it counts as hot", RATIO, 0.01, 1),
+    "lasting": Key("how long load must last before the service acts on it", SECONDS),
     # of capacity
     "vcpus_per_core": Key("virtual processors that one core may carry", FACTOR, 0.01),
     "memory_overcommit": Key("allocated memory a host may carry, as a ratio to what it has", FACTOR, 0.01),
@@ -61,6 +62,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "hosts": Key("the hosts it speaks of: a pattern or a list of them"),
     "across": Key("what counts as one place: `host`, or a label of hosts, as `rack`"),
     "at_most": Key("guests allowed in one place", COUNT),
+    "when": Key("one window or a list: `daily 01:00-05:00`, `mon-fri 08:00-18:00`, `2026-12-23 to 2027-01-02`"),
     "hard": Key("false: may be broken, at a price"),
     "name": Key("what reports call it; needed where two rules would be called the same"),
     "each_group_alone": Key("true: every pattern of `guests` is a group of its own"),

@@ -30,6 +30,7 @@ TOP: Final = (
         "2",
         "1 acts on broken rules only, 2 also on hot hosts … 5 evens out nearly everything",
     ),
+    ("timezone", "name", '"UTC"', "of the windows of `[[blackout]]`, as `Europe/Berlin`"),
     ("forecaster", "name", '"latest"', "how demand is expected: `latest` is the newest sample"),
 )
 
@@ -80,12 +81,14 @@ def _written(kind: type, key: str) -> str:
     unit = unit_of(kind, key)
     if unit is not None:
         return f"{unit.name}, as `{unit.example}`"
-    return {
+    words: Mapping[object, str] = {
         Selector: "pattern or list",
+        tuple[str, ...]: "text or list",
         bool: "true or false",
         str: "text",
         Resources: "table of amounts",
-    }[cast("type", type_of(kind, key))]
+    }
+    return words[type_of(kind, key)]
 
 
 def _default(kind: type, key: str) -> str:

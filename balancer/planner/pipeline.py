@@ -28,6 +28,7 @@ from balancer.planner.place.solve import Answer, solve
 from balancer.planner.verify import judge
 
 NOTHING_ASKED = Request()
+HOUR = 3600.0
 SHOWN = 3
 """How many broken rules an `Infeasible` spells out."""
 
@@ -77,6 +78,11 @@ def plan(
 def assess(observation: Observation, policy: Policy, request: Request = NOTHING_ASKED) -> Problem:
     """Return the problem that `observation` poses: its demand forecast, its guests that rest."""
     resting = policy.limits.same_guest_again_after
+    lately = [
+        outcome
+        for outcome in observation.outcomes
+        if outcome.result is not Result.REFUSED and observation.at - outcome.started < HOUR
+    ]
     return Problem(
         cluster=observation.cluster,
         demand=FORECASTERS[policy.forecaster](observation),
@@ -87,6 +93,9 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
             if outcome.result is Result.DONE and observation.at - outcome.ended < resting
         ),
         relieve=request.relieve,
+        held=request.held,
+        spent_moves=len(lately),
+        spent_mib=sum(outcome.mib for outcome in lately),
         at=observation.at,
     )
 
@@ -123,6 +132,7 @@ def _assemble(
         id="P-" + sha256(f"{start}\n{moves}".encode()).hexdigest()[:8],
         made_at=problem.at,
         fingerprint=start,
+        relieve=tuple(sorted(problem.relieve)),
         policy=f"{problem.policy.name}@{problem.policy.digest[:4]}",
         actions=actions,
         score_before=before,
