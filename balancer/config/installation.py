@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from balancer.config.groups import Groups, load_groups
+from balancer.config.guards import Guards, read_guards
 from balancer.config.host import HostConfig
 from balancer.config.hosts import hosts_files, read_hosts
 from balancer.config.paths import configuration_file, state_folder
@@ -25,6 +26,8 @@ KEYS: Final[Mapping[str, str]] = {
     "defaults": "table: what the [[hosts]] here have in common",
     "overrides": "[[overrides]]: what is different about single hosts",
     "groups": "file with names for sets of guests",
+    "guards": "table: when the service stands back, and when it stops itself",
+    "on_stop": "what becomes of moves in flight when the service is told to stop: finish or abort",
     "interval": "time between two looks of the service",
     "sample_gap": "time between the two samples from which rates are reckoned",
     "workers": "hosts asked at a time",
@@ -34,6 +37,7 @@ KEYS: Final[Mapping[str, str]] = {
     "freeze": "file whose mere existence stops all action",
 }
 """Each key of config.toml and what it says."""
+ON_STOP: Final = ("finish", "abort")
 MOST_WORKERS: Final = 1024
 
 
@@ -58,6 +62,9 @@ class Config:
     """None for the policy that is built in."""
     groups: Groups = field(default_factory=dict)
     """Of the groups file: give them to `load_policy` for any other policy."""
+    guards: Guards = field(default_factory=Guards)
+    abort_on_stop: bool = False
+    """True if being told to stop aborts what is in flight, instead of finishing it."""
     interval_seconds: float = 300.0
     sample_gap: float = 2.0
     """Seconds between two samples where a verb looks once."""
@@ -116,6 +123,8 @@ def _read(top: Table) -> Config:
         policy=loaded.policy,
         policy_path=policy_path,
         groups=groups,
+        guards=read_guards(top.table("guards")),
+        abort_on_stop=top.choice("on_stop", ON_STOP, ON_STOP[0]) == "abort",
         interval_seconds=_seconds(top, "interval", Config.interval_seconds),
         sample_gap=_seconds(top, "sample_gap", Config.sample_gap),
         workers=_workers(top),

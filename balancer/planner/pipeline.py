@@ -26,6 +26,7 @@ from balancer.planner.place.conflict import explain as explain_conflict
 from balancer.planner.place.evaluate import score
 from balancer.planner.place.solve import Answer, solve
 from balancer.planner.verify import judge
+from balancer.planner.weigh import Weighed, weigh
 
 NOTHING_ASKED = Request()
 HOUR = 3600.0
@@ -98,6 +99,22 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
         spent_mib=sum(outcome.mib for outcome in lately),
         at=observation.at,
     )
+
+
+def account(observation: Observation, policy: Policy, made: Plan) -> tuple[Weighed, ...]:
+    """Return, for each guest that `made` moves, what spoke for and against each host."""
+    problem = assess(observation, policy, Request(relieve=frozenset(made.relieve)))
+    reached = {**problem.cluster.placement, **{a.guest: a.target for a in made.actions}}
+    formulation = formulate(problem, all_rules(problem), all_goals(problem))
+    movers = dict.fromkeys(action.guest for action in made.actions)
+    return tuple(weigh(problem, formulation, reached, uuid) for uuid in movers)
+
+
+def consider(observation: Observation, policy: Policy, uuid: str) -> Weighed:
+    """Return what keeps a guest where it is now, and what speaks against each other host."""
+    problem = assess(observation, policy)
+    formulation = formulate(problem, all_rules(problem), all_goals(problem))
+    return weigh(problem, formulation, problem.cluster.placement, uuid)
 
 
 def broken(problem: Problem, placement: Placement) -> tuple[Violation, ...]:
