@@ -74,8 +74,19 @@ class Config:
     journal_path: Path
     lock_path: Path
     freeze_path: Path
+    """The operator's: while it exists nothing is moved."""
     warnings: tuple[str, ...] = ()
     """Sentences on what the operator may not have meant."""
+
+    @property
+    def stopped_path(self) -> Path:
+        """The file in which the service says that it stopped itself."""
+        return self.state_dir / "STOPPED"
+
+    @property
+    def status_path(self) -> Path:
+        """The file in which the service says how it is."""
+        return self.state_dir / "status.json"
 
 
 def load(path: Path | None = None) -> Config:

@@ -65,6 +65,7 @@ class World:
     interval: float
     guards: Guards = field(default_factory=Guards)
     effort: Effort = Effort.QUICK
+    """How long to look for a better answer than the first; INSTANT: only where that is none."""
 
 
 class NoBoard:
@@ -182,13 +183,24 @@ class Service:
             home = seen.cluster.placement[guest.uuid]
             if home in waiting and guest.uuid not in faulty:
                 held.setdefault(guest.uuid, waiting[home])
-        asks = isinstance(first, Infeasible) or first.actions or faulty or heat
-        if not asks:
-            return first
-        trouble = f"{fingerprint(seen.cluster.placement)} {heat} {sorted(faulty)} {sorted(held)}"
+        answer = self._planned(seen, held, Effort.INSTANT) if len(held) > len(problem.held) else first
+        lasting = [host for host in heat if host not in waiting]
+        wanted = answer.actions if isinstance(answer, Plan) else ()
+        if world.effort is not Effort.INSTANT and (wanted or lasting or faulty):
+            return self._sought(seen, held, world.effort, f"{lasting} {sorted(faulty)}")
+        if isinstance(answer, Infeasible) or (lasting and not wanted):
+            return self._sought(seen, held, Effort.QUICK, f"{lasting} {sorted(faulty)}")
+        return answer
+
+    def _sought(
+        self, seen: Observation, held: Mapping[str, str], effort: Effort, trouble: str
+    ) -> Decision:
+        """Look hard; on the same trouble only now and then, once that was in vain."""
+        memory = self._memory
+        trouble = f"{fingerprint(seen.cluster.placement)} {trouble} {sorted(held)}"
         if memory.vain[0] == trouble and seen.at - memory.vain[1] < RETRIED_AFTER:
             return self._planned(seen, held, Effort.INSTANT)
-        answer = self._planned(seen, held, world.effort)
+        answer = self._planned(seen, held, effort)
         if isinstance(answer, Infeasible) or not answer.actions:
             memory.vain = (trouble, seen.at)
         return answer

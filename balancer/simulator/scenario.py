@@ -41,8 +41,8 @@ class Scenario:
     """Seconds; cycles begin until then."""
     interval: float
     """Seconds between the beginnings of two cycles."""
-    effort: Effort = Effort.QUICK
-    """How long the planner looks; instant keeps long scenarios short."""
+    effort: Effort = Effort.INSTANT
+    """How long the planner looks where its first answer helps; longer where it does not."""
     guards: Guards = field(default_factory=Guards)
     policy: Policy
     hosts: tuple[Host, ...]
@@ -69,7 +69,7 @@ def load_scenario(path: Path) -> Scenario:
         start=population.start,
         length=_length(top, "length", 3600.0),
         interval=_length(top, "interval", 300.0),
-        effort=Effort(top.choice("effort", tuple(Effort), Effort.QUICK)),
+        effort=Effort(top.choice("effort", tuple(Effort), Effort.INSTANT)),
         guards=read_guards(top.table("guards")),
         policy=policy,
         hosts=tuple(population.hosts.values()),
