@@ -79,8 +79,9 @@ def journal_of(config: Config, *, read_only: bool = True) -> Journal:
 def board_of(config: Config) -> Board:
     """Return where the service shows how it is."""
     from balancer.adapters.board import StatusBoard
+    from balancer.adapters.systemd import notify
 
-    return StatusBoard(config.status_path)
+    return StatusBoard(config.status_path, notify)
 
 
 def status_of(config: Config) -> Status | None:

@@ -6,7 +6,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
 
-from balancer.adapters.systemd import notify
 from balancer.codec import read_document, write_atomically
 from balancer.ports import Progress, Status, UsageError
 
@@ -18,7 +17,7 @@ FORMAT: Final = "balancer-status/1"
 class StatusBoard:
     """Implements the port Board."""
 
-    def __init__(self, path: Path, tell: Callable[..., object] = notify) -> None:
+    def __init__(self, path: Path, tell: Callable[..., object]) -> None:
         self._path = path
         self._tell = tell
         self._shown: Status | None = None
@@ -27,14 +26,16 @@ class StatusBoard:
     def show(self, status: Status) -> None:
         """Write the file where something changed, and tell systemd."""
         shown = self._shown
-        if shown and replace(status, at=shown.at) == shown:
-            if status.at - shown.at < AT_LEAST_EVERY:
-                self.beat()
-                return
+        same = shown is not None and replace(status, at=shown.at) == shown
+        if same and shown and status.at - shown.at < AT_LEAST_EVERY:
+            self.beat()
+            return
         self._shown = status
         said = {} if self._ready else {"READY": "1"}
         self._ready = True
-        self._tell(**said, WATCHDOG="1", STATUS=f"{status.mode}, {status.state}: {status.sentence}")
+        self._tell(
+            **said, WATCHDOG="1", STATUS=f"{status.mode}, {status.state}: {status.sentence}"
+        )
         try:
             write_atomically(
                 self._path, json.dumps({"format": FORMAT, "status": asdict(status)}) + "\n"

@@ -41,7 +41,9 @@ def command(session: Session, plan_id: str | None) -> None:
         screen.hint(f"Let it be carried out: balancer approve {proposal.id}")
         return
     if plan_id != waiting:
-        raise Refused(f"{plan_id} does not wait for approval: {waiting} does; balancer approve shows it")
+        raise Refused(
+            f"{plan_id} does not wait for approval: {waiting} does; balancer approve shows it"
+        )
     if frozen := brake_of(configuration).reason():
         raise Refused(f"{plan_id} was not approved: {frozen}")
     journal.write(Event(time.time(), "approved", plan_id, text=f"approved by {getpass.getuser()}"))

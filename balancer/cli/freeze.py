@@ -17,7 +17,12 @@ from balancer.wiring import journal_of
 
 
 @click.command("freeze")
-@click.option("--until", type=Moment(forward=True), help="Ends by itself then: 2h, 18:30, a date.")
+@click.option(
+    "--until",
+    metavar="TIME",
+    callback=Moment(forward=True),
+    help="Ends by itself then: 2h, 18:30, a date.",
+)
 @click.option("--reason", default="", metavar="TEXT", help="Why, for others.")
 @common
 @click.pass_obj
@@ -36,6 +41,8 @@ def command(session: Session, until: float | None, reason: str) -> None:
     with suppress(UsageError):  # the file is what counts
         journal = journal_of(configuration, read_only=False)
         journal.write(Event(time.time(), "froze", text=f"frozen {said}"))
-    end = f" until {datetime.fromtimestamp(until, UTC).astimezone():%Y-%m-%d %H:%M}" if until else ""
+    end = (
+        f" until {datetime.fromtimestamp(until, UTC).astimezone():%Y-%m-%d %H:%M}" if until else ""
+    )
     screen.document("freeze", file=str(configuration.freeze_path), until=until)
     screen.show(f"Frozen{end}: nothing more is started. balancer unfreeze ends it.")

@@ -4,32 +4,33 @@ from datetime import datetime, time, timedelta
 from typing import Final
 
 import click
-from typing_extensions import override
 
 from balancer.config.units import SECONDS
 
 FORM: Final = 'as "2h" (from now), "18:30", "tomorrow", "2026-12-24" or "2026-12-24 18:00"'
 
 
-class Moment(click.ParamType):
-    """A point in time; `forward` says on which side of now a bare duration or hour lies."""
+class Moment:
+    """The callback of an option: a point in time, in seconds since the epoch.
 
-    name = "time"
+    `forward` says on which side of now a bare duration or hour lies.
+    """
 
     def __init__(self, *, forward: bool) -> None:
         self._forward = forward
 
-    @override
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        text, now = str(value).strip().lower(), datetime.now().astimezone()
+    def __call__(
+        self, ctx: click.Context, param: click.Parameter, value: str | None
+    ) -> float | None:
+        """Return the moment, or None where the option was not given."""
+        if value is None:
+            return None
+        text, now = value.strip().lower(), datetime.now().astimezone()
         found = self._named(text, now) or self._length(text, now) or _absolute(text, now)
         if found is None:
-            hint = FORM if self._forward else FORM.replace("from now", "ago").replace(
-                "tomorrow", "yesterday"
-            )
-            self.fail(f"{value!r} is no time: write it {hint}", param, ctx)
+            back = FORM.replace("from now", "ago").replace("tomorrow", "yesterday")
+            hint = FORM if self._forward else back
+            raise click.BadParameter(f"{value!r} is no time: write it {hint}", ctx, param)
         return found.timestamp()
 
     def _named(self, text: str, now: datetime) -> datetime | None:

@@ -20,13 +20,14 @@ from balancer.planner.model.policy import Policy
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Request
 from balancer.planner.model.violation import Violation
+from balancer.planner.model.weighed import Weighed
 from balancer.planner.objectives import all_goals
 from balancer.planner.order.schedule import order
 from balancer.planner.place.conflict import explain as explain_conflict
 from balancer.planner.place.evaluate import score
 from balancer.planner.place.solve import Answer, solve
 from balancer.planner.verify import judge
-from balancer.planner.weigh import Weighed, weigh
+from balancer.planner.weigh import weigh
 
 NOTHING_ASKED = Request()
 HOUR = 3600.0

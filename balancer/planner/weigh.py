@@ -1,8 +1,6 @@
 """Why this host and no other: every host a guest could have gone to, and what spoke against it."""
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,29 +10,12 @@ from balancer.planner.model.placement import Placement
 from balancer.planner.model.plan import HostLoad
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.resources import CPU
+from balancer.planner.model.weighed import Weighed
 from balancer.planner.place.conflict import why_stays
 from balancer.planner.place.evaluate import excesses
 
 SHOWN = 3
 """Hosts left over that are named."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weighed:
-    """One guest, and the hosts it could be on."""
-
-    guest: str
-    """Uuid."""
-    stays: str = ""
-    """Why it cannot be moved at all; empty if it can."""
-    rejected: Mapping[str, int] = field(default_factory=dict)
-    """Number of other hosts by what spoke against them: a rule, or `would be hot`."""
-    left: tuple[str, ...] = ()
-    """Hosts that nothing spoke against, least loaded first; as many as are worth naming."""
-    more: int = 0
-    """Further ones."""
-    otherwise: str = ""
-    """What would have changed the decision."""
 
 
 def weigh(problem: Problem, formulation: Formulation, reached: Placement, uuid: str) -> Weighed:

@@ -92,6 +92,8 @@ class Memory:
     patience: Patience = field(default_factory=Patience)
     proposed: Plan | None = None
     proposed_at: float = 0.0
+    because: object = ()
+    """Why the proposal is as it is, for the journal."""
     vain: tuple[str, float] = ("", 0.0)
     """The trouble that a search found no answer to, and when."""
 
@@ -183,7 +185,9 @@ class Service:
             home = seen.cluster.placement[guest.uuid]
             if home in waiting and guest.uuid not in faulty:
                 held.setdefault(guest.uuid, waiting[home])
-        answer = self._planned(seen, held, Effort.INSTANT) if len(held) > len(problem.held) else first
+        answer = (
+            self._planned(seen, held, Effort.INSTANT) if len(held) > len(problem.held) else first
+        )
         lasting = [host for host in heat if host not in waiting]
         wanted = answer.actions if isinstance(answer, Plan) else ()
         if world.effort is not Effort.INSTANT and (wanted or lasting or faulty):
@@ -242,7 +246,7 @@ class Service:
         if why_not := world.ports.brake.reason() or trouble:
             return replace(report, sentence=f"{why_not}; {would}")
         if world.mode is Mode.CONFIRM:
-            return replace(report, sentence=self._propose(decision))
+            return replace(report, sentence=self._propose(decision, report.observation))
         outcomes, sentence = self._carry_out(decision, report.observation)
         return replace(report, outcomes=outcomes, sentence=sentence)
 
@@ -250,13 +254,16 @@ class Service:
         waiting = self._memory.patience.waiting(decision.made_at, self._world.policy.hot.lasting)
         return "; ".join(waiting.values()) or decision.summary
 
-    def _propose(self, proposal: Plan) -> str:
+    def _propose(self, proposal: Plan, seen: Observation) -> str:
         """Let `proposal` wait for approval; one that does so already keeps waiting."""
         memory = self._memory
         if memory.proposed is None or memory.proposed.id != proposal.id:
             memory.proposed_at = self._now()
+            memory.because = as_data(account(seen, self._world.policy, proposal))
             data = {"plan": as_data(proposal)}
-            event = Event(memory.proposed_at, "proposed", proposal.id, text=proposal.summary, data=data)
+            event = Event(
+                memory.proposed_at, "proposed", proposal.id, text=proposal.summary, data=data
+            )
             try:
                 self._world.ports.journal.write(event)
             except UsageError as error:
@@ -282,12 +289,10 @@ class Service:
         _, sentence = self._carry_out(proposal, None)
         self._show("resting", sentence)
 
-    def _carry_out(
-        self, plan_: Plan, seen: Observation | None
-    ) -> tuple[tuple[Outcome, ...], str]:
+    def _carry_out(self, plan_: Plan, seen: Observation | None) -> tuple[tuple[Outcome, ...], str]:
         """Execute; return the outcomes and what came of it. Pulls the brake where that is due."""
         world = self._world
-        about = {} if seen is None else {"because": as_data(account(seen, world.policy, plan_))}
+        about = self._about(plan_, seen)
         watch = Watch(world.ports.telemetry, self, plan_)
         world.ports.telemetry.planned(plan_)
         self._status = replace(
@@ -307,6 +312,13 @@ class Service:
         self._follow(plan_, outcomes)
         done = sum(o.result is Result.DONE for o in outcomes)
         return outcomes, f"{plan_.id}: {done} of {len(outcomes)} moves done"
+
+    def _about(self, plan_: Plan, seen: Observation | None) -> Mapping[str, object]:
+        """Return what the journal shall keep beside the plan: who let it be made, and why so."""
+        if seen is None:
+            return {"by": "the service, approved", "because": self._memory.because}
+        because = as_data(account(seen, self._world.policy, plan_))
+        return {"by": f"the service, mode {self._world.mode}", "because": because}
 
     def _follow(self, plan_: Plan, outcomes: tuple[Outcome, ...]) -> None:
         """Take our own moves into account; stop ourselves where too much went wrong."""

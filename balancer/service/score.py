@@ -53,6 +53,4 @@ def score(
 def observed_seconds(cycles: Iterable[Event]) -> float:
     """Return the length of observation that was scored, from events of the kind `cycle`."""
     scores = (event.data.get("score") for event in cycles)
-    return sum(
-        float(found.get("seconds", 0.0)) for found in scores if isinstance(found, dict)
-    )
+    return sum(float(found.get("seconds", 0.0)) for found in scores if isinstance(found, dict))

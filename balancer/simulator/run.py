@@ -3,11 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from balancer.adapters.stand_in import MemoryBrake, MemoryJournal, SilentTelemetry, UncontestedLease
+from balancer.adapters.stand_in import (
+    MemoryBrake,
+    MemoryJournal,
+    SilentTelemetry,
+    UncontestedLease,
+)
+from balancer.config import Mode
 from balancer.planner.model.plan import Outcome, Result
 from balancer.planner.model.resources import CPU, MEMORY
 from balancer.planner.pipeline import assess, broken
-from balancer.config import Mode
 from balancer.ports import Board, Brake, Journal, Ports, Telemetry
 from balancer.service import CycleReport
 from balancer.service.loop import NoBoard, Service
