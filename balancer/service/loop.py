@@ -248,7 +248,8 @@ class Service:
         if world.mode is Mode.CONFIRM:
             return replace(report, sentence=self._propose(decision, report.observation))
         outcomes, sentence = self._carry_out(decision, report.observation)
-        return replace(report, outcomes=outcomes, sentence=sentence)
+        refusal = "" if outcomes else sentence
+        return replace(report, outcomes=outcomes, sentence=sentence, refusal=refusal)
 
     def _why_nothing(self, decision: Plan) -> str:
         waiting = self._memory.patience.waiting(decision.made_at, self._world.policy.hot.lasting)
@@ -303,6 +304,7 @@ class Service:
             outcomes = execute(replace(world.ports, telemetry=watch), world.policy, plan_, about)
         except BalancerError as error:
             world.ports.telemetry.note(str(error))
+            self._note("refused", str(error), plan_.id)
             return (), str(error)
         finally:
             self._status = replace(

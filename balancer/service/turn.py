@@ -39,6 +39,8 @@ class CycleReport:
     observation: Observation
     decision: Plan | Infeasible
     outcomes: tuple[Outcome, ...] = ()
+    refusal: str = ""
+    """Why the plan was refused as a whole, where it was."""
     sentence: str = ""
     """What came of it in one sentence: why nothing happened, where nothing did."""
 

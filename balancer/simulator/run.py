@@ -32,6 +32,8 @@ class SimulationReport:
     scenario: str
     figures: Figures
     cycles: tuple[CycleReport, ...]
+    refusals: tuple[str, ...]
+    """Why whole plans were refused."""
     stopped: str
     """Why the service stopped itself; empty if it did not."""
     lost: tuple[str, ...]
@@ -102,6 +104,7 @@ class Simulation:
             scenario=self.scenario.name,
             figures=figures,
             cycles=cycles,
+            refusals=tuple(report.refusal for report in cycles if report.refusal),
             stopped=self.brake.reason(),
             lost=tuple(self.world.lost.values()),
             unmet=self.scenario.expect.broken_by(figures),
@@ -119,7 +122,7 @@ class Simulation:
             moves=len(arrived),
             temporary_moves=sum(o.action.temporary for o in arrived),
             failed=len(tried) - len(arrived),
-            refused=len(outcomes) - len(tried),
+            refused=len(outcomes) - len(tried) + sum(bool(report.refusal) for report in cycles),
             lost=len(self.world.lost),
             mib=sum(o.mib for o in tried),
             longest_pause_ms=max((o.downtime_ms or 0 for o in arrived), default=0),
