@@ -1,6 +1,6 @@
 """Moments and stretches of time as operators type them."""
 
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
 import click
@@ -25,7 +25,7 @@ class Moment:
         """Return the moment, or None where the option was not given."""
         if value is None:
             return None
-        text, now = value.strip().lower(), datetime.now().astimezone()
+        text, now = value.strip().lower(), datetime.now(UTC).astimezone()
         found = self._named(text, now) or self._length(text, now) or _absolute(text, now)
         if found is None:
             back = FORM.replace("from now", "ago").replace("tomorrow", "yesterday")

@@ -69,13 +69,17 @@ class Records:
 
     events: Sequence[Event]
 
-    def stories(self, name: str) -> Iterator[Story]:
-        """Yield every move of the guest of this name or uuid, oldest first."""
+    def outcomes(self) -> Iterator[tuple[Event, Outcome]]:
+        """Yield every move that ended, oldest first."""
         for event in self.events:
             if event.kind == "ended" and "outcome" in event.data:
-                outcome = load_outcome_data(event.data["outcome"])
-                if name in (outcome.action.name, outcome.action.guest):
-                    yield self._story(event, outcome)
+                yield event, load_outcome_data(event.data["outcome"])
+
+    def stories(self, name: str) -> Iterator[Story]:
+        """Yield every move of the guest of this name or uuid, oldest first."""
+        for event, outcome in self.outcomes():
+            if name in (outcome.action.name, outcome.action.guest):
+                yield self._story(event, outcome)
 
     def of(self, name: str, kinds: Sequence[str]) -> tuple[Event, ...]:
         """Return events that concern the guest (by uuid) or the host."""
@@ -131,8 +135,11 @@ def _of_host(name: str, records: Records, sight: Sight | None) -> Iterator[Rende
         facts.append(("Now", f"{guests}, CPU {percent(share(line, CPU))} (hot above {limit})"))
     for event in records.cycles()[-1:]:
         facts += _in_cycle(name, event)
-    moves = [e for e in records.events if e.kind == "ended" and name in e.text.split()]
-    facts += [(moment(event.at), event.text) for event in moves]
+    for _, told in records.outcomes():
+        action = told.action
+        if name in (action.source, action.target):
+            line = f"{action.name} {action.source} → {action.target}: {told.result}"
+            facts.append((moment(told.started), line))
     if facts:
         yield host(name, facts)
 

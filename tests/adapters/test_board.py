@@ -38,7 +38,12 @@ def test_what_is_shown_can_be_read(tmp_path: Path) -> None:
 def test_the_file_is_written_anew_where_something_changed_or_time_passed(tmp_path: Path) -> None:
     """A reader can tell that the service lives."""
     board = StatusBoard(tmp_path / "s", lambda **_: None)
-    for at, sentence, written in ((100.0, "x", 100.0), (110.0, "x", 100.0), (111.0, "y", 111.0), (141.0, "y", 141.0)):
+    for at, sentence, written in (
+        (100.0, "x", 100.0),
+        (110.0, "x", 100.0),
+        (111.0, "y", 111.0),
+        (141.0, "y", 141.0),
+    ):
         board.show(replace(STATUS, at=at, sentence=sentence))
         known = read_status(tmp_path / "s")
         assert known is not None

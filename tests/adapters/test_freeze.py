@@ -18,7 +18,9 @@ def test_a_bare_file_freezes(tmp_path: Path) -> None:
     """`touch FREEZE` is enough; without it nothing is frozen."""
     assert brake(tmp_path).reason() == ""
     (tmp_path / "FREEZE").touch()
-    assert brake(tmp_path).reason() == f"frozen: {tmp_path}/FREEZE exists; balancer unfreeze ends it"
+    assert (
+        brake(tmp_path).reason() == f"frozen: {tmp_path}/FREEZE exists; balancer unfreeze ends it"
+    )
 
 
 def test_a_freeze_may_end_by_itself(tmp_path: Path) -> None:

@@ -167,7 +167,9 @@ def test_mode_confirm_waits_for_the_approval_of_that_very_plan() -> None:
     assert decided.plan == proposal.plan
     assert decided.data["by"] == "the service, approved"
     assert decided.data["because"]
-    assert set(bench.said("ended")) >= {f"{o.action.name} to {o.action.target}: done" for o in bench.diary.outcomes}
+    assert set(bench.said("ended")) >= {
+        f"{o.action.name} to {o.action.target}: done" for o in bench.diary.outcomes
+    }
 
 
 def test_an_approved_plan_is_judged_at_that_moment() -> None:
@@ -289,9 +291,7 @@ def test_repeated_moves_by_others_stop_the_service() -> None:
 def test_repeated_failures_stop_the_service_and_hold_the_guests() -> None:
     """After the second within an hour nothing more is tried."""
     bench = Bench(world_of(HOT))
-    bench.world.dooms.update(
-        {uuid_of(f"web-{n}"): (1.0, "qemu went away") for n in (1, 2, 3, 4)}
-    )
+    bench.world.dooms.update({uuid_of(f"web-{n}"): (1.0, "qemu went away") for n in (1, 2, 3, 4)})
     service = bench.service()
     bench.turned(service, 4)
     failed = [o for o in bench.diary.outcomes if o.result is Result.FAILED]
@@ -344,6 +344,7 @@ class FullDisk(MemoryJournal):
 
     def write(self, event: Event) -> None:
         """Refuse."""
+        del event
         raise UsageError("the journal cannot be written: its file system is full")
 
 
