@@ -138,8 +138,8 @@ def _of_host(name: str, records: Records, sight: Sight | None) -> Iterator[Rende
     for _, told in records.outcomes():
         action = told.action
         if name in (action.source, action.target):
-            line = f"{action.name} {action.source} → {action.target}: {told.result}"
-            facts.append((moment(told.started), line))
+            text = f"{action.name} {action.source} → {action.target}: {told.result}"
+            facts.append((moment(told.started), text))
     if facts:
         yield host(name, facts)
 

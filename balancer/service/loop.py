@@ -240,7 +240,7 @@ class Service:
         if not decision.actions:
             self._memory.proposed = None
             return replace(report, sentence=self._why_nothing(decision))
-        would = f"{len(decision.actions)} moves would be made ({decision.id}: {decision.summary})"
+        would = f"{decision.id} would be carried out: {decision.summary}"
         if world.mode is Mode.OBSERVE or world.ports.executor is None:
             return replace(report, sentence=f"mode observe: {would}")
         if why_not := world.ports.brake.reason() or trouble:
@@ -308,7 +308,7 @@ class Service:
             return (), str(error)
         finally:
             self._status = replace(
-                self._status, plan="", summary="", moves=0, ended=0, in_flight=(),
+                self._status, plan="", summary="", moves=0, ended=0, in_flight=(), names={},
                 predicted_end=0.0,
             )  # fmt: skip
         self._follow(plan_, outcomes)

@@ -144,7 +144,7 @@ def test_mode_observe_says_what_it_would_do_and_does_nothing() -> None:
     bench = Bench(world_of(HOT), mode=Mode.OBSERVE)
     (sentence,) = bench.turned(bench.service())
     assert sentence.startswith("mode observe: ")
-    assert "moves would be made" in sentence
+    assert "would be carried out" in sentence
     assert not bench.said("decided")
 
 

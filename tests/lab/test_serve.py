@@ -1,0 +1,144 @@
+"""The service on real hypervisors: relieves, stands back, stops. What counts is libvirt's word."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from balancer.adapters.stand_in import SilentTelemetry
+from balancer.config import load
+from balancer.wiring import ports_for
+
+from .binding import libvirt
+from .cluster import Laboratory
+from .guest import GuestSpec, Load
+from .operator import Operator, Service
+from .test_main_job import SMALL, hosts_of
+
+BUSY = '[hot]\ncpu_used = "50%"\nlasting = "3s"\n'
+"""Three modest guests on one core are hot by far, two are hot, one is not."""
+APART = '[limits]\nat_once_total = 1\n[[spread]]\nguests = "pair-*"\n[[avoid]]\nguests = "pair-*"\nhosts = "h1"\n'
+"""Two guests must leave h1, one after the other."""
+AT_ONCE = 'interval = "2s"\n[guards]\nauto_after = "0s"\n'
+
+
+@pytest.fixture
+def operator(lab: Laboratory, tmp_path: Path) -> Operator:
+    return Operator(lab, tmp_path)
+
+
+@pytest.fixture
+def leaving(lab: Laboratory, operator: Operator) -> Iterator[Operator]:
+    """Two guests that have to leave h1 one by one, over a link that makes that take seconds."""
+    for host in lab.hosts.values():
+        host.shape(120)
+    slow = {"link": "120Mbit"}
+    operator.configure(
+        '[limits]\nmigration_link_share = "100%"\n' + APART.removeprefix("[limits]\n"),
+        mode="auto",
+        more=AT_ONCE,
+        h1=slow,
+        h2=slow,
+        h3=slow,
+    )
+    lab.boot(*(GuestSpec(f"pair-{n}", load=Load(set=32)) for n in (1, 2)))
+    yield operator
+
+
+def test_it_relieves_once_survives_a_bad_file_and_stands_back_from_a_human(
+    lab: Laboratory, operator: Operator
+) -> None:
+    """In auto: heat that lasted is relieved, and nothing moves in the next two cycles. A broken
+    configuration changes nothing. A guest moved by hand stays where the human put it."""
+    operator.configure(BUSY, mode="auto", more=AT_ONCE, h1=SMALL, h2=SMALL, h3=SMALL)
+    lab.boot(*(GuestSpec(f"busy-{n}", load=Load(cpu=30, set=8)) for n in range(3)))
+    with Service(operator) as service:
+        service.until(lambda s: "moves done" in s["sentence"], "relief")
+        assert sorted(hosts_of(lab).values()) == ["h1", "h2", "h3"]
+        moved = len(service.events("started"))
+        assert moved == 2
+        service.cycles(2)
+        assert len(service.events("started")) == moved
+
+        config = operator.folder / "config.toml"
+        good = config.read_text()
+        config.write_text(good.replace("mode", "mod"))
+        service.signal(signal.SIGHUP)
+        status = service.until(lambda s: s["troubles"], "the fault shown")
+        assert "did you mean mode?" in status["troubles"][0]
+        assert status["mode"] == "auto"
+        config.write_text(good)
+        service.signal(signal.SIGHUP)
+        service.until(lambda s: not s["troubles"], "the good file taken")
+
+        before = hosts_of(lab)
+        lab.guest("busy-1").migrate(before["busy-2"])
+        service.until(lambda _: service.events("foreign"), "the human noticed")
+        service.cycles(2)
+        assert hosts_of(lab) == before | {"busy-1": before["busy-2"]}
+        assert "busy-1 was moved from" in service.events("foreign")[0].text
+        service.signal(signal.SIGTERM)
+        assert service.wait() == 0
+    told = operator.run("why", "busy-1")
+    assert "somebody else" in told.out, told
+
+
+def test_observing_cannot_change_anything(lab: Laboratory, operator: Operator) -> None:
+    """It says what it would do; its connections refuse every change that is tried."""
+    operator.configure(BUSY, mode="observe", more=AT_ONCE, h1=SMALL, h2=SMALL, h3=SMALL)
+    lab.boot(*(GuestSpec(f"busy-{n}", load=Load(cpu=30, set=8)) for n in range(2)))
+    with Service(operator) as service:
+        service.until(lambda s: "mode observe: " in s["sentence"], "a plan that is only said")
+        service.cycles(1)
+        service.signal(signal.SIGTERM)
+        assert service.wait() == 0
+    assert set(hosts_of(lab).values()) == {"h1"}
+    assert not service.events("started", "decided")
+    ports = ports_for(load(operator.folder / "config.toml"), SilentTelemetry(), read_only=True)
+    assert ports.executor is None
+    connection = ports.inventory._connections.to("h1")  # type: ignore[attr-defined]
+    guest = connection.lookupByName("busy-0")
+    for attempt in (
+        guest.suspend,
+        guest.destroy,
+        guest.abortJob,
+        guest.undefine,
+        lambda: guest.migrateToURI3("qemu+tcp://h2/system", {}, libvirt.VIR_MIGRATE_LIVE),
+        lambda: connection.createXML("<domain/>"),
+    ):
+        with pytest.raises(libvirt.libvirtError) as refused:
+            attempt()
+        assert refused.value.get_error_code() == libvirt.VIR_ERR_OPERATION_DENIED
+
+
+def test_a_freeze_stops_it_between_two_moves(lab: Laboratory, leaving: Operator) -> None:
+    """The move in flight is finished, the second is not begun, nor in any cycle after."""
+    with Service(leaving) as service:
+        service.until(lambda s: s["in_flight"], "a move in flight")
+        assert leaving.run("freeze", "--reason", "enough").code == 0
+        service.until(lambda _: service.events("stopped"), "the plan stopped")
+        service.cycles(1)
+        assert sorted(hosts_of(lab).values()).count("h1") == 1
+        assert len(service.events("started")) == 1
+        assert "enough" in service.status()["frozen"]
+        assert leaving.run("unfreeze").code == 0
+        service.until(lambda _: len(service.events("ended")) == 2, "the rest, once released")
+    assert "h1" not in hosts_of(lab).values()
+
+
+@pytest.mark.parametrize("on_stop", ["finish", "abort"])
+def test_being_told_to_stop_in_mid_move(lab: Laboratory, leaving: Operator, on_stop: str) -> None:
+    """What is in flight is finished or aborted, as configured; nothing more begins."""
+    config = leaving.folder / "config.toml"
+    config.write_text(f'on_stop = "{on_stop}"\n{config.read_text()}')
+    with Service(leaving) as service:
+        service.until(lambda s: s["in_flight"], "a move in flight")
+        service.signal(signal.SIGTERM)
+        assert service.wait() == 0
+    (ended,) = service.events("ended")
+    assert len(service.events("started")) == 1
+    left = sorted(hosts_of(lab).values()).count("h1")
+    assert ("done" in ended.text, left) == ((True, 1) if on_stop == "finish" else (False, 2))
