@@ -6,7 +6,7 @@ or ratios (float fields) from nought on.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from balancer.config.units import (
     COUNT,
@@ -32,6 +32,16 @@ class Key:
     least: float = 0
     """In the unit's own measure."""
     most: float = float("inf")
+
+
+class Entry(NamedTuple):
+    """One key of config.toml or of a hosts file, for the reference."""
+
+    value: str
+    """What a value looks like, its unit included."""
+    default: str
+    """As an operator would write it; in words where it is none."""
+    sentence: str
 
 
 KEYS: Final[Mapping[str, Key]] = {
