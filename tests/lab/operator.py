@@ -17,6 +17,9 @@ from balancer.ports import Event
 from .cluster import Laboratory
 
 
+SAMPLED = 'sample_gap = "2s"\n'
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a command left behind."""
@@ -41,10 +44,10 @@ class Operator:
     def configure(
         self, policy: str = "", mode: str = "confirm", more: str = "", **hosts: dict[str, Any]
     ) -> Operator:
-        """Write config.toml, hosts.toml and the policy; `hosts` says what differs for one."""
+        """Write config.toml (`more` is added to it), hosts.toml and the policy; `hosts` says what differs for one."""
         (self.folder / "config.toml").write_text(
             f'mode = "{mode}"\npolicy = "policy.toml"\nhosts = ["hosts.toml"]\n'
-            f'state = "."\nsample_gap = "2s"\n{more}'
+            f'state = "."\n{more or SAMPLED}'
         )
         (self.folder / "policy.toml").write_text(policy)
         known = [host.properties() | hosts.get(host.name, {}) for host in self.lab.hosts.values()]
