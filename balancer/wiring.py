@@ -147,7 +147,13 @@ def _inventory(config: Config, *, read_only: bool) -> Inventory:
     from balancer.adapters.clock import WallClock
     from balancer.adapters.libvirt.inventory import LibvirtInventory
 
-    return LibvirtInventory(config.hosts, WallClock(), config.sample_gap, read_only=read_only)
+    return LibvirtInventory(
+        config.hosts,
+        WallClock(),
+        config.sample_gap,
+        read_only=read_only,
+        workers=config.workers,
+    )
 
 
 def _journal(config: Config, *, read_only: bool) -> Journal:

@@ -4,7 +4,7 @@ What is written there is what packages install; nothing of it is written by hand
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -65,21 +65,20 @@ def _page(name: str, command: click.Command, *, verbs: bool) -> Iterator[str]:
     yield ".SH DESCRIPTION"
     for paragraph in paragraphs:
         yield from (".PP", _roff(paragraph))
-    yield ".SH OPTIONS"
-    for parameter in command.get_params(context):
-        record = parameter.get_help_record(context)
-        if record:
-            yield from (".TP", f".B {_roff(record[0])}", _roff(record[1]))
+    records = (parameter.get_help_record(context) for parameter in command.get_params(context))
+    yield from _list("OPTIONS", [record for record in records if record])
     if verbs:
-        yield ".SH VERBS"
-        for verb, known in VERBS.items():
-            yield from (".TP", f".BR balancer\\-{_roff(verb)} (1)", _roff(known.about))
-    for title, rows in (("EXIT STATUS", EXIT_CODES), ("FILES", FILES)):
-        yield f".SH {title}"
-        for key, meaning in rows:
-            yield from (".TP", f".B {_roff(key)}", _roff(meaning))
+        yield from _list("VERBS", [(f"balancer-{v}(1)", k.about) for v, k in VERBS.items()])
+    yield from _list("EXIT STATUS", EXIT_CODES)
+    yield from _list("FILES", FILES)
     if not verbs:
         yield from (".SH SEE ALSO", ".BR balancer (1)")
+
+
+def _list(title: str, rows: Sequence[tuple[str, str]]) -> Iterator[str]:
+    yield f".SH {title}"
+    for key, meaning in rows:
+        yield from (".TP", f".B {_roff(key)}", _roff(meaning))
 
 
 def _roff(text: str) -> str:

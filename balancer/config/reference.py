@@ -158,7 +158,12 @@ def configuration() -> str:
     )
     lines = [HEAD]
     for title, entries in parts:
-        lines += [f"## {title}", "", "| key | value | default | what it says |", "|---|---|---|---|"]
+        lines += [
+            f"## {title}",
+            "",
+            "| key | value | default | what it says |",
+            "|---|---|---|---|",
+        ]
         for key, (value, default, sentence) in entries.items():
             shown = f"`{default}`" if default[0] in '"0123456789' else default
             lines.append(f"| `{key}` | {value} | {shown} | {sentence} |")

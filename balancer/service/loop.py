@@ -12,6 +12,7 @@ What it promises, beside what `execute` promises:
 - each cycle leaves one event in the journal that says what came of it, and why.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -64,6 +65,8 @@ class World:
     mode: Mode
     interval: float
     guards: Guards = field(default_factory=Guards)
+    close: Callable[[], None] = lambda: None
+    """Lets go of connections and files."""
     effort: Effort = Effort.QUICK
     """How long to look for a better answer than the first; INSTANT: only where that is none."""
 
@@ -153,18 +156,23 @@ class Service:
         self._status = replace(self._status, cycles=self._status.cycles + 1, last_cycle=begun)
         self._show("looking")
         try:
-            seen = observe(world.ports, world.policy)
-            self._board.beat()
-            trouble = self._notice_others(seen)
-        except UsageError as error:
+            return self._turned()
+        except UsageError as error:  # nothing seen, or a journal that cannot be read
             self._show("resting", f"nothing is done: {error}")
             world.ports.telemetry.note(str(error))
             return None
+
+    def _turned(self) -> CycleReport:
+        """Do one turn. Raises UsageError where nothing can be seen or the journal fails."""
+        world = self._world
+        seen = observe(world.ports, world.policy)
+        self._board.beat()
+        trouble = self._notice_others(seen)
         self._show("planning")
         held = self._held(seen)
         problem = assess(seen, world.policy, Request(held=held))
         measured = loads(problem, seen.cluster.placement)
-        told = self._measure(seen, measured)
+        told = {**self._measure(seen, measured), **_basis(problem)}
         decision = self._decide(seen, problem, [line.host for line in hot(problem, measured)])
         report = self._act(CycleReport(observation=seen, decision=decision), trouble)
         self._remember(report, measured)
@@ -311,7 +319,10 @@ class Service:
                 self._status, plan="", summary="", moves=0, ended=0, in_flight=(), names={},
                 predicted_end=0.0,
             )  # fmt: skip
-        self._follow(plan_, outcomes)
+        try:
+            self._follow(plan_, outcomes)
+        except UsageError as error:
+            self._halt(str(error))
         done = sum(o.result is Result.DONE for o in outcomes)
         return outcomes, f"{plan_.id}: {done} of {len(outcomes)} moves done"
 
@@ -468,18 +479,22 @@ class Service:
 
     def _reloaded(self) -> bool:
         """Take a new configuration where one was asked for; a bad one changes nothing."""
+        new = None
         try:
             new = self._reload()
             if new is None:
                 return False
             days = admitted(new)
         except BalancerError as error:
+            if new is not None:
+                new.close()
             text = f"the configuration is as it was, the new one was refused: {error}"
             self._world.ports.telemetry.note(text)
             self._troubles = (text,)
             self._note("reloaded", text)
             self._show("resting")
             return False
+        self._world.close()
         self._world, self._troubles, self._memory.proposed = new, (), None
         self._status = replace(self._status, observed_days=days)
         self._note("reloaded", f"mode {new.mode}, policy {new.policy.name}")
@@ -490,6 +505,12 @@ class Service:
 
     def _stopping(self) -> bool:
         return self._world.ports.stop_requested()
+
+
+def _basis(problem: Problem) -> dict[str, object]:
+    """Return what memory in use was taken from, and how many guests nothing is known of."""
+    demand = problem.demand
+    return {"memory_from": dict(Counter(demand.basis.values())), "unknown": len(demand.unknown)}
 
 
 class Watch:

@@ -9,13 +9,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from balancer.adapters.journal_sqlite import SqliteJournal
 from balancer.ports import Event
 
 from .cluster import Laboratory
-
 
 SAMPLED = 'sample_gap = "2s"\n'
 
@@ -101,7 +100,7 @@ class Service:
         self.log = operator.folder / "serve.log"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Service:
+    def __enter__(self) -> Self:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "balancer", "serve", "-v"],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,7 +30,7 @@ def operator(lab: Laboratory, tmp_path: Path) -> Operator:
 
 
 @pytest.fixture
-def leaving(lab: Laboratory, operator: Operator) -> Iterator[Operator]:
+def leaving(lab: Laboratory, operator: Operator) -> Operator:
     """Two guests that have to leave h1 one by one, over a link that makes that take seconds."""
     for host in lab.hosts.values():
         host.shape(120)
@@ -45,7 +44,20 @@ def leaving(lab: Laboratory, operator: Operator) -> Iterator[Operator]:
         h3=slow,
     )
     lab.boot(*(GuestSpec(f"pair-{n}", load=Load(set=32)) for n in (1, 2)))
-    yield operator
+    return operator
+
+
+def reload_badly(service: Service, config: Path) -> None:
+    """A broken file changes nothing and is shown, until it is mended."""
+    good = config.read_text()
+    config.write_text(good.replace("mode", "mod"))
+    service.signal(signal.SIGHUP)
+    status = service.until(lambda s: s["troubles"], "the fault shown")
+    assert "did you mean mode?" in status["troubles"][0]
+    assert status["mode"] == "auto"
+    config.write_text(good)
+    service.signal(signal.SIGHUP)
+    service.until(lambda s: not s["troubles"], "the good file taken")
 
 
 def test_it_relieves_once_survives_a_bad_file_and_stands_back_from_a_human(
@@ -63,17 +75,7 @@ def test_it_relieves_once_survives_a_bad_file_and_stands_back_from_a_human(
         service.cycles(2)
         assert len(service.events("started")) == moved
 
-        config = operator.folder / "config.toml"
-        good = config.read_text()
-        config.write_text(good.replace("mode", "mod"))
-        service.signal(signal.SIGHUP)
-        status = service.until(lambda s: s["troubles"], "the fault shown")
-        assert "did you mean mode?" in status["troubles"][0]
-        assert status["mode"] == "auto"
-        config.write_text(good)
-        service.signal(signal.SIGHUP)
-        service.until(lambda s: not s["troubles"], "the good file taken")
-
+        reload_badly(service, operator.folder / "config.toml")
         before = hosts_of(lab)
         uuid = lab.guest("busy-1").uuid
         moves = [e for e in service.events("started") if e.guest == uuid]

@@ -208,6 +208,8 @@ def test_each_cycle_leaves_one_event_that_says_how_well_it_was_foreseen() -> Non
     first, second = bench.journal.read(0.0, ("cycle",))
     assert "score" not in first.data
     assert second.data["score"] == {"hosts": 3, "median": 0.0, "worst": 0.0, "seconds": 300.0}
+    assert second.data["memory_from"] == {"rss": 4}
+    assert second.data["unknown"] == 0
 
 
 def test_what_a_plan_promised_is_measured_in_the_next_cycle() -> None:
@@ -359,6 +361,29 @@ def test_a_journal_that_cannot_be_written_stops_all_action_visibly() -> None:
         assert set(bench.world.placement.values()) == {"a", "b"}
 
 
+class Unreadable(MemoryJournal):
+    """A journal that cannot be read any more once something was moved."""
+
+    def read(self, since: float = 0.0, kinds: Any = ()) -> tuple[Event, ...]:
+        """Read, or refuse."""
+        if super().read(0.0, ("ended",)):
+            raise UsageError("the journal cannot be read: it is damaged")
+        return super().read(since, kinds)
+
+
+def test_a_journal_that_cannot_be_read_stops_all_action_and_not_the_service() -> None:
+    """Who cannot count failures must not act; the next cycle tries again."""
+    bench = Bench(world_of(HOT), journal=Unreadable())
+    service = bench.service()
+    report = service.turn()
+    assert report is not None
+    assert "cannot be read" in bench.brake.reason()
+    assert service.turn() is None
+    assert "cannot be read" in bench.board.shown[-1].sentence
+    service._memory.proposed = bench.diary.plans[0]
+    assert not service._approved()
+
+
 class Broken:
     """An inventory that sees nothing."""
 
@@ -434,10 +459,14 @@ def test_a_bad_reload_changes_nothing_and_says_so() -> None:
 def test_a_reload_to_auto_needs_observation_too() -> None:
     """Refused like any other fault of a configuration."""
     bench = Bench(world_of(CALM), mode=Mode.OBSERVE)
-    eager = bench.installation(mode=Mode.AUTO, guards=Guards(auto_after=1e6))
+    closed: list[str] = []
+    eager = bench.installation(
+        mode=Mode.AUTO, guards=Guards(auto_after=1e6), close=lambda: closed.append("new")
+    )
     service = bench.service(reload=lambda: eager)
     assert not service._reloaded()
     assert "needs 11.5741 days" in bench.said("reloaded")[0]
+    assert closed == ["new"], "its connections must not be left behind"
 
 
 def test_while_it_moves_the_board_shows_how_far() -> None:
