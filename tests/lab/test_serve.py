@@ -81,7 +81,7 @@ def test_it_relieves_once_survives_a_bad_file_and_stands_back_from_a_human(
         moves = [e for e in service.events("started") if e.guest == uuid]
         lab.guest("busy-1").migrate(before["busy-2"])
         service.until(lambda _: service.events("foreign"), "the human noticed")
-        service.cycles(2)
+        service.cycles(1)
         assert hosts_of(lab)["busy-1"] == before["busy-2"], "the service moved it back"
         assert [e for e in service.events("started") if e.guest == uuid] == moves
         assert "busy-1 was moved from" in service.events("foreign")[0].text
