@@ -56,6 +56,7 @@ KEYS: Final[Mapping[str, Key]] = {
     # of limits
     "moves_per_hour": Key("migrations that may start in any hour", COUNT),
     "data_per_hour": Key("memory that may be sent in any hour", MIB),
+    "moves_per_hour_per_host": Key("migrations that one host may take part in within any hour; looked at when each starts", COUNT, 1),
     "at_once_per_host": Key("migrations at a time that one host takes part in", COUNT, 1),
     "at_once_total": Key("migrations at a time in all", COUNT, 1),
     "migration_link_share": Key("share of a migration link that may be filled", RATIO, 0.01, 1),

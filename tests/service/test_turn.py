@@ -532,3 +532,17 @@ def test_everything_is_refused_while_a_brake_is_on() -> None:
     brake.pull("a test")
     with pytest.raises(Refused, match="the service stopped itself: a test"):
         execute(ports_of(world, brake=brake), EAGER, plan_of(world, "db-1 a c"))
+
+
+def test_no_host_takes_part_in_more_moves_within_an_hour_than_it_may() -> None:
+    """What was moved before counts; the move over the limit is not begun, and says why."""
+    world, journal = world_of(THREE), MemoryJournal()
+    policy = replace(EAGER, limits=replace(EAGER.limits, moves_per_hour_per_host=2))
+    ports = ports_of(world, journal=journal)
+    execute(ports, policy, plan_of(world, "db-1 a c"))
+    done, refused = execute(ports, policy, plan_of(world, "web-1 a b", "web-2 a c after 1"))
+    assert (done.result, refused.result) == (Result.DONE, Result.REFUSED)
+    assert refused.reason.startswith("a took part in 2 moves within an hour: limit moves_per_hour")
+    world.advance(world.now + 3700)
+    (later,) = execute(ports, policy, plan_of(world, "web-2 a c"))
+    assert later.result is Result.DONE
