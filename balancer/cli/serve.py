@@ -23,7 +23,8 @@ from balancer.planner.model.request import Effort
 from balancer.ports import Ports, Refused, Telemetry
 from balancer.render.live import Live
 from balancer.render.screen import console
-from balancer.service.loop import Service, World
+from balancer.service.loop import Service
+from balancer.service.world import World
 from balancer.wiring import board_of, only_service, ports_for
 
 STOPPING: Final = (signal.SIGTERM, signal.SIGINT)

@@ -15,8 +15,9 @@ from balancer.planner.model.policy import Hot, Limits, Policy
 from balancer.planner.model.request import Effort
 from balancer.planner.objectives import OBJECTIVES
 from balancer.ports import Event, Refused, Status, UsageError
+from balancer.service.deciding import Decider
 from balancer.service.loop import Service
-from balancer.service.loop import World as Installation
+from balancer.service.world import World as Installation
 from balancer.simulator.world import World
 from tests.drawing import NOON, select, uuid_of
 from tests.worlds import Diary, ports_of, world_of
@@ -307,12 +308,13 @@ def test_a_guest_whose_migration_failed_rests() -> None:
     bench = Bench(world_of(HOT))
     bench.policy = replace(AT_ONCE, limits=Limits(moves_per_hour=1, migration_link_share=1.0))
     service = bench.service()
-    first = service._planned(service._world.ports.inventory.observe(), {}, Effort.INSTANT)
+    decider = Decider(service._world, service._memory, lambda: None)
+    first = decider.planned(service._world.ports.inventory.observe(), {}, Effort.INSTANT)
     assert not isinstance(first, Infeasible)
     mover = first.actions[0].guest
     bench.world.dooms[mover] = (1.0, "qemu went away")
     bench.turned(service)
-    held = service._held(bench.installation().ports.inventory.observe())
+    held = decider.held(bench.installation().ports.inventory.observe())
     assert held == {}, "the observation of the port alone knows no outcomes"
     bench.policy = AT_ONCE
     service._world = bench.installation()
@@ -481,18 +483,18 @@ def test_while_it_moves_the_board_shows_how_far() -> None:
     assert not bench.board.shown[-1].in_flight
 
 
-def test_a_search_in_vain_is_not_repeated_each_cycle() -> None:
+def test_a_search_in_vain_is_not_repeated_each_cycle(monkeypatch: pytest.MonkeyPatch) -> None:
     """On the same trouble the exact engine is asked again after an hour only."""
     text = "a 4c/64g : big 4v/8g cpu=4\nb 4c/64g : huge 4v/8g cpu=4"
     bench = Bench(world_of(text))
     service = bench.service()
     asked: list[Effort] = []
-    planned = service._planned
+    planned = Decider.planned
 
-    def counting(seen: Any, held: Any, effort: Effort) -> Any:
+    def counting(self: Decider, seen: Any, held: Any, effort: Effort) -> Any:
         asked.append(effort)
-        return planned(seen, held, effort)
+        return planned(self, seen, held, effort)
 
-    service._planned = counting  # type: ignore[method-assign]
+    monkeypatch.setattr(Decider, "planned", counting)
     bench.turned(service, 3)
     assert asked.count(Effort.QUICK) == 1
