@@ -4,13 +4,14 @@ Values cross a port, never connections. Every method that talks to the world may
 its adapter's own time limits allow, and raises only what is named here.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Action, Outcome, Plan
+from balancer.planner.model.rollups import Rollups
 
 
 class BalancerError(Exception):
@@ -154,6 +155,18 @@ class Journal(Protocol):
         ...
 
 
+class HistoryStore(Protocol):
+    """What was measured before: kept by whoever looks, read by forecasters."""
+
+    def append(self, observation: Observation) -> None:
+        """Keep what `observation` measured. Raises UsageError if it cannot be kept."""
+        ...
+
+    def rollups(self, until: float, seconds: float, metrics: Iterable[str] = ...) -> Rollups:
+        """Return the 5-minute means of the `seconds` up to `until`. Raises UsageError."""
+        ...
+
+
 class Lease(Protocol):
     """Makes this planner the only one."""
 
@@ -199,3 +212,5 @@ class Ports:
     telemetry: Telemetry
     stop_requested: Callable[[], bool] = lambda: False
     """True once no further action may be started; what is in flight is finished."""
+    history: HistoryStore | None = None
+    """None where nothing is kept: a saved observation holds its own past."""

@@ -1,11 +1,12 @@
 """Configuration to ports: the only place that names adapters. Each is imported when it is needed."""
 
+import os
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 from balancer.config import Config
-from balancer.ports import Finding, Inventory, Journal, Ports, Telemetry, UsageError
+from balancer.ports import Finding, HistoryStore, Inventory, Journal, Ports, Telemetry, UsageError
 
 
 def never() -> bool:
@@ -44,6 +45,7 @@ def ports_for(
         lease=FileLease(config.lock_path),
         telemetry=telemetry,
         stop_requested=stop_requested,
+        history=_history(config, read_only=read_only),
     )
 
 
@@ -106,3 +108,14 @@ def _journal(config: Config, *, read_only: bool) -> Journal:
     if read_only and not config.journal_path.exists():
         return MemoryJournal()
     return SqliteJournal(config.journal_path)
+
+
+def _history(config: Config, *, read_only: bool) -> HistoryStore | None:
+    """Return the history; read-only, none where its folder cannot be written to."""
+    from balancer.adapters.history_sqlite import Retention, SqliteHistory
+
+    folder = config.history_path.parent
+    if read_only and not (folder.is_dir() and os.access(folder, os.W_OK)):
+        return None
+    retention = Retention(mean_seconds=config.history_seconds, bytes=config.history_mib * 2**20)
+    return SqliteHistory(config.history_path, retention)

@@ -14,7 +14,7 @@ from balancer.config.paths import configuration_file, state_folder
 from balancer.config.policy import NO_GROUPS, LoadedPolicy, default_policy, open_policy, sealed
 from balancer.config.reading import Table, read_toml
 from balancer.config.search import find
-from balancer.config.units import COUNT, SECONDS
+from balancer.config.units import COUNT, MIB, SECONDS
 from balancer.planner.model.policy import Policy
 from balancer.ports import UsageError
 
@@ -30,6 +30,9 @@ KEYS: Final[Mapping[str, str]] = {
     "workers": "hosts asked at a time",
     "state": "folder for what must survive a restart",
     "journal": "file of the journal",
+    "history": "file of the history: what was measured before",
+    "history_age": "how far back 5-minute means are kept",
+    "history_size": "how large the history may grow",
     "lock": "file that keeps two planners apart",
     "freeze": "file whose mere existence stops all action",
 }
@@ -65,6 +68,11 @@ class Config:
     """Hosts asked at a time."""
     state_dir: Path
     journal_path: Path
+    history_path: Path
+    history_seconds: float = 28 * 86_400.0
+    """How far back 5-minute means are kept."""
+    history_mib: int = 1024
+    """How large the history may grow."""
     lock_path: Path
     freeze_path: Path
     warnings: tuple[str, ...] = ()
@@ -98,6 +106,7 @@ def _built_in() -> Config:
         policy=default_policy(),
         state_dir=state,
         journal_path=state / "journal.sqlite",
+        history_path=state / "history.sqlite",
         lock_path=state / "balancer.lock",
         freeze_path=state / "FREEZE",
     )
@@ -121,6 +130,9 @@ def _read(top: Table) -> Config:
         workers=_workers(top),
         state_dir=state,
         journal_path=_path(top, "journal", state / "journal.sqlite"),
+        history_path=_path(top, "history", state / "history.sqlite"),
+        history_seconds=_seconds(top, "history_age", Config.history_seconds),
+        history_mib=int(top.amount("history_size", MIB, Config.history_mib)),
         lock_path=_path(top, "lock", state / "balancer.lock"),
         freeze_path=_path(top, "freeze", folder / "FREEZE"),
         warnings=loaded.warnings,

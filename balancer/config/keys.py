@@ -42,6 +42,11 @@ KEYS: Final[Mapping[str, Key]] = {
     "vcpus_per_core": Key("virtual processors that one core may carry", FACTOR, 0.01),
     "memory_overcommit": Key("allocated memory a host may carry, as a ratio to what it has", FACTOR, 0.01),
     "keep_for_hypervisor": Key("memory of each host that no guest gets", MIB),
+    # of forecast
+    "horizon": Key("how far ahead demand is expected", SECONDS, 300, 7 * 86_400),
+    "quantile": Key("share of the time that a guest's peak covers", RATIO, 0.5, 0.999),
+    "lookback": Key("how far back the history is read", SECONDS, 3600, 366 * 86_400),
+    "scenarios": Key("joint futures held against hosts: guests that peak together are kept apart", COUNT, 0, 100),
     # of limits
     "moves_per_hour": Key("migrations that may start in any hour", COUNT),
     "data_per_hour": Key("memory that may be sent in any hour", MIB),

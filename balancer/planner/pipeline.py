@@ -1,6 +1,6 @@
 """The straight line: observation and policy in, a judged plan out.
 
-    forecast -> place -> order -> verify
+    gate -> forecast -> place -> order -> verify
 
 Each stage is one call; nothing here decides, it only hands values on and says what came of it.
 """
@@ -25,6 +25,7 @@ from balancer.planner.order.schedule import order
 from balancer.planner.place.conflict import explain as explain_conflict
 from balancer.planner.place.evaluate import score
 from balancer.planner.place.solve import Answer, solve
+from balancer.planner.quality import gate
 from balancer.planner.verify import judge
 
 NOTHING_ASKED = Request()
@@ -75,11 +76,16 @@ def plan(
 
 
 def assess(observation: Observation, policy: Policy, request: Request = NOTHING_ASKED) -> Problem:
-    """Return the problem that `observation` poses: its demand forecast, its guests that rest."""
+    """Return the problem that `observation` poses.
+
+    What is not believed is left out, demand is forecast from the rest, and guests rest.
+    """
     resting = policy.limits.same_guest_again_after
+    trusted = gate(observation)
+    demand = FORECASTERS[policy.forecaster](trusted.observation, policy.forecast)
     return Problem(
-        cluster=observation.cluster,
-        demand=FORECASTERS[policy.forecaster](observation),
+        cluster=trusted.observation.cluster,
+        demand=replace(demand, blind=demand.blind | trusted.blind),
         policy=policy,
         cooling=frozenset(
             outcome.action.guest

@@ -21,6 +21,9 @@ class Demand:
     """How each guest's memory was understood: `rss`, `balloon`, `guest-used`, `allocation`."""
     unknown: frozenset[str] = frozenset()
     """Guests without trustworthy data: they stay, and weigh as their allocation."""
+    blind: frozenset[str] = frozenset()
+    """Hosts with a guest of which neither the present nor the past is known. What such a host
+    bears cannot be said, so its load is no reason to take a guest off it, or to bring one."""
     scenarios: tuple[Mapping[str, Resources], ...] = ()
     dirty_mib_s: Mapping[str, int] = field(default_factory=dict)
     """Memory dirtied per second, for the guests where it is known."""

@@ -44,6 +44,8 @@ class Sample:
     """Seconds over which rates are averages."""
     values: Mapping[str, int]
     """By a name of METRICS."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Where a value came from, if not from the hypervisor: metric to the source's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,5 +79,7 @@ class Observation:
     outcomes: tuple[Outcome, ...] = ()
     """How recent actions ended, oldest first."""
     unseen: tuple[Unseen, ...] = ()
+    also: Mapping[str, History] = field(default_factory=dict)
+    """What further sources measured just now, by the source's name."""
     doubts: tuple[str, ...] = ()
     """Sentences on data that is missing, contradictory or stood in for."""

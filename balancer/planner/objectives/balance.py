@@ -46,6 +46,7 @@ class Balance:
         even = int(use[here].sum()) / full if full else 0.0
         limit = np.full(len(usable), int(use.sum()), dtype=np.int64)
         limit[alike] = np.ceil(usable[alike] * (even + self.within)).astype(np.int64)
+        limit = np.where(formulation.blind(), formulation.load(use), limit)
         formulation.add(
             Row(
                 label=f"{self.label}: {name}",

@@ -1,11 +1,12 @@
 """No host beyond what the policy calls hot."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from balancer.planner.formulation import Formulation, Level, Penalty, Row
-from balancer.planner.model.resources import CPU, MEMORY
+from balancer.planner.model.resources import CPU, MEMORY, Resources
 
 SLOPE = Penalty(Level.OVERLOAD, ((0, 20),))
 """Far steeper than an order to relieve, so that heat counts for more than obeying one.
@@ -30,29 +31,37 @@ class Overload:
         return "overload"
 
     def post(self, formulation: Formulation) -> None:
-        """Write one row for CPU and one for memory, in per mille of each host."""
+        """Write one row for memory and one for CPU or each of its futures, in per mille of hosts."""
         problem = formulation.problem
         if problem.policy.repairs_only:
             return
         hot = problem.policy.hot
-        for name, share in ((CPU, hot.cpu_used), (MEMORY, hot.memory_used)):
-            self._row(formulation, name, share)
+        self._row(formulation, MEMORY, hot.memory_used, problem.demand.peak)
+        futures = problem.demand.scenarios
+        for future in futures or (problem.demand.peak,):
+            self._row(formulation, CPU, hot.cpu_used, future, max(1, len(futures)))
 
-    def _row(self, formulation: Formulation, name: str, share: float) -> None:
-        use, usable = formulation.peak(name), formulation.usable(name)
+    def _row(
+        self,
+        formulation: Formulation,
+        name: str,
+        share: float,
+        demand: Mapping[str, Resources],
+        futures: int = 1,
+    ) -> None:
+        use, usable = formulation.demand(demand, name), formulation.usable(name)
         load = formulation.load(use)
-        hot = np.rint(usable * share).astype(np.int64)
-        safe = np.rint(usable * max(0.0, share - self.margin)).astype(np.int64)
-        limit = np.where(load > hot, safe, np.maximum(safe, load))
-        limit[formulation.sites(formulation.problem.relieve)] = int(use.sum())
+        limit = (usable * share).astype(np.int64)
+        safe = (usable * max(0.0, share - self.margin)).astype(np.int64)
+        bearable = np.where(load > limit, safe, np.maximum(safe, load))
         formulation.add(
             Row(
                 label=f"{self.label}: {name}",
                 use=use,
-                limit=limit,
+                limit=np.where(formulation.blind(), load, bearable),
                 penalty=SLOPE,
                 hard=False,
                 transient=False,
-                scale=np.maximum(1, usable),
+                scale=np.maximum(1, usable * futures),
             )
         )
