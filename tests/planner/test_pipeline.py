@@ -16,6 +16,7 @@ from balancer.planner.model.plan import Infeasible, Migration, Outcome, Plan, Pr
 from balancer.planner.model.policy import Constraint, Limits, Policy
 from balancer.planner.model.request import Request
 from balancer.planner.model.violation import baseline, worsened
+from balancer.planner.order.schedule import order
 from balancer.planner.pipeline import assess, broken, plan
 from balancer.planner.verify import Verdict, judge
 from tests.drawing import NOON, observation, problems, select, uuid_of
@@ -239,3 +240,20 @@ def test_every_plan_is_accepted_and_makes_nothing_worse(problem) -> None:  # typ
         v for r in pipeline.all_rules(fresh) for v in r.violations(fresh, at_rest(verdict.reached))
     ]
     assert worsened(held, found) == ()
+
+
+def test_an_order_that_reaches_nothing_worth_having_is_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """If only useless moves of a good placement can be ordered, none is made."""
+
+    def half(asked, target, reasons):  # type: ignore[no-untyped-def]
+        whole = order(asked, target, reasons)
+        pointless = {**asked.cluster.placement, uuid_of("web-4"): "b"}
+        return replace(order(asked, pointless, {}), left=whole.left)
+
+    monkeypatch.setattr(pipeline, "order", half)
+    made = plan(observation(HOT), standing())
+    assert isinstance(made, Plan)
+    assert made.actions == ()
+    assert made.score_after == made.score_before

@@ -140,4 +140,5 @@ def test_examine_asks_the_hosts(hosts, configs, clock):
     hosts["a"].add()
     found = examine(configs(), clock)
     assert said(found, "reachable") == [(Grade.OK, "2 hosts: 2 ok")]
+    assert hosts["a"].opened == hosts["b"].opened == ["read-only"]
     assert said(found, "guests")[0] == (Grade.OK, "1 guests running: 1 movable")
