@@ -24,6 +24,8 @@ class Demand:
     blind: frozenset[str] = frozenset()
     """Hosts with a guest of which neither the present nor the past is known. What such a host
     bears cannot be said, so its load is no reason to take a guest off it, or to bring one."""
+    partial: bool = False
+    """True if too much is unknown to say what the cluster uses on the whole."""
     scenarios: tuple[Mapping[str, Resources], ...] = ()
     dirty_mib_s: Mapping[str, int] = field(default_factory=dict)
     """Memory dirtied per second, for the guests where it is known."""

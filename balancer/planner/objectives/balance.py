@@ -18,6 +18,7 @@ class Balance:
     """No host's mean use of CPU or memory is more than `within` above the cluster's.
 
     What a host uses within that band costs nothing, so a cluster that is fine is left alone.
+    Nothing is balanced while too little is known to tell the mean.
     """
 
     within: float = 0.05
@@ -31,7 +32,8 @@ class Balance:
 
     def post(self, formulation: Formulation) -> None:
         """Write one row for each resource, in per mille of each host."""
-        if formulation.problem.policy.repairs_only:
+        problem = formulation.problem
+        if problem.policy.repairs_only or problem.demand.partial:
             return
         for name, wanted in ((CPU, self.cpu), (MEMORY, self.memory)):
             if wanted:

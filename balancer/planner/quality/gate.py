@@ -11,11 +11,14 @@ from balancer.planner.quality.capacity import impossible_hosts
 from balancer.planner.quality.past import implausible
 from balancer.planner.quality.samples import unbelievable
 from balancer.planner.quality.sums import contradicted
+from balancer.planner.quality.swapped import mistaken
 
 SHOWN = 3
 """How many guests one sentence names."""
 LEAST_KNOWN = 0.5
 """Share of the guests that must be known for load to be a reason for anything."""
+MOST_KNOWN = 0.9
+"""Share of the guests that must be known for the cluster's mean to be a measure of its hosts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +35,18 @@ class Trusted:
     @property
     def blind(self) -> frozenset[str]:
         """Hosts about whose load nothing may be concluded: all, where too little is known."""
-        cluster = self.observation.cluster
-        known = len(cluster.guests) - len(self.guests.keys() & cluster.guest.keys())
-        if known < LEAST_KNOWN * len(cluster.guests):
-            return frozenset(cluster.host)
-        return frozenset(self.hosts)
+        enough = self._known() >= LEAST_KNOWN
+        return frozenset(self.hosts if enough else self.observation.cluster.host)
+
+    @property
+    def partial(self) -> bool:
+        """True if what the cluster uses on the whole cannot be said."""
+        return bool(self.hosts) or self._known() < MOST_KNOWN
+
+    def _known(self) -> float:
+        """Return the share of the guests whose newest sample is believed."""
+        guests = self.observation.cluster.guest
+        return 1 - len(self.guests.keys() & guests.keys()) / max(1, len(guests))
 
 
 def gate(observation: Observation) -> Trusted:
@@ -47,7 +57,7 @@ def gate(observation: Observation) -> Trusted:
         for guest in observation.cluster.guests
         if (host := observation.cluster.placement[guest.uuid]) in hosts
     }
-    for check in (unbelievable, disagreeing, implausible):
+    for check in (unbelievable, disagreeing, implausible, mistaken):
         faults = {**check(observation), **faults}
     # Sums are of what passed the checks of single guests: one absurd value accuses only itself.
     faults = {**contradicted(_without(observation, faults)), **faults}
