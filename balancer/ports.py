@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from balancer.planner.model.observation import Observation
+from balancer.planner.model.cluster import Cluster
+from balancer.planner.model.observation import History, Observation
 from balancer.planner.model.plan import Action, Outcome, Plan
 from balancer.planner.model.rollups import Rollups
 
@@ -152,6 +153,34 @@ class Journal(Protocol):
 
     def read(self, since: float = 0.0, kinds: Sequence[str] = ()) -> tuple[Event, ...]:
         """Return events from `since` on, oldest first, of `kinds` if any are named."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What a source of metrics knows of a cluster at this moment."""
+
+    source: str
+    history: History
+    """One sample of each guest and host it knows."""
+    unmatched: Mapping[str, str] = field(default_factory=dict)
+    """Why a series belongs to no guest or host, by what the source calls it."""
+    warnings: tuple[str, ...] = ()
+    """What the source itself says of its data."""
+    queries: int = 0
+    """How many it took."""
+
+
+class MetricSource(Protocol):
+    """Measures guests and hosts beside the hypervisor."""
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        ...
+
+    def measure(self, cluster: Cluster, at: float) -> Measured:
+        """Return the newest interval of what `cluster` holds. Raises UsageError."""
         ...
 
 

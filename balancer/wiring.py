@@ -4,9 +4,14 @@ import os
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from balancer.config import Config
-from balancer.ports import Finding, HistoryStore, Inventory, Journal, Ports, Telemetry, UsageError
+from balancer.ports import Finding, Inventory, Journal, Ports, Telemetry, UsageError
+
+if TYPE_CHECKING:
+    from balancer.adapters.history_sqlite import SqliteHistory
+    from balancer.adapters.prometheus import Prometheus
 
 
 def never() -> bool:
@@ -32,7 +37,7 @@ def ports_for(
 
     clock = WallClock()
     executor = None
-    inventory = _inventory(config, read_only=read_only)
+    inventory = _measured(config, _inventory(config, read_only=read_only))
     if not read_only:
         from balancer.adapters.libvirt.executor import LibvirtExecutor
 
@@ -101,6 +106,25 @@ def _inventory(config: Config, *, read_only: bool) -> Inventory:
     return LibvirtInventory(config.hosts, WallClock(), config.sample_gap, read_only=read_only)
 
 
+def _measured(config: Config, inventory: Inventory) -> Inventory:
+    """Return the inventory, completed by the store of metrics that is configured, if any."""
+    source = metric_source(config)
+    if source is None or config.prometheus is None:
+        return inventory
+    from balancer.adapters.measured import MeasuredInventory
+
+    return MeasuredInventory(inventory, (source,), config.prometheus.prefer)
+
+
+def metric_source(config: Config) -> "Prometheus | None":
+    """Return the store of metrics that is configured, or None. Raises UsageError."""
+    if config.prometheus is None:
+        return None
+    from balancer.adapters.prometheus import Prometheus
+
+    return Prometheus(config.prometheus)
+
+
 def _journal(config: Config, *, read_only: bool) -> Journal:
     from balancer.adapters.journal_sqlite import SqliteJournal
     from balancer.adapters.stand_in import MemoryJournal
@@ -110,7 +134,7 @@ def _journal(config: Config, *, read_only: bool) -> Journal:
     return SqliteJournal(config.journal_path)
 
 
-def _history(config: Config, *, read_only: bool) -> HistoryStore | None:
+def _history(config: Config, *, read_only: bool) -> "SqliteHistory | None":
     """Return the history; read-only, none where its folder cannot be written to."""
     from balancer.adapters.history_sqlite import Retention, SqliteHistory
 

@@ -12,6 +12,7 @@ from balancer.config.host import HostConfig
 from balancer.config.hosts import hosts_files, read_hosts
 from balancer.config.paths import configuration_file, state_folder
 from balancer.config.policy import NO_GROUPS, LoadedPolicy, default_policy, open_policy, sealed
+from balancer.config.prometheus import PrometheusConfig, read_prometheus
 from balancer.config.reading import Table, read_toml
 from balancer.config.search import find
 from balancer.config.units import COUNT, MIB, SECONDS
@@ -34,6 +35,7 @@ KEYS: Final[Mapping[str, str]] = {
     "history_age": "how far back 5-minute means are kept",
     "history_size": "how large the history may grow",
     "lock": "file that keeps two planners apart",
+    "prometheus": "table: a PromQL store that measures, too",
     "freeze": "file whose mere existence stops all action",
 }
 """Each key of config.toml and what it says."""
@@ -75,6 +77,8 @@ class Config:
     """How large the history may grow."""
     lock_path: Path
     freeze_path: Path
+    prometheus: PrometheusConfig | None = None
+    """A store that measures beside the hypervisors; None for none."""
     warnings: tuple[str, ...] = ()
     """Sentences on what the operator may not have meant."""
 
@@ -135,6 +139,7 @@ def _read(top: Table) -> Config:
         history_mib=int(top.amount("history_size", MIB, Config.history_mib)),
         lock_path=_path(top, "lock", state / "balancer.lock"),
         freeze_path=_path(top, "freeze", folder / "FREEZE"),
+        prometheus=read_prometheus(top.table("prometheus")),
         warnings=loaded.warnings,
     )
 

@@ -85,9 +85,7 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
     demand = FORECASTERS[policy.forecaster](trusted.observation, policy.forecast)
     return Problem(
         cluster=trusted.observation.cluster,
-        demand=replace(
-            demand, blind=demand.blind | trusted.blind, partial=trusted.partial
-        ),
+        demand=replace(demand, blind=demand.blind | trusted.blind, partial=trusted.partial),
         policy=policy,
         cooling=frozenset(
             outcome.action.guest
