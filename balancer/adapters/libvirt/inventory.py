@@ -73,6 +73,12 @@ class LibvirtInventory:
     def observe(self) -> Observation:
         """Return the cluster as it is now. Raises UsageError where nothing at all can be seen."""
         view = self.view()
+        if not view.glances:
+            first = view.unseen[0]
+            raise UsageError(
+                f"none of {len(view.unseen)} hosts can be seen; {first.host}: {first.reason}; "
+                f"{first.remedy} (balancer doctor tells of each host)"
+            )
         assembly = assemble(view.sightings)
         return Observation(
             at=self._clock.now(),
@@ -83,7 +89,7 @@ class LibvirtInventory:
         )
 
     def view(self) -> View:
-        """Look at every host. Raises UsageError if none can be seen."""
+        """Look at every host. Raises UsageError if none is configured."""
         if not self._hosts:
             raise UsageError("no hosts are configured: name them under [[hosts]] in hosts.toml")
         answers = self._crew.ask(
@@ -93,12 +99,6 @@ class LibvirtInventory:
         glances, unseen = _tell_apart(answers)
         for lost in unseen:
             self._connections.drop(lost.host)
-        if not glances:
-            first = unseen[0]
-            raise UsageError(
-                f"none of {len(unseen)} hosts can be seen; "
-                f"{first.host}: {first.reason}; {first.remedy}"
-            )
         self._last |= {g.sighting.config.name: g.sighting.reading for g in glances}
         return View(glances, unseen)
 
