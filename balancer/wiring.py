@@ -134,12 +134,17 @@ def _journal(config: Config, *, read_only: bool) -> Journal:
     return SqliteJournal(config.journal_path)
 
 
-def _history(config: Config, *, read_only: bool) -> "SqliteHistory | None":
-    """Return the history; read-only, none where its folder cannot be written to."""
+def history(config: Config) -> "SqliteHistory":
+    """Return the history of what was measured."""
     from balancer.adapters.history_sqlite import Retention, SqliteHistory
 
+    retention = Retention(mean_seconds=config.history_seconds, bytes=config.history_mib * 2**20)
+    return SqliteHistory(config.history_path, retention)
+
+
+def _history(config: Config, *, read_only: bool) -> "SqliteHistory | None":
+    """Return the history; read-only, none where its folder cannot be written to."""
     folder = config.history_path.parent
     if read_only and not (folder.is_dir() and os.access(folder, os.W_OK)):
         return None
-    retention = Retention(mean_seconds=config.history_seconds, bytes=config.history_mib * 2**20)
-    return SqliteHistory(config.history_path, retention)
+    return history(config)

@@ -40,6 +40,14 @@ TABLES: Final = (
         cells BLOB NOT NULL       -- see `_packed`
     )
     """,
+    """
+    CREATE TABLE filled (
+        source TEXT NOT NULL,     -- where means of the past were fetched from
+        since INTEGER NOT NULL,
+        until INTEGER NOT NULL,
+        PRIMARY KEY (source, since)
+    )
+    """,
     "CREATE UNIQUE INDEX cells_place ON cells (raw, kind, metric, at)",
     "CREATE INDEX cells_age ON cells (raw, at)",
     f"PRAGMA application_id = {APPLICATION}",
@@ -112,6 +120,24 @@ class SqliteHistory:
                     if (cells[:, column] != UNKNOWN).any()
                 ),
             )
+
+    def filled(self, source: str, since: int, until: int) -> None:
+        """Note that a span was fetched, so that a backfill goes on behind it. Raises UsageError."""
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO filled VALUES (?, ?, ?)", (source, since, until)
+            )
+
+    def is_filled(self, source: str, since: int, until: int) -> bool:
+        """True if that span was fetched already."""
+        if self._connection is None and not self._path.exists():
+            return False
+        with self._explained("read"):
+            found = self._open().execute(
+                "SELECT 1 FROM filled WHERE source = ? AND since = ? AND until >= ?",
+                (source, since, until),
+            )
+            return found.fetchone() is not None
 
     def rollups(
         self, until: float, seconds: float, metrics: Iterable[str] = tuple(METRICS)
