@@ -102,7 +102,9 @@ class SqliteHistory:
     def backfill(self, kind: str, metric: str, rollups: Rollups) -> None:
         """Keep means of the past where none are kept yet. Raises UsageError."""
         blocks = rollups.guests if kind == GUESTS else rollups.hosts
-        block = blocks[metric]
+        block = blocks.get(metric)
+        if block is None:
+            return
         cells = rollups.matrix(block)
         with self._transaction() as connection:
             roster = self._roster(connection, block.names)
@@ -186,7 +188,7 @@ class SqliteHistory:
         values = [newest[name].values for name in names]
         known = sorted({metric for value in values for metric in value})
         for metric in known:
-            cells = [min(value.get(metric, UNKNOWN), LARGEST) for value in values]
+            cells = [max(UNKNOWN, min(v.get(metric, UNKNOWN), LARGEST)) for v in values]
             packed = _packed(np.array(cells, dtype=CELL))
             connection.execute(
                 "INSERT OR REPLACE INTO cells VALUES (1, ?, ?, ?, ?, ?)",

@@ -303,25 +303,30 @@ class Prometheus:
         try:
             yield
         except Timeout:
-            limit = f"{self._config.timeout:g}"
-            raise self._fault(
-                f"no answer within {limit} s", "give it more time (timeout) or ask for less"
-            ) from None
+            raise self._too_slow() from None
         except SSLError as error:
             raise self._fault(
                 f"the TLS handshake failed: {_root(error)}", "see ca_file, cert_file and key_file"
             ) from None
         except NoConnection as error:
+            if "timed out" in str(error):  # what is left of a time-out after retries
+                raise self._too_slow() from None
             raise self._fault(f"cannot be reached: {_root(error)}", "see its address") from None
-        except RequestException as error:
-            raise self._fault(f"the request failed: {_root(error)}", "see its address") from None
-        except PrometheusApiClientException as error:
-            raise self._fault(*_refusal(str(error))) from None
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise self._fault(
                 f"its answer is not what a PromQL store gives ({type(error).__name__})",
                 "see that the address is its API",
             ) from None
+        except RequestException as error:
+            raise self._fault(f"the request failed: {_root(error)}", "see its address") from None
+        except PrometheusApiClientException as error:
+            raise self._fault(*_refusal(str(error))) from None
+
+    def _too_slow(self) -> UsageError:
+        limit = f"{self._config.timeout:g}"
+        return self._fault(
+            f"no answer within {limit} s", "give it more time (timeout) or ask for less"
+        )
 
     def _fault(self, what: str, remedy: str) -> UsageError:
         return UsageError(f"prometheus at {self._config.url}: {_shortened(what)}: {remedy}")
