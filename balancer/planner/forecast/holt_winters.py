@@ -67,7 +67,7 @@ def _learn(means: Floats, first: int) -> _Learnt:
     by_hour = np.ascontiguousarray(means.T)
     shape = (len(SETTINGS), guests)
     level, trend, squared = (np.zeros(shape, np.float32) for _ in range(3))
-    season = np.zeros((DAY, *shape), np.float32)
+    season = np.repeat(_first_habit(by_hour, first)[:, None], len(SETTINGS), axis=1)
     counted, begun = np.zeros(guests, np.float32), np.zeros(guests, np.bool_)
     for number, value in enumerate(by_hour):
         slot = (first + number) % DAY
@@ -85,3 +85,20 @@ def _learn(means: Floats, first: int) -> _Learnt:
     level = np.where(begun, level, np.float32(np.nan))
     error = ratio(squared, np.broadcast_to(counted, shape))
     return _Learnt(level, trend, season.transpose(1, 2, 0), np.nan_to_num(error))
+
+
+def _first_habit(by_hour: Floats, first: int) -> Floats:
+    """Return [DAY, guests]: how the hours of the first two days differed from their mean.
+
+    Nothing where less than two days are known: one day is no habit.
+    """
+    habit = np.zeros((DAY, by_hour.shape[1]), np.float32)
+    if len(by_hour) < 2 * DAY:
+        return habit
+    two = np.roll(by_hour[: 2 * DAY].reshape(2, DAY, -1), first % DAY, axis=1)
+    known = ~np.isnan(two)
+    day = ratio(np.where(known, two, np.float32(0)).sum(axis=0), known.sum(axis=0))
+    count = (~np.isnan(day)).sum(axis=0)
+    mean = ratio(np.nansum(day, axis=0), count)
+    away: Floats = np.nan_to_num(day - mean)
+    return away

@@ -9,8 +9,8 @@ from balancer.planner.model.rollups import Floats
 
 DAY: Final = 24
 WEEK: Final = 7 * DAY
-LEAN: Final = np.float32(2)
-"""The hour of the day, over all days, weighs as much as that many weeks."""
+LEAN: Final = np.float32(1)
+"""The hour of the day, over all days, weighs as much as that many weeks of this hour."""
 LEVEL_HALF_LIFE: Final = 12
 """Hours after which a departure from the habit counts half: a guest may be busier today."""
 FADE: Final = np.float32(0.5 ** (1 / 6))

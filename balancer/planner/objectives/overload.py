@@ -31,15 +31,15 @@ class Overload:
         return "overload"
 
     def post(self, formulation: Formulation) -> None:
-        """Write one row for memory and one for CPU or each of its futures, in per mille of hosts."""
+        """Write one row for CPU, or for each of its futures, and one for memory: in per mille."""
         problem = formulation.problem
         if problem.policy.repairs_only:
             return
         hot = problem.policy.hot
-        self._row(formulation, MEMORY, hot.memory_used, problem.demand.peak)
         futures = problem.demand.scenarios
         for future in futures or (problem.demand.peak,):
             self._row(formulation, CPU, hot.cpu_used, future, max(1, len(futures)))
+        self._row(formulation, MEMORY, hot.memory_used, problem.demand.peak)
 
     def _row(
         self,
@@ -51,14 +51,16 @@ class Overload:
     ) -> None:
         use, usable = formulation.demand(demand, name), formulation.usable(name)
         load = formulation.load(use)
-        limit = (usable * share).astype(np.int64)
-        safe = (usable * max(0.0, share - self.margin)).astype(np.int64)
-        bearable = np.where(load > limit, safe, np.maximum(safe, load))
+        hot = np.rint(usable * share).astype(np.int64)
+        safe = np.rint(usable * max(0.0, share - self.margin)).astype(np.int64)
+        limit = np.where(load > hot, safe, np.maximum(safe, load))
+        limit = np.where(formulation.blind(), load, limit)
+        limit[formulation.sites(formulation.problem.relieve)] = int(use.sum())
         formulation.add(
             Row(
                 label=f"{self.label}: {name}",
                 use=use,
-                limit=np.where(formulation.blind(), load, bearable),
+                limit=limit,
                 penalty=SLOPE,
                 hard=False,
                 transient=False,
