@@ -18,7 +18,6 @@ LATER: Final[Mapping[str, str]] = {
     "careful": "moving a group a few at a time",
     "timezone": "time windows, and so the time zone they are in,",
     "cpu_pressure": "counting pressure",
-    "lasting": "waiting for heat to last",
     "post_copy": "post-copy",
     "auto_converge": "auto-converge",
 }

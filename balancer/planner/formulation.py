@@ -253,6 +253,18 @@ class Formulation:
         known = self.problem.demand.blind
         return np.array([h.name in known for h in self.problem.cluster.hosts], dtype=np.bool_)
 
+    def spared(self, name: str, limit: Ints) -> Bools:
+        """Return [sites]: hosts whose load of `name` is no reason to take guests off them.
+
+        Of some the load is not known; others were within `limit` at some recent moment, as their
+        guests are placed now, so that what they are over has not lasted yet.
+        """
+        passing = [
+            self.load(self.demand(moment, name)) <= limit for moment in self.problem.demand.recent
+        ]
+        spared: Bools = np.logical_or.reduce([self.blind(), *passing])
+        return spared
+
     def sites(self, hosts: Iterable[str]) -> Ints:
         """Return the site numbers of `hosts`, ascending."""
         return np.array(sorted(self.site_number[name] for name in hosts), dtype=np.int64)

@@ -12,6 +12,7 @@ from hashlib import sha256
 from balancer.planner.constraints import all_rules
 from balancer.planner.explain import hot, loads, reasons, summary
 from balancer.planner.forecast import FORECASTERS
+from balancer.planner.forecast.recent import recent
 from balancer.planner.formulation import formulate
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.placement import Placement, at_rest, fingerprint
@@ -85,12 +86,22 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
     demand = FORECASTERS[policy.forecaster](trusted.observation, policy.forecast)
     return Problem(
         cluster=trusted.observation.cluster,
-        demand=replace(demand, blind=demand.blind | trusted.blind, partial=trusted.partial),
+        demand=replace(
+            demand,
+            blind=demand.blind | trusted.blind,
+            partial=trusted.partial,
+            recent=recent(trusted.observation, demand, policy.hot.lasting),
+        ),
         policy=policy,
         cooling=frozenset(
             outcome.action.guest
             for outcome in observation.outcomes
             if outcome.result is Result.DONE and observation.at - outcome.ended < resting
+        ),
+        settling=any(
+            outcome.result is Result.DONE
+            and 0 <= observation.at - outcome.ended < policy.hot.lasting
+            for outcome in observation.outcomes
         ),
         relieve=request.relieve,
         at=observation.at,

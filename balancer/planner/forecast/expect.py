@@ -131,9 +131,9 @@ def _together(
 ) -> tuple[Mapping[str, Resources], ...]:
     """Return `count` joint futures of CPU: how guests ran together at moments of the past.
 
-    The past is cut into as many spans, and the moment of each is taken at which most was asked
-    for in all, for that is when it matters who shares a host. Each guest is moved by what its
-    forecast says beyond its past mean; where its past has a gap it is as expected.
+    The moments are spread evenly, so that each hour and each coincidence weighs as it occurs.
+    Each guest is moved by what its forecast says beyond its past mean; where its past has a gap
+    it is as expected.
     """
     if not count or cpu.shape[1] < count * PER_HOUR:
         return ()
@@ -142,12 +142,15 @@ def _together(
     wont = ratio(filled.sum(axis=1), known.sum(axis=1, dtype=np.float32))
     expected = np.array([mean[guest.uuid][CPU] for guest in guests], dtype=np.float32)
     most = np.array([guest.allocation.get(VCPUS, 0) * MILLICORES for guest in guests])
-    total = filled.sum(axis=0)
     futures = []
-    for span in np.array_split(np.arange(cpu.shape[1]), count):
-        moment = int(span[np.argmax(total[span])])
+    for moment in moments(cpu.shape[1], count):
         moved = cpu[:, moment] + (expected - wont)
         used = np.where(np.isnan(moved), expected, np.clip(moved, 0, np.maximum(most, expected)))
         amounts = np.rint(used).astype(np.int64).tolist()
         futures.append({g.uuid: {CPU: amount} for g, amount in zip(guests, amounts, strict=True)})
     return tuple(futures)
+
+
+def moments(steps: int, count: int) -> list[int]:
+    """Return `count` of `steps` columns, evenly spread: the middle of each of as many spans."""
+    return [(2 * number + 1) * steps // (2 * count) for number in range(count)]

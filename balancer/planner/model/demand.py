@@ -27,5 +27,8 @@ class Demand:
     partial: bool = False
     """True if too much is unknown to say what the cluster uses on the whole."""
     scenarios: tuple[Mapping[str, Resources], ...] = ()
+    recent: tuple[Mapping[str, Resources], ...] = ()
+    """What guests used in the latest steps, oldest first, as far back as heat must have lasted;
+    empty where nothing is known of the past."""
     dirty_mib_s: Mapping[str, int] = field(default_factory=dict)
     """Memory dirtied per second, for the guests where it is known."""

@@ -18,7 +18,7 @@ class Balance:
     """No host's mean use of CPU or memory is more than `within` above the cluster's.
 
     What a host uses within that band costs nothing, so a cluster that is fine is left alone.
-    Nothing is balanced while too little is known to tell the mean.
+    Nothing is balanced while too little is known to tell the mean, and nothing that passes.
     """
 
     within: float = 0.05
@@ -33,7 +33,7 @@ class Balance:
     def post(self, formulation: Formulation) -> None:
         """Write one row for each resource, in per mille of each host."""
         problem = formulation.problem
-        if problem.policy.repairs_only or problem.demand.partial:
+        if problem.policy.repairs_only or problem.settling or problem.demand.partial:
             return
         for name, wanted in ((CPU, self.cpu), (MEMORY, self.memory)):
             if wanted:
@@ -48,7 +48,8 @@ class Balance:
         even = int(use[here].sum()) / full if full else 0.0
         limit = np.full(len(usable), int(use.sum()), dtype=np.int64)
         limit[alike] = np.ceil(usable[alike] * (even + self.within)).astype(np.int64)
-        limit = np.where(formulation.blind(), formulation.load(use), limit)
+        load = formulation.load(use)
+        limit = np.where(formulation.spared(name, limit), np.maximum(limit, load), limit)
         formulation.add(
             Row(
                 label=f"{self.label}: {name}",

@@ -19,7 +19,7 @@ class Overload:
     """Demand's peak stays under `[hot]` cpu_used and memory_used on every host.
 
     A host that is hot is brought `margin` below the limit, and none is filled into that margin,
-    so that the next cycle does not find it hot again. Of hosts that are relieved by order the
+    so that the next cycle does not find it hot again. Heat counts once it has lasted. Of hosts that are relieved by order the
     order speaks: else their heat would weigh twice, and be carried to another host.
     """
 
@@ -33,7 +33,7 @@ class Overload:
     def post(self, formulation: Formulation) -> None:
         """Write one row for CPU, or for each of its futures, and one for memory: in per mille."""
         problem = formulation.problem
-        if problem.policy.repairs_only:
+        if problem.policy.repairs_only or problem.settling:
             return
         hot = problem.policy.hot
         futures = problem.demand.scenarios
@@ -54,7 +54,7 @@ class Overload:
         hot = np.rint(usable * share).astype(np.int64)
         safe = np.rint(usable * max(0.0, share - self.margin)).astype(np.int64)
         limit = np.where(load > hot, safe, np.maximum(safe, load))
-        limit = np.where(formulation.blind(), load, limit)
+        limit = np.where(formulation.spared(name, hot), np.maximum(limit, load), limit)
         limit[formulation.sites(formulation.problem.relieve)] = int(use.sum())
         formulation.add(
             Row(
