@@ -17,6 +17,7 @@ fifths of the guests, drawn without replacement: a guest drawn twice would peak 
 
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ QUANTILE = 0.95
 def planetlab(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, float]]:
     """Yield pairs of days: those machines that both know. Millicores of one core each."""
     days = sorted(folder.glob("planetlab/*.npz"))
-    for before, after in zip(days, days[1:]):
+    for before, after in pairwise(days):
         one, other = np.load(before), np.load(after)
         names = sorted(set(one["names"]) & set(other["names"]))
         rows = []
@@ -44,7 +45,7 @@ def planetlab(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, float
 
 def bitbrains(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, float]]:
     """Yield three pairs of a week and the following week, MHz on a grid of five minutes."""
-    import pyarrow.parquet as parquet
+    from pyarrow import parquet
 
     table = parquet.read_table(folder / "bitbrains" / "bitbrains_small_cpu.parquet").to_pydict()
     vm, at, mhz = (np.array(table[name]) for name in ("vm", "ts", "cpu_mhz"))
@@ -58,7 +59,12 @@ def bitbrains(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, float
     grid = np.nan_to_num(grid)
     for week in range(3):
         begin, middle = week * 2016, (week + 1) * 2016
-        yield f"Bitbrains week {week + 1} -> {week + 2}", grid[:, begin:middle], grid[:, middle : middle + 2016], 24_000.0
+        yield (
+            f"Bitbrains week {week + 1} -> {week + 2}",
+            grid[:, begin:middle],
+            grid[:, middle : middle + 2016],
+            24_000.0,
+        )
 
 
 def by_sum(past: np.ndarray, room: float) -> list[list[int]]:
