@@ -34,6 +34,11 @@ class Problem:
     load is then no reason to move anything."""
     relieve: frozenset[str] = frozenset()
     """Hosts the operator asked to relieve."""
+    held: Mapping[str, str] = field(default_factory=dict)
+    """Uuids of guests to be left alone this time, and why."""
+    spent_moves: int = 0
+    spent_mib: int = 0
+    """What was moved already within the last hour, of the limits for any hour."""
     at: float = 0.0
     """Time of the observation, seconds since the epoch."""
     calibration: Calibration = UNCALIBRATED
