@@ -21,27 +21,6 @@ from balancer.config.units import COUNT, MIB, SECONDS
 from balancer.planner.model.policy import Policy
 from balancer.ports import UsageError
 
-<<<<<<< HEAD
-KEYS: Final[Mapping[str, str]] = {
-    "mode": "observe (nothing is changed), confirm (each plan is asked for) or auto",
-    "policy": "file of the policy, or the name of one that is shipped: `balance`",
-    "hosts": "files and folders that declare hosts; or [[hosts]] right here",
-    "defaults": "table: what the [[hosts]] here have in common",
-    "overrides": "[[overrides]]: what is different about single hosts",
-    "groups": "file with names for sets of guests",
-    "interval": "time between two looks of the service",
-    "sample_gap": "time between the two samples from which rates are reckoned",
-    "workers": "hosts asked at a time",
-    "state": "folder for what must survive a restart",
-    "journal": "file of the journal",
-    "history": "file of the history: what was measured before",
-    "history_age": "how far back 5-minute means are kept",
-    "history_size": "how large the history may grow",
-    "lock": "file that keeps two planners apart",
-    "prometheus": "table: a PromQL store that measures, too",
-    "freeze": "file whose mere existence stops all action",
-}
-=======
 KEYS: Final[Mapping[str, Entry]] = {
     "mode": Entry("observe, confirm or auto", '"observe"', "observe changes nothing, confirm asks for each plan, auto acts within the policy"),
     "policy": Entry("path or name", "the built-in policy", "file of the policy, or the name of one that is shipped: `balance`"),
@@ -56,10 +35,13 @@ KEYS: Final[Mapping[str, Entry]] = {
     "workers": Entry("whole number, 1 to 1024", "64", "hosts asked at a time"),
     "state": Entry("path", "/var/lib/balancer", "folder for what must survive a restart; for users other than root below their home"),
     "journal": Entry("path", "journal.sqlite in `state`", "file of the journal"),
+    "history": Entry("path", "history.sqlite in `state`", "file of what was measured before"),
+    "history_age": Entry('duration, as `"28d"`', '"28d"', "how far back 5-minute means are kept; samples are kept two days"),
+    "history_size": Entry('size, as `"1GiB"`', '"1GiB"', "how large the history may grow"),
+    "prometheus": Entry("table", "none", "a store of metrics that measures beside the hypervisors; see `[prometheus]`"),
     "lock": Entry("path", "balancer.lock in `state`", "file that keeps two planners apart"),
     "freeze": Entry("path", "FREEZE beside this file", "file whose mere existence stops all action"),
 }  # fmt: skip
->>>>>>> main
 """Each key of config.toml and what it says."""
 ON_STOP: Final = ("finish", "abort")
 MOST_WORKERS: Final = 1024
@@ -103,12 +85,9 @@ class Config:
     """How large the history may grow."""
     lock_path: Path
     freeze_path: Path
-<<<<<<< HEAD
+    """The operator's: while it exists nothing is moved."""
     prometheus: PrometheusConfig | None = None
     """A store that measures beside the hypervisors; None for none."""
-=======
-    """The operator's: while it exists nothing is moved."""
->>>>>>> main
     warnings: tuple[str, ...] = ()
     """Sentences on what the operator may not have meant."""
 

@@ -48,11 +48,7 @@ KEYS: Final[Mapping[str, Key]] = {
     # of hot
     "cpu_used": Key("share of its processors a host may use before it counts as hot", RATIO, 0.01, 1),
     "memory_used": Key("share of its memory a host may use before it counts as hot", RATIO, 0.01, 1),
-<<<<<<< HEAD
     "lasting": Key("how long load must have been too much before it is a reason to move", SECONDS, 0, 86_400),
-=======
-    "lasting": Key("how long load must last before the service acts on it", SECONDS),
->>>>>>> main
     # of capacity
     "vcpus_per_core": Key("virtual processors that one core may carry", FACTOR, 0.01),
     "memory_overcommit": Key("allocated memory a host may carry, as a ratio to what it has", FACTOR, 0.01),

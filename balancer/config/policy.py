@@ -21,13 +21,8 @@ from balancer.ports import UsageError
 STANDING: Final = ("capacity",)
 """Rules of the table that every policy holds, with their defaults where no file speaks of them."""
 NO_GROUPS: Final[Groups] = {}
-<<<<<<< HEAD
-PLAIN_KEYS: Final = ("extends", "aggressiveness", "forecaster")
-TABLES: Final = ("groups", "hot", "forecast", "limits", "allow", *CONSTRAINTS, *OBJECTIVES)
-=======
 PLAIN_KEYS: Final = ("extends", "aggressiveness", "timezone", "forecaster")
-TABLES: Final = ("groups", "hot", "limits", "allow", *CONSTRAINTS, *OBJECTIVES)
->>>>>>> main
+TABLES: Final = ("groups", "hot", "forecast", "limits", "allow", *CONSTRAINTS, *OBJECTIVES)
 MOST_EAGER: Final = 5
 
 

@@ -40,17 +40,13 @@ TOP: Final = (
         "2",
         "1 acts on broken rules only, 2 also on hot hosts … 5 evens out nearly everything",
     ),
-<<<<<<< HEAD
+    ("timezone", "name", '"UTC"', "of the windows of `[[blackout]]`, as `Europe/Berlin`"),
     (
         "forecaster",
         "name",
         '"latest"',
         "how demand is expected: " + ", ".join(f"`{name}`" for name in FORECASTERS),
     ),
-=======
-    ("timezone", "name", '"UTC"', "of the windows of `[[blackout]]`, as `Europe/Berlin`"),
-    ("forecaster", "name", '"latest"', "how demand is expected: `latest` is the newest sample"),
->>>>>>> main
 )
 
 

@@ -85,16 +85,13 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
     What is not believed is left out, demand is forecast from the rest, and guests rest.
     """
     resting = policy.limits.same_guest_again_after
-<<<<<<< HEAD
     trusted = gate(observation)
     demand = FORECASTERS[policy.forecaster](trusted.observation, policy.forecast)
-=======
     lately = [
         outcome
         for outcome in observation.outcomes
         if outcome.result is not Result.REFUSED and observation.at - outcome.started < HOUR
     ]
->>>>>>> main
     return Problem(
         cluster=trusted.observation.cluster,
         demand=replace(

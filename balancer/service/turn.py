@@ -70,26 +70,20 @@ def observe(ports: Ports, policy: Policy) -> Observation:
     Raises UsageError if nothing can be seen or the journal cannot be read.
     """
     seen = ports.inventory.observe()
-<<<<<<< HEAD:balancer/service.py
-    since = seen.at - policy.limits.same_guest_again_after
-    seen = _with_past(ports, policy, seen)
-    past = tuple(
-=======
     since = seen.at - max(HOUR, policy.limits.same_guest_again_after)
+    seen = _with_past(ports, policy, seen)
     return replace(seen, outcomes=(*seen.outcomes, *past(ports, since)))
 
 
 def past(ports: Ports, since: float) -> tuple[Outcome, ...]:
     """Return how moves ended since then, as the journal has it. Raises UsageError."""
     return tuple(
->>>>>>> main:balancer/service/turn.py
         load_outcome_data(event.data["outcome"])
         for event in ports.journal.read(since, ("ended",))
         if "outcome" in event.data
     )
 
 
-<<<<<<< HEAD:balancer/service.py
 def _with_past(ports: Ports, policy: Policy, seen: Observation) -> Observation:
     """Return `seen` with what was measured before; keep what of it is believed for later.
 
@@ -99,20 +93,17 @@ def _with_past(ports: Ports, policy: Policy, seen: Observation) -> Observation:
     if ports.history is None:
         return seen
     try:
-        past = ports.history.rollups(seen.at, policy.forecast.lookback)
-        with_past = replace(seen, rollups=past)
+        means = ports.history.rollups(seen.at, policy.forecast.lookback)
+        with_past = replace(seen, rollups=means)
         ports.history.append(gate(with_past).observation)
     except UsageError as error:
         return replace(seen, doubts=(*seen.doubts, str(error)))
     return with_past
 
 
-def execute(ports: Ports, policy: Policy, plan: Plan) -> tuple[Outcome, ...]:
-=======
 def execute(
     ports: Ports, policy: Policy, plan: Plan, about: Mapping[str, object] | None = None
 ) -> tuple[Outcome, ...]:
->>>>>>> main:balancer/service/turn.py
     """Carry `plan` out on the cluster as it is now; return how each action ended.
 
     `about` is written into the journal with the plan: why each move, and who was rejected.

@@ -94,11 +94,8 @@ def test_tables_keys_and_units(tmp_path: Path) -> None:
         ("[limits]\nat_once_total = 1.5", "must be a whole number"),
         ('[limits]\nmigration_link_share = "400%"', "must be at least 0.01 and at most 1"),
         ("[hot]\ncpu_used = 85", "hot.cpu_used = 85: must be at least 0.01 and at most 1"),
-<<<<<<< HEAD
         ("[hot]\ncpu_pressure = 0.1", "hot.cpu_pressure: counting pressure is not in this version yet"),
-=======
         ("timezone = 'Europe/Berln'", "no such time zone; did you mean Europe/Berlin?"),
->>>>>>> main
         ("[capacity]\nsurvive_hosts_lost = 1", "capacity.survive_hosts_lost: keeping room for lost hosts is not"),
         ("[[blackout]]\nguests = 'x'", "blackout[1].when: missing: one window or a list"),
         ("[[blackout]]\nwhen = []", "blackout[1]: when: needs at least one window"),
