@@ -20,6 +20,7 @@ from balancer.planner.model.plan import Action, Infeasible, Plan, Quality, Resul
 from balancer.planner.model.policy import Policy
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Request
+from balancer.planner.model.rollups import STEP
 from balancer.planner.model.violation import Violation
 from balancer.planner.model.weighed import Weighed
 from balancer.planner.objectives import all_goals
@@ -107,8 +108,7 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
             if outcome.result is Result.DONE and observation.at - outcome.ended < resting
         ),
         settling=any(
-            outcome.result is Result.DONE
-            and 0 <= observation.at - outcome.ended < policy.hot.lasting
+            outcome.result is Result.DONE and 0 <= observation.at - outcome.ended < STEP
             for outcome in observation.outcomes
         ),
         relieve=request.relieve,

@@ -116,7 +116,7 @@ def test_what_is_not_known_of_recent_steps_is_as_expected() -> None:
 
 
 def test_fresh_moves_settle_first() -> None:
-    """For ten minutes after a move load is no reason for another; then it is again."""
+    """For five minutes after a move load is no reason for another; then it is again."""
     seen = with_past(HOT)
     done = moves(with_past("a 16c/64g : q 8v/8g cpu=7 | r 8v/8g cpu=7\nb 16c/64g :"), EAGER)
     fresh = tuple(
@@ -124,7 +124,7 @@ def test_fresh_moves_settle_first() -> None:
     )
     assert moves(seen, EAGER)
     assert not moves(replace(seen, outcomes=fresh), EAGER)
-    old = tuple(replace(outcome, ended=seen.at - 601) for outcome in fresh)
+    old = tuple(replace(outcome, ended=seen.at - 301) for outcome in fresh)
     assert moves(replace(seen, outcomes=old), EAGER)
 
 
