@@ -48,11 +48,16 @@ KEYS: Final[Mapping[str, Key]] = {
     # of hot
     "cpu_used": Key("share of its processors a host may use before it counts as hot", RATIO, 0.01, 1),
     "memory_used": Key("share of its memory a host may use before it counts as hot", RATIO, 0.01, 1),
-    "lasting": Key("how long load must last before the service acts on it", SECONDS),
+    "lasting": Key("how long load must have been too much before it is a reason to move", SECONDS, 0, 86_400),
     # of capacity
     "vcpus_per_core": Key("virtual processors that one core may carry", FACTOR, 0.01),
     "memory_overcommit": Key("allocated memory a host may carry, as a ratio to what it has", FACTOR, 0.01),
     "keep_for_hypervisor": Key("memory of each host that no guest gets", MIB),
+    # of forecast
+    "horizon": Key("how far ahead demand is expected", SECONDS, 300, 7 * 86_400),
+    "quantile": Key("share of the time that a guest's peak covers", RATIO, 0.5, 0.999),
+    "lookback": Key("how far back the history is read", SECONDS, 3600, 366 * 86_400),
+    "scenarios": Key("joint futures held against hosts: guests that peak together are kept apart", COUNT, 0, 100),
     # of limits
     "moves_per_hour": Key("migrations that may start in any hour", COUNT),
     "data_per_hour": Key("memory that may be sent in any hour", MIB),
