@@ -10,7 +10,7 @@ import numpy as np
 
 from balancer.planner.formulation import Bools, Budget, Formulation, Ints, Level, Row
 from balancer.planner.model.plan import Score
-from balancer.planner.place.evaluate import PER_MILLE, price, score
+from balancer.planner.place.evaluate import PER_MILLE, per_mille, price, score
 from balancer.planner.place.groups import Group, groups
 
 LEVELS: Final = len(Level)
@@ -65,7 +65,7 @@ class State:
     def _row_price(self, row: int, load: Ints, sites: slice | Ints) -> Ints:
         """Return what row `row` costs at these loads of these sites."""
         over = np.maximum(0, load - self.limit[row, sites])
-        return price(self.rows[row].penalty, over * PER_MILLE // self.scale[row, sites])
+        return price(self.rows[row].penalty, per_mille(over, self.scale[row, sites]))
 
     def score(self) -> Score:
         """Return the present score."""
