@@ -24,7 +24,7 @@ def policy(snap: Mapping[str, Any], mode: str, gib: float | None, minimise: str)
         hot=Hot(
             cpu_used=asked["cpu_overload_pct"] / 100, memory_used=asked["mem_overload_pct"] / 100
         ),
-        limits=Limits(moves_per_hour=NO_LIMIT, data_per_hour=data, minimum_gain=0.0),
+        limits=Limits(migration_link_share=1.0, pause_at_most=1000, moves_per_hour=NO_LIMIT, data_per_hour=data, minimum_gain=0.0),
     )
 
 

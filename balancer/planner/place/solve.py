@@ -1,4 +1,4 @@
-"""Problem to placement: the greedy always, the exact model where it is small enough."""
+"""Problem to placement: two descents always, then an exact model of the whole or of parts."""
 
 from collections.abc import Callable
 
@@ -8,6 +8,9 @@ from balancer.planner.model.request import Effort
 from balancer.planner.place.answer import Answer, key
 from balancer.planner.place.exact import MOST_BOOLEANS, booleans, exact
 from balancer.planner.place.greedy import greedy
+from balancer.planner.place.parts import Parts
+from balancer.planner.place.shed import carry_out, sheds
+from balancer.planner.place.state import State
 
 __all__ = ["Answer", "solve"]
 
@@ -22,28 +25,64 @@ def solve(
     `keep_going` is asked between chunks of work; once it says no, the best so far is returned.
     The same formulation, effort and seed give the same answer, as long as it keeps saying yes.
     """
-    state, steps = greedy(formulation, effort, keep_going)
-    found = Answer(
-        placement=state.site,
-        score=state.score(),
-        bound=0 if state.score() == PERFECT else None,
-        engine="greedy",
-        steps=steps,
-        proven=state.score() == PERFECT,
-    )
-    if found.proven or not keep_going() or not 0 < booleans(formulation) <= MOST_BOOLEANS:
+    found, state = _quickly(formulation, effort, keep_going)
+    if found.proven or not keep_going() or not booleans(formulation):
         return found
+    if booleans(formulation) > MOST_BOOLEANS[effort]:
+        return _by_parts(found, Parts(state, effort, seed, floor=found.bound or 0), keep_going)
     return _sharper(found, exact(formulation, found.placement, effort, seed, keep_going))
 
 
+def _quickly(
+    formulation: Formulation, effort: Effort, keep_going: Callable[[], bool]
+) -> tuple[Answer, State]:
+    """Return the better of two descents: from the start, and from where the least was shed."""
+    state, steps = greedy(formulation, effort, keep_going)
+    engine, least = "greedy", 0
+    if keep_going() and state.score() != PERFECT:
+        fresh = State(formulation)
+        wanted = sheds(fresh)
+        least = sum(bound for _, bound in wanted.values())
+        if least and carry_out(fresh, wanted, keep_going):
+            other, more = greedy(formulation, effort, keep_going, fresh)
+            steps += more
+            if key(other.score()) < key(state.score()):
+                state, engine = other, "shed"
+    score = state.score()
+    clear = not score.repair and not score.overload
+    return Answer(
+        placement=state.site,
+        score=score,
+        bound=least if clear else None,
+        engine=engine,
+        steps=steps,
+        proven=clear and score.cost == least,
+    ), state
+
+
+def _by_parts(found: Answer, parts: Parts, keep_going: Callable[[], bool]) -> Answer:
+    """Return what becomes of the greedy's answer part by part."""
+    steps = parts.run(keep_going)
+    score = parts.state.score()
+    clear = not score.repair and not score.overload
+    return Answer(
+        placement=parts.state.site,
+        score=score,
+        bound=parts.floor if clear else None,
+        engine="parts" if key(score) < key(found.score) else found.engine,
+        steps=found.steps + steps,
+        proven=clear and score.cost == parts.floor,
+    )
+
+
 def _sharper(found: Answer, proof: Answer) -> Answer:
-    """Return the exact answer, credited to the greedy where it was that good already."""
+    """Return the exact answer, credited to the engine before it where that was as good already."""
     better = key(proof.score) < key(found.score)
     return Answer(
         placement=proof.placement,
         score=proof.score,
         bound=proof.bound,
-        engine="exact" if better else "greedy",
+        engine="exact" if better else found.engine,
         steps=found.steps + proof.steps,
         proven=proof.proven,
     )
