@@ -5,6 +5,7 @@ from typing import Any
 
 from balancer.planner.model.policy import Hot, Limits, Objective, Policy
 from balancer.planner.constraints.capacity import Capacity
+from balancer.planner.objectives.even import Even
 from balancer.planner.objectives.overload import Overload
 from balancer.planner.objectives.stability import Stability
 from benchmarks.peers.snapshot import rules
@@ -30,4 +31,6 @@ def policy(snap: Mapping[str, Any], mode: str, gib: float | None, minimise: str)
 
 def goals(mode: str, minimise: str) -> tuple[Objective, ...]:
     """Return what is aimed at."""
+    if mode == "balance":
+        return (Overload(margin=0.0), Even(), Stability(points_per_gib=1))
     return (Overload(margin=0.0), Stability(minimise=minimise, points_per_gib=MIB))

@@ -131,6 +131,8 @@ class State:
             use = self.use[number, guests]
             left = self._row_price(number, self.load[number, source] - use, source)
             bound[row.penalty.level] += left - self.priced[number, source]
+            if (use < 0).any():
+                bound[row.penalty.level] -= (use < 0) * int(self.priced[number].max())
         at_home = source == self.home[guests]
         bound[Level.COST] += np.where(at_home, 1, -1) * given.move_cost[guests]
         bound[Level.REPAIR] -= at_home & self.fault_at_home[guests]
