@@ -1,6 +1,7 @@
 """Hosts are used as evenly as a budget of moves allows, whatever a single move costs."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -8,18 +9,15 @@ import numpy as np
 from balancer.planner.formulation import Formulation, Level, Penalty, Row
 from balancer.planner.model.resources import CPU, MEMORY
 
-STEP: Final = 5
-"""Per mille between two pieces of the price."""
-PIECES: Final = 120
+POINTS: Final = (*range(0, 100, 5), *range(100, 200, 20), *range(200, 1001, 50))
+"""Per mille at which the price is exact; straight lines between, so that it stays convex."""
 
 
-def _square() -> Penalty:
-    """Return the square of an excess in per mille, as lines between points STEP apart."""
-    starts = [STEP * n for n in range(PIECES)]
-    return Penalty(Level.COST, tuple((s, STEP if s == 0 else 2 * STEP) for s in starts))
-
-
-SQUARE: Final = _square()
+def square(weight: int) -> Penalty:
+    """Return `weight` times an excess in per mille squared, exact at POINTS."""
+    slopes = [weight * (here + there) for here, there in pairwise(POINTS)]
+    added = (there - here for here, there in pairwise((0, *slopes)))
+    return Penalty(Level.COST, tuple(zip(POINTS, added, strict=False)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +27,9 @@ class Even:
     For mode balance, where a budget bounds what moves; `balance` asks whether a move pays.
     """
 
-    cpu: bool = True
-    memory: bool = True
+    cpu: int = 1
+    memory: int = 1
+    """Weights, 0 for not at all."""
 
     @property
     def label(self) -> str:
@@ -43,9 +42,9 @@ class Even:
             return
         for name, wanted in ((CPU, self.cpu), (MEMORY, self.memory)):
             if wanted:
-                self._rows(formulation, name)
+                self._rows(formulation, name, square(wanted))
 
-    def _rows(self, formulation: Formulation, name: str) -> None:
+    def _rows(self, formulation: Formulation, name: str, penalty: Penalty) -> None:
         use, usable = formulation.mean(name), formulation.usable(name)
         alike = formulation.sites(formulation.problem.receiving)
         here = np.isin(formulation.start, alike)
@@ -60,7 +59,7 @@ class Even:
                     label=f"{self.label}: {name}",
                     use=way * use,
                     limit=limit,
-                    penalty=SQUARE,
+                    penalty=penalty,
                     hard=False,
                     transient=False,
                     scale=np.maximum(1, usable),

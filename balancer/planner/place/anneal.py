@@ -19,18 +19,20 @@ from balancer.planner.place.state import State
 
 Floats = NDArray[np.float64]
 
-PROPOSALS: Final = {Effort.QUICK: 4_000_000, Effort.NORMAL: 40_000_000, Effort.THOROUGH: 500_000_000}
+PROPOSALS: Final = {Effort.QUICK: 8_000_000, Effort.NORMAL: 40_000_000, Effort.THOROUGH: 500_000_000}
 ROUNDS: Final = 200
-HOT: Final = 0.05
+HOT: Final = 0.3
 COLD: Final = 1e-3
 """Heat of the first and last round, as shares of the median rise of cost by a random change."""
 CAPPED: Final = 0.85
 """Share of the rounds after which a budget is a cap."""
-SLACK: Final = 1.5
+SLACK: Final = 1.2
 """Times the budget that may be spent before that."""
 GRASP: Final = 1.1
 """How the multiplier follows what is spent."""
 HEAVY: Final = 20.0
+LIGHT: Final = 1.0
+PRESS: Final = 1.15
 LOGS: Final = 1 << 14
 
 
@@ -72,6 +74,7 @@ class _Walk:
             self._walk(each, heat if share < 0.97 else 0.0, scarce=scarce)
             taken += each
             self._follow(scarce=scarce)
+            self._press(scarce=scarce)
             self._keep()
         self.arrays.back(self.best)
         return taken
@@ -88,6 +91,13 @@ class _Walk:
         over = self.arrays.spent > self.arrays.budget
         self.dear[self.real & over] *= GRASP
         self.dear[self.real & ~over] /= GRASP
+
+    def _press(self, *, scarce: bool) -> None:
+        """Weigh repair and relief more while they are breached, less while they are not."""
+        for level in (0, 1):
+            breached = bool(self.arrays.total[level])
+            up, down = (PRESS * PRESS, 1.0) if scarce else (PRESS, 1 / PRESS)
+            self.weights[level] = max(LIGHT, self.weights[level] * (up if breached else down))
 
     def _keep(self) -> None:
         rank = self._rank()

@@ -153,7 +153,7 @@ class Model:
             use = int(row.use[guest])
             for site, here in self.on[guest].items():
                 taken[site].append(use * here)
-                full[site] += use
+                full[site] += max(0, use)
         for site, parts in enumerate(taken):
             limit = int(row.limit[site])
             most = int(full[site]) - limit

@@ -84,7 +84,7 @@ class Neighbourhood:
                     taken[site].append((way, amount))
         spotless = not state.total[row.penalty.level]
         for site, parts in taken.items():
-            over = base[site] + sum(amount for _, amount in parts)
+            over = base[site] + sum(max(0, amount) for _, amount in parts)
             limit = int(state.limit[number, site])
             if not parts or over <= limit:
                 continue

@@ -144,7 +144,7 @@ def carry_out(state: State, wanted: Mapping[int, Shed], keep_going: Callable[[],
     """
     guests = np.array([g for guests, _ in wanted.values() for g in guests], dtype=np.int64)
     scale = np.maximum(1, state.limit.max(axis=1, initial=0))
-    size = (state.use[:, guests] / scale[:, None]).max(axis=0, initial=0)
+    size: Ints = (state.use[:, guests] / scale[:, None]).max(axis=0, initial=0)
     moved = 0
     for guest in guests[np.argsort(-size, kind="stable")].tolist():
         if not keep_going():
@@ -166,7 +166,7 @@ def _room(state: State, guest: int) -> int | None:
     cheap = added[Level.COST, 0, sites]
     sites = sites[cheap == cheap.min()]
     after = state.load[:, sites] + state.use[:, [guest]]
-    full = (after / np.maximum(1, state.limit[:, sites])).max(axis=0)
+    full = (after / np.maximum(1, state.limit[:, sites])).max(axis=0, initial=0)
     return int(sites[full.argmin()])
 
 

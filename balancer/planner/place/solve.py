@@ -1,10 +1,12 @@
 """Problem to placement: two descents always, then an exact model of the whole or of parts."""
 
 from collections.abc import Callable
+from typing import Final
 
-from balancer.planner.formulation import Formulation
+from balancer.planner.formulation import Formulation, Row
 from balancer.planner.model.plan import Score
 from balancer.planner.model.request import Effort
+from balancer.planner.place.anneal import anneal
 from balancer.planner.place.answer import Answer, key
 from balancer.planner.place.exact import MOST_BOOLEANS, booleans, exact
 from balancer.planner.place.greedy import greedy
@@ -14,6 +16,8 @@ from balancer.planner.place.state import State
 
 __all__ = ["Answer", "solve"]
 
+COMPILED: Final = 600
+"""Open decisions up to which nothing waits for a compiler."""
 PERFECT = Score(repair=0, overload=0, cost=0)
 
 
@@ -25,12 +29,38 @@ def solve(
     `keep_going` is asked between chunks of work; once it says no, the best so far is returned.
     The same formulation, effort and seed give the same answer, as long as it keeps saying yes.
     """
+    if two_sided(formulation) and booleans(formulation) > COMPILED:
+        return _evenly(formulation, effort, seed, keep_going)
     found, state = _quickly(formulation, effort, keep_going)
     if found.proven or not keep_going() or not booleans(formulation):
         return found
     if booleans(formulation) > MOST_BOOLEANS[effort]:
         return _by_parts(found, Parts(state, effort, seed, floor=found.bound or 0), keep_going)
     return _sharper(found, exact(formulation, found.placement, effort, seed, keep_going))
+
+
+def two_sided(formulation: Formulation) -> bool:
+    """True if some row asks for more rather than less: where descents by shifts soon stick."""
+    return any(isinstance(p, Row) and bool((p.use < 0).any()) for p in formulation.primitives)
+
+
+def _evenly(
+    formulation: Formulation, effort: Effort, seed: int, keep_going: Callable[[], bool]
+) -> Answer:
+    """Return what annealing makes of the least that is to be shed, or of the start."""
+    state = State(formulation)
+    before, moved = state.score(), carry_out(state, sheds(state), keep_going)
+    if key(before) < key(state.score()):
+        state, moved = State(formulation), 0
+    steps = anneal(state, effort, seed, keep_going)
+    return Answer(
+        placement=state.site,
+        score=state.score(),
+        bound=None,
+        engine="anneal",
+        steps=steps + moved,
+        proven=False,
+    )
 
 
 def _quickly(
