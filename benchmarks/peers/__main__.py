@@ -27,9 +27,7 @@ def main() -> None:
     compiled = _compile()
     begun = time.process_time()
     wall = time.monotonic()
-    made = pipeline.plan(
-        seen, wanted, Request(effort=Effort(asked.effort), seed=asked.seed)
-    )
+    made = pipeline.plan(seen, wanted, Request(effort=Effort(asked.effort), seed=asked.seed))
     taken = time.process_time() - begun
     actions = made.actions if isinstance(made, Plan) else ()
     moves = [{"vm": a.guest, "src": a.source, "dst": a.target} for a in actions]
@@ -76,7 +74,9 @@ def _compile() -> float:
     tiny = {"hosts": hosts, "vms": guests, "anti_affinity": [], "policy": limits}
     stop = iter([True] * 3)
     pipeline.plan(
-        observation(tiny), policy(tiny, "balance", None, "data"), keep_going=lambda: next(stop, False)
+        observation(tiny),
+        policy(tiny, "balance", None, "data"),
+        keep_going=lambda: next(stop, False),
     )
     return time.process_time()
 

@@ -27,9 +27,9 @@ class Even:
     For mode balance, where a budget bounds what moves; `balance` asks whether a move pays.
     """
 
-    cpu: int = 1
-    memory: int = 1
-    """Weights, 0 for not at all."""
+    cpu: int = 0
+    memory: int = 0
+    """Weights against each other; 0, as long as the policy does not say, for not at all."""
 
     @property
     def label(self) -> str:

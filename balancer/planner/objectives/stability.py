@@ -39,6 +39,10 @@ class Stability:
     points_per_gib: int = 0
     minimise: str = "data"
 
+    def __post_init__(self) -> None:
+        if self.minimise not in {"data", "moves"}:
+            raise ValueError(f'minimise = "{self.minimise}": write "data" or "moves"')
+
     @property
     def label(self) -> str:
         """Its name in reports."""

@@ -19,11 +19,17 @@ from balancer.planner.place.state import State
 
 Floats = NDArray[np.float64]
 
-PROPOSALS: Final = {Effort.QUICK: 8_000_000, Effort.NORMAL: 40_000_000, Effort.THOROUGH: 500_000_000}
+PROPOSALS: Final = {
+    Effort.QUICK: 8_000_000,
+    Effort.NORMAL: 40_000_000,
+    Effort.THOROUGH: 500_000_000,
+}
 ROUNDS: Final = 200
 HOT: Final = 0.3
 COLD: Final = 1e-3
 """Heat of the first and last round, as shares of the median rise of cost by a random change."""
+FROZEN: Final = 0.97
+"""Share of the rounds after which only what gains is accepted."""
 CAPPED: Final = 0.85
 """Share of the rounds after which a budget is a cap."""
 SLACK: Final = 1.2
@@ -33,6 +39,7 @@ GRASP: Final = 1.1
 HEAVY: Final = 20.0
 LIGHT: Final = 1.0
 PRESS: Final = 1.15
+"""Weight of relief at first and at least, against cost, and the factor it follows breaches by."""
 LOGS: Final = 1 << 14
 
 
@@ -70,8 +77,8 @@ class _Walk:
                 break
             share = number / (ROUNDS - 1)
             scarce = share >= CAPPED
-            heat = typical * HOT * (COLD / HOT) ** min(1.0, share / 0.95)
-            self._walk(each, heat if share < 0.97 else 0.0, scarce=scarce)
+            heat = typical * HOT * (COLD / HOT) ** share
+            self._walk(each, heat if share < FROZEN else 0.0, scarce=scarce)
             taken += each
             self._follow(scarce=scarce)
             self._press(scarce=scarce)

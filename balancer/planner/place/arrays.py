@@ -28,7 +28,7 @@ class Arrays:
         )
         self.fault = state.fault_at_home.astype(np.int64)
         self.pairs = given.soft_pairs
-        self.load = np.ascontiguousarray(state.load.T)
+        self.load = np.array(state.load.T, order="C")  # a copy: one row needs no other order
         self.use = np.ascontiguousarray(state.use.T)
         self.limit = np.ascontiguousarray(state.limit.T)
         self.scale = np.ascontiguousarray(state.scale.T)
@@ -69,13 +69,11 @@ class Arrays:
         """Guests that may move, and that no rule but crowds binds to others."""
         state = self.state
         free: Bools = ~state.formulation.held & (state.allowed.sum(axis=1) > 1)
+        if state.formulation.site_cost.any():  # of sites in use the kernels know nothing
+            return np.zeros_like(free)
         for guest, groups in enumerate(state.groups_of):
             free[guest] &= all(_plain(g) for g in groups)
-        return free & ~self._dear_site()
-
-    def _dear_site(self) -> bool:
-        """Sites that cost something while in use are not written here."""
-        return bool(self.state.formulation.site_cost.any())
+        return free
 
     def back(self, placement: Ints) -> None:
         """Shift the state's guests to where `placement` has them."""
@@ -85,5 +83,3 @@ class Arrays:
 
 def _plain(group: object) -> bool:
     return isinstance(group, Crowds) and len(group.rule.penalty.pieces) == 1
-
-

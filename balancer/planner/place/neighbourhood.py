@@ -29,7 +29,7 @@ class Neighbourhood:
         self.guests = guests[self._free(guests)]
         self.model = cp_model.CpModel()
         self.terms: dict[Level, list[Term]] = {level: [] for level in Level}
-        self.base = {level: 0 for level in Level}
+        self.base = dict.fromkeys(Level, 0)
         self.on: list[dict[int, cp_model.IntVar]] = [self._decide(g) for g in self.guests.tolist()]
         self._plain()
         for number, row in enumerate(state.rows):
@@ -140,9 +140,7 @@ class Neighbourhood:
             if most > 0:
                 self._crowded(group, ways, here, most)
 
-    def _crowded(
-        self, group: Crowds, ways: list[cp_model.IntVar], here: int, most: int
-    ) -> None:
+    def _crowded(self, group: Crowds, ways: list[cp_model.IntVar], here: int, most: int) -> None:
         excess = self.model.new_int_var(0, most, "")
         self.model.add(excess >= cp_model.LinearExpr.sum(ways) + (here - group.rule.most))
         paid = self.model.new_int_var(0, group.rule.penalty.price(most), "")

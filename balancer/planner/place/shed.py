@@ -7,6 +7,7 @@ sets found fit elsewhere the bound is reached, and the repair is proven to be th
 """
 
 from collections.abc import Callable, Mapping
+from math import ceil
 from typing import Final
 
 import numpy as np
@@ -84,26 +85,31 @@ class _Branches:
     def __init__(self, use: Ints, need: Ints, cost: Ints) -> None:
         share = np.minimum(1.0, use / need[:, None]).sum(axis=0)
         self.order = np.argsort(cost / np.maximum(share, 1e-9), kind="stable")
-        self.use = use[:, self.order].T.tolist()
-        self.cost = cost[self.order].tolist()
-        self.need = need.tolist()
+        sorted_use, sorted_cost = use[:, self.order], cost[self.order]
+        self.use: list[list[int]] = sorted_use.T.tolist()
+        self.cost: list[int] = sorted_cost.tolist()
+        self.need: list[int] = need.tolist()
         self.count = len(self.cost)
-        self.by_rate = [
-            sorted(
-                (j for j in range(self.count) if self.use[j][r]),
-                key=lambda j, r=r: self.cost[j] / self.use[j][r],
-            )
-            for r in range(len(self.need))
-        ]
-        self.best = sum(self.cost) + 1
-        self.chosen: list[int] = []
+        self.by_rate: list[list[int]] = [_by_rate(row, sorted_cost) for row in sorted_use]
+        self.chosen = self._enough()
+        self.best: int = sum(self.cost[j] for j in self.chosen)
         self.nodes = 0
 
     def solve(self) -> tuple[Ints, int]:
+        """Return the best found, and a bound: the same unless there were too many branches."""
         root = self._relaxed(0, self.need)
         self._search(0, self.need, 0, [])
         bound = self.best if self.nodes < NODES else root
         return np.sort(self.order[self.chosen]), bound
+
+    def _enough(self) -> list[int]:
+        """Return the first guests that suffice, for a start."""
+        left = list(self.need)
+        for depth, use in enumerate(self.use):
+            left = [n - u for n, u in zip(left, use, strict=True)]
+            if max(left) <= 0:
+                return list(range(depth + 1))
+        return list(range(self.count))
 
     def _relaxed(self, depth: int, need: list[int]) -> int:
         """Return a bound of what meeting `need` costs with the guests from `depth` on."""
@@ -119,7 +125,7 @@ class _Branches:
                     left -= part
             if left > 0:
                 return self.best
-            worst = max(worst, int(np.ceil(price - 1e-6)))
+            worst = max(worst, ceil(price - 1e-6))
         return worst
 
     def _search(self, depth: int, need: list[int], paid: int, taken: list[int]) -> None:
@@ -135,6 +141,13 @@ class _Branches:
         less = [n - u for n, u in zip(need, self.use[depth], strict=True)]
         self._search(depth + 1, less, paid + self.cost[depth], [*taken, depth])
         self._search(depth + 1, need, paid, taken)
+
+
+def _by_rate(use: Ints, cost: Ints) -> list[int]:
+    """Return the guests of any use, cheapest per unit first."""
+    rate = cost / np.maximum(1, use)
+    order: list[int] = [j for j in np.argsort(rate, kind="stable").tolist() if use[j]]
+    return order
 
 
 def carry_out(state: State, wanted: Mapping[int, Shed], keep_going: Callable[[], bool]) -> int:

@@ -8,6 +8,8 @@ import numpy as np
 from numba import njit
 
 REPAIR, OVERLOAD, COST = 0, 1, 2
+SWAP_FROM = 5
+"""Of eight proposals the first brings somebody home, those from here on exchange two."""
 TABLE = 4096
 """Prices of excesses below this are read from a table."""
 
@@ -135,7 +137,7 @@ def walk(
             if a == home[g]:
                 continue
             b = home[g]
-        elif kind < 5:
+        elif kind < SWAP_FROM:
             b = _draw(seed) % sites
         else:
             h = movers[_draw(seed) % movers.shape[0]]
