@@ -58,6 +58,17 @@ class Operator:
         )
         return Answer(done.returncode, done.stdout, done.stderr)
 
+    def begin(self, *words: str) -> subprocess.Popen[str]:
+        """Type a command and leave it running: to be interrupted."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "balancer", *words],
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
     def ask(self, *words: str) -> Answer:
         """`run`, answered in JSON."""
         return self.run("--format", "json", *words)
