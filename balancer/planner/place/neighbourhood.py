@@ -38,11 +38,6 @@ class Neighbourhood:
         self._budgets()
         self._in_use()
 
-    @property
-    def booleans(self) -> int:
-        """How many decisions are open."""
-        return sum(map(len, self.on))
-
     def _free(self, guests: Ints) -> list[bool]:
         held = self.state.formulation.held
         return [
@@ -119,10 +114,14 @@ class Neighbourhood:
 
     def _crowds(self) -> None:
         ways_of = dict(zip(self.guests.tolist(), self.on, strict=True))
-        met = {id(g): g for guest in ways_of for g in self.state.groups_of[guest]}
+        met = {
+            id(g): g
+            for guest in ways_of
+            for g in self.state.groups_of[guest]
+            if isinstance(g, Crowds)
+        }
         for group in met.values():
-            if isinstance(group, Crowds):
-                self._crowd(group, ways_of)
+            self._crowd(group, ways_of)
 
     def _crowd(self, group: Crowds, ways_of: dict[int, dict[int, cp_model.IntVar]]) -> None:
         fixed = group.count.copy()
@@ -183,7 +182,7 @@ class Neighbourhood:
             if not terms or (level is not Level.COST and not self.state.total[level]):
                 continue
             self.model.minimize(_sum(terms))
-            solver = self._solver(max(0.01, work - spent), seed)
+            solver = self._solver(max(0.0, work - spent), seed)
             status = solver.solve(self.model)
             spent += float(solver.response_proto.deterministic_time)
             if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):

@@ -91,7 +91,8 @@ class _Branches:
         self.need: list[int] = need.tolist()
         self.count = len(self.cost)
         self.by_rate: list[list[int]] = [_by_rate(row, sorted_cost) for row in sorted_use]
-        self.chosen = self._enough()
+        enough = (np.cumsum(sorted_use, axis=1) >= need[:, None]).all(axis=0)
+        self.chosen = list(range(int(enough.argmax()) + 1))
         self.best: int = sum(self.cost[j] for j in self.chosen)
         self.nodes = 0
 
@@ -101,15 +102,6 @@ class _Branches:
         self._search(0, self.need, 0, [])
         bound = self.best if self.nodes < NODES else root
         return np.sort(self.order[self.chosen]), bound
-
-    def _enough(self) -> list[int]:
-        """Return the first guests that suffice, for a start."""
-        left = list(self.need)
-        for depth, use in enumerate(self.use):
-            left = [n - u for n, u in zip(left, use, strict=True)]
-            if max(left) <= 0:
-                return list(range(depth + 1))
-        return list(range(self.count))
 
     def _relaxed(self, depth: int, need: list[int]) -> int:
         """Return a bound of what meeting `need` costs with the guests from `depth` on."""
@@ -172,7 +164,7 @@ def carry_out(state: State, wanted: Mapping[int, Shed], keep_going: Callable[[],
 def _room(state: State, guest: int) -> int | None:
     """Return the cheapest site that takes `guest` without harm; of those the roomiest."""
     added, may = state.deltas(np.array([guest]), np.arange(state.sites))
-    fits: Bools = may[0] & _harmless(state, guest)
+    fits: Bools = may[0] & _harmless(state, guest) & (added[: Level.COST, 0] <= 0).all(axis=0)
     if not fits.any():
         return None
     sites = np.flatnonzero(fits)

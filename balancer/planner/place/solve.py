@@ -31,11 +31,11 @@ def solve(
     """
     if two_sided(formulation) and booleans(formulation) > COMPILED:
         return _evenly(formulation, effort, seed, keep_going)
-    found, state = _quickly(formulation, effort, keep_going)
+    found, state, least = _quickly(formulation, effort, keep_going)
     if found.proven or not keep_going() or not booleans(formulation):
         return found
     if booleans(formulation) > MOST_BOOLEANS[effort]:
-        return _by_parts(found, Parts(state, effort, seed, floor=found.bound or 0), keep_going)
+        return _by_parts(found, Parts(state, effort, seed, floor=least), keep_going)
     return _sharper(found, exact(formulation, found.placement, effort, seed, keep_going))
 
 
@@ -47,11 +47,9 @@ def two_sided(formulation: Formulation) -> bool:
 def _evenly(
     formulation: Formulation, effort: Effort, seed: int, keep_going: Callable[[], bool]
 ) -> Answer:
-    """Return what annealing makes of the least that is to be shed, or of the start."""
+    """Return what annealing makes of a start where each site has shed the least it must."""
     state = State(formulation)
-    before, moved = state.score(), carry_out(state, sheds(state), keep_going)
-    if key(before) < key(state.score()):
-        state, moved = State(formulation), 0
+    moved = carry_out(state, sheds(state), keep_going)
     steps = anneal(state, effort, seed, keep_going)
     return Answer(
         placement=state.site,
@@ -65,8 +63,11 @@ def _evenly(
 
 def _quickly(
     formulation: Formulation, effort: Effort, keep_going: Callable[[], bool]
-) -> tuple[Answer, State]:
-    """Return the better of two descents: from the start, and from where the least was shed."""
+) -> tuple[Answer, State, int]:
+    """Return the better of two descents, its state, and a bound of what a full repair costs.
+
+    One starts at the start, the other where each site has shed the least it must.
+    """
     state, steps = greedy(formulation, effort, keep_going)
     engine, least = "greedy", 0
     if keep_going() and state.score() != PERFECT:
@@ -80,14 +81,18 @@ def _quickly(
                 state, engine = other, "shed"
     score = state.score()
     clear = not score.repair and not score.overload
-    return Answer(
-        placement=state.site,
-        score=score,
-        bound=least if clear else None,
-        engine=engine,
-        steps=steps,
-        proven=clear and score.cost == least,
-    ), state
+    return (
+        Answer(
+            placement=state.site,
+            score=score,
+            bound=least if clear else None,
+            engine=engine,
+            steps=steps,
+            proven=clear and score.cost == least,
+        ),
+        state,
+        least,
+    )
 
 
 def _by_parts(found: Answer, parts: Parts, keep_going: Callable[[], bool]) -> Answer:

@@ -10,7 +10,7 @@ from balancer.planner.model.request import Effort
 from balancer.planner.objectives import all_goals
 from balancer.planner.objectives.even import Even
 from balancer.planner.objectives.overload import Overload
-from balancer.planner.place.anneal import anneal
+from balancer.planner.place.anneal import _Walk, anneal
 from balancer.planner.place.answer import key
 from balancer.planner.place.arrays import Arrays
 from balancer.planner.place.evaluate import permitted, score
@@ -40,8 +40,6 @@ def test_a_walk_is_lawful_never_worse_and_accounted_for(given_: Formulation) -> 
 @settings(max_examples=40, deadline=None)
 def test_every_accepted_change_is_priced_as_the_reference_prices_it(given_: Formulation) -> None:
     """Also where the walk is hot and goes uphill: arrays and reference never part."""
-    from balancer.planner.place.anneal import _Walk
-
     given_.site_cost[:] = 0
     walk = _Walk(State(given_), 7)
     if len(walk.arrays.movers):

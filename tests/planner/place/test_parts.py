@@ -77,6 +77,27 @@ def test_large_repairs_are_made_part_by_part(monkeypatch: pytest.MonkeyPatch) ->
     assert answer.bound <= answer.score.cost
 
 
+def test_a_part_without_work_changes_nothing() -> None:
+    """The solver may come back empty-handed."""
+    state = State(full_houses(3))
+    part = Neighbourhood(state, np.arange(len(state.site)), np.arange(state.sites))
+    changes, _, closed = part.solve(0.0, 1)
+    assert (changes, closed) == ([], False)
+
+
+def test_small_parts_of_many_sites_stop_where_nothing_more_is_gained(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two rounds over all sites without gain are the end, long before the work is."""
+    monkeypatch.setattr(parts, "FIRST_SIZE", 40)
+    monkeypatch.setattr(parts, "SIZES", (40, 60))
+    state = State(full_houses(14))
+    engine = Parts(state, Effort.NORMAL, 1)
+    engine.run(on)
+    assert engine.work < engine.most
+    assert state.score() == score(state.formulation, state.site)
+
+
 def test_without_work_nothing_is_tried() -> None:
     """And nothing is claimed."""
     state = State(full_houses(2))

@@ -14,6 +14,7 @@ from balancer.planner.place.answer import key
 from balancer.planner.place.evaluate import permitted, score
 from balancer.planner.place.exact import exact
 from balancer.planner.place.shed import carry_out, sheds
+from balancer.planner.place.solve import solve
 from balancer.planner.place.state import State
 from tests.drawing import draw, policy
 from tests.planner.place.formulations import formulations
@@ -97,3 +98,16 @@ def test_what_fits_nowhere_stays() -> None:
     row.limit[1] = 5
     state = State(given_)
     assert carry_out(state, sheds(state), on) == 0
+
+
+def test_two_cheap_guests_leave_where_the_greedy_sends_a_dear_one() -> None:
+    """One shift that clears all at once costs 9, two that do it together 7: and that is proven."""
+    given_ = crowded(4)
+    (row,) = given_.primitives
+    assert isinstance(row, Row)
+    row.use[:] = [5, 3, 2, 1]
+    row.limit[:] = [6, 50]
+    given_.move_cost[:] = [9, 4, 3, 8]
+    answer = solve(given_, Effort.QUICK, 1, on)
+    assert (answer.engine, answer.score.cost, answer.proven) == ("shed", 7, True)
+    assert sorted(np.flatnonzero(answer.placement != given_.start)) == [1, 2]
