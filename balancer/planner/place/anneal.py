@@ -25,7 +25,7 @@ PROPOSALS: Final = {
     Effort.THOROUGH: 500_000_000,
 }
 ROUNDS: Final = 200
-HOT: Final = 0.3
+HOT: Final = 0.5
 COLD: Final = 1e-3
 """Heat of the first and last round, as shares of the median rise of cost by a random change."""
 FROZEN: Final = 0.97

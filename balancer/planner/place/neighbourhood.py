@@ -171,8 +171,10 @@ class Neighbourhood:
                         self.model.add_implication(ways[site], used)
                 self.terms[Level.COST].append((used, int(given.site_cost[site])))
 
-    def solve(self, work: float, seed: int) -> tuple[list[tuple[int, int]], float, bool]:
-        """Return (changes that are better, work done, whether none can be better).
+    def solve(
+        self, work: float, seed: int, gap: float = 0.0
+    ) -> tuple[list[tuple[int, int]], float, bool]:
+        """Return (changes that are better, work done, whether none are better by more than `gap`).
 
         Levels are minimised in order; each is held to what it reached before the next.
         """
@@ -182,7 +184,7 @@ class Neighbourhood:
             if not terms or (level is not Level.COST and not self.state.total[level]):
                 continue
             self.model.minimize(_sum(terms))
-            solver = self._solver(max(0.0, work - spent), seed)
+            solver = self._solver(max(0.0, work - spent), seed, gap)
             status = solver.solve(self.model)
             spent += float(solver.response_proto.deterministic_time)
             if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
@@ -192,10 +194,10 @@ class Neighbourhood:
             self.model.add(_sum(terms) <= round(solver.objective_value))
         return self._changes(found), spent, closed
 
-    def _solver(self, work: float, seed: int) -> cp_model.CpSolver:
+    def _solver(self, work: float, seed: int, gap: float) -> cp_model.CpSolver:
         solver = cp_model.CpSolver()
         solver.parameters.num_workers = 1
-        solver.parameters.relative_gap_limit = 0.001
+        solver.parameters.relative_gap_limit = gap
         solver.parameters.random_seed = seed
         solver.parameters.max_deterministic_time = work
         solver.parameters.max_time_in_seconds = GUARD_SECONDS * max(0.5, work)

@@ -18,11 +18,14 @@ from balancer.planner.place.state import State
 WORK: Final = {Effort.QUICK: 0.008, Effort.NORMAL: 0.08, Effort.THOROUGH: 1.0}
 """Deterministic time per site that costs something: a unit is about a second of one core."""
 LEAST_WORK: Final = {Effort.QUICK: 1.0, Effort.NORMAL: 10.0, Effort.THOROUGH: 120.0}
+WHOLE_WORK: Final = {Effort.QUICK: 5.0, Effort.NORMAL: 20.0, Effort.THOROUGH: 200.0}
 FIRST_SIZE: Final = 2_500
 SIZES: Final = (800, 14_000)
 """Decisions in one part: the first tried, the least, the most."""
 PART_WORK: Final = 0.4
 """Units of work one part may take."""
+PART_GAP: Final = 0.001
+"""What a part may leave on the table: closing the last thousandth takes most of the work."""
 IDLE_ROUNDS: Final = 2
 """Rounds over all sites without gain after which to stop."""
 
@@ -79,7 +82,9 @@ class Parts:
 
         sources, guests, sites = self._choose(left)
         part = Neighbourhood(self.state, guests, sites)
-        change, work, closed = part.solve(min(PART_WORK, self.most - self.work), self.seed)
+        change, work, closed = part.solve(
+            min(PART_WORK, self.most - self.work), self.seed, PART_GAP
+        )
         self.work += max(work, 0.002)
         if change:
             attempt(self.state, change)
@@ -87,6 +92,19 @@ class Parts:
         self.size = int(min(SIZES[1], grown if closed else max(SIZES[0], self.size * 0.7)))
         whole = closed and len(sources) == len(left) and len(sites) == self.state.sites
         return left[len(sources) :], whole
+
+    def whole(self, effort: Effort) -> bool:
+        """Solve all as one part, for what no part shows; True if nothing better exists."""
+        from balancer.planner.place.neighbourhood import Neighbourhood  # noqa: PLC0415 - as above
+
+        state = self.state
+        everyone = np.arange(len(state.site))
+        part = Neighbourhood(state, everyone, np.arange(state.sites))
+        change, work, closed = part.solve(WHOLE_WORK[effort], self.seed)
+        self.work += work
+        if change:
+            attempt(state, change)
+        return closed and len(part.guests) == len(everyone) - int(state.formulation.held.sum())
 
     def _choose(self, left: Ints) -> tuple[Ints, Ints, Ints]:
         """Return (costly sites, guests, sites) of the next part."""

@@ -16,6 +16,8 @@ from balancer.planner.place.state import State
 
 __all__ = ["Answer", "solve"]
 
+WHOLE: Final = 26_000
+"""Open decisions up to which all of them make one last part."""
 COMPILED: Final = 600
 """Open decisions up to which nothing waits for a compiler."""
 PERFECT = Score(repair=0, overload=0, cost=0)
@@ -35,7 +37,7 @@ def solve(
     if found.proven or not keep_going() or not booleans(formulation):
         return found
     if booleans(formulation) > MOST_BOOLEANS[effort]:
-        return _by_parts(found, Parts(state, effort, seed, floor=least), keep_going)
+        return _by_parts(found, Parts(state, effort, seed, floor=least), effort, keep_going)
     return _sharper(found, exact(formulation, found.placement, effort, seed, keep_going))
 
 
@@ -95,18 +97,26 @@ def _quickly(
     )
 
 
-def _by_parts(found: Answer, parts: Parts, keep_going: Callable[[], bool]) -> Answer:
-    """Return what becomes of the greedy's answer part by part."""
+def _by_parts(
+    found: Answer, parts: Parts, effort: Effort, keep_going: Callable[[], bool]
+) -> Answer:
+    """Return what becomes of the greedy's answer part by part, at last as one part if that fits."""
     steps = parts.run(keep_going)
     score = parts.state.score()
     clear = not score.repair and not score.overload
+    proven = clear and score.cost == parts.floor
+    if not proven and keep_going() and booleans(parts.state.formulation) <= WHOLE:
+        proven = parts.whole(effort)
+        steps, score = parts.steps, parts.state.score()
+        clear = not score.repair and not score.overload
+    least = parts.floor if clear else None
     return Answer(
         placement=parts.state.site,
         score=score,
-        bound=parts.floor if clear else None,
+        bound=score.cost if proven else least,
         engine="parts" if key(score) < key(found.score) else found.engine,
         steps=found.steps + steps,
-        proven=clear and score.cost == parts.floor,
+        proven=proven,
     )
 
 

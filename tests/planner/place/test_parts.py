@@ -98,6 +98,16 @@ def test_small_parts_of_many_sites_stop_where_nothing_more_is_gained(
     assert state.score() == score(state.formulation, state.site)
 
 
+def test_what_is_too_large_for_one_part_stays_unproven(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its bound is what must be shed at least."""
+    monkeypatch.setattr("balancer.planner.place.solve.MOST_BOOLEANS", dict.fromkeys(Effort, 1))
+    monkeypatch.setattr("balancer.planner.place.solve.WHOLE", 1)
+    answer = solve(full_houses(6), Effort.QUICK, 1, on)
+    assert answer.score.overload == 0
+    assert answer.bound is not None
+    assert answer.bound <= answer.score.cost
+
+
 def test_without_work_nothing_is_tried() -> None:
     """And nothing is claimed."""
     state = State(full_houses(2))
