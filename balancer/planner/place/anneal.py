@@ -20,6 +20,7 @@ from balancer.planner.place.state import State
 Floats = NDArray[np.float64]
 
 PROPOSALS: Final = {
+    Effort.INSTANT: 1_000_000,
     Effort.QUICK: 8_000_000,
     Effort.NORMAL: 40_000_000,
     Effort.THOROUGH: 500_000_000,

@@ -34,7 +34,7 @@ def solve(
     if two_sided(formulation) and booleans(formulation) > COMPILED:
         return _evenly(formulation, effort, seed, keep_going)
     found, state, least = _quickly(formulation, effort, keep_going)
-    if found.proven or not keep_going() or not booleans(formulation):
+    if effort is Effort.INSTANT or found.proven or not keep_going() or not booleans(formulation):
         return found
     if booleans(formulation) > MOST_BOOLEANS[effort]:
         return _by_parts(found, Parts(state, effort, seed, floor=least), effort, keep_going)
