@@ -76,7 +76,7 @@ class Row:
     hard: bool
     transient: bool = True
     scale: Ints | None = None
-    """[sites]: the excess is counted as excess * 1000 // scale where given, that is, per mille
+    """[sites]: the excess is counted as ceil(excess * 1000 / scale) where given, that is, per mille
     of this amount, so that unequal hosts compare; None counts it plainly."""
 
 
