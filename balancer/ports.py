@@ -7,7 +7,7 @@ its adapter's own time limits allow, and raises only what is named here.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Action, Outcome, Plan
@@ -113,6 +113,24 @@ class Execution(Protocol):
         ...
 
 
+ABANDONED: Final = "whoever began it is gone, and it never left"
+"""Reason of an outcome: nobody failed, the planner died."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """An action that the journal says was begun, and not how it ended: its planner died."""
+
+    plan: str
+    """Id of the plan it is from."""
+    action: Action
+    at: float
+    """When it was begun, seconds since the epoch."""
+    persistent: bool = True
+    autostart: bool = False
+    """What its guest was before."""
+
+
 class Executor(Protocol):
     """Carries actions out."""
 
@@ -122,6 +140,14 @@ class Executor(Protocol):
 
     def start(self, action: Action) -> Execution:
         """Begin `action` and return at once; failures come as an outcome, not as exceptions."""
+        ...
+
+    def follow(self, begun: Begun) -> Execution:
+        """Watch what another planner began as if it were ours; never begins it again.
+
+        Returns at once. The outcome says where the guest is, whether the action was still under
+        way, had ended, or was never begun (then its reason is ABANDONED).
+        """
         ...
 
 

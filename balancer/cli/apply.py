@@ -46,8 +46,10 @@ def command(
     if now == (plan_file is not None):
         raise click.UsageError("name a saved plan, or say --now to plan at this moment")
     saved = read_plan(plan_file) if plan_file else None
-    _may_change(config.load(session.config))
     screen = Screen(session)
+    configuration = config.load(session.config)
+    _may_change(configuration)
+    finish_what_was_begun(configuration, screen)
     sight = look(session, screen, policy=policy)
     answer = (
         decide(sight.observation, sight.policy, Request(), screen)
@@ -75,6 +77,14 @@ def _may_change(configuration: Config) -> None:
         )
     if frozen := brake_of(configuration).reason():
         raise Refused(f"nothing is applied: {frozen}")
+
+
+def finish_what_was_begun(configuration: Config, screen: Screen) -> None:
+    """Follow to its end what a planner that died had begun. Raises Refused, UsageError."""
+    with Live(screen.people) as live, Interrupts(live.note) as interrupts:
+        telemetry = Logged(SilentTelemetry() if screen.quiet else live)
+        ports = ports_for(configuration, telemetry, read_only=False)
+        service.resume(abortable(ports, interrupts))
 
 
 def _judged(plan: Plan, sight: Sight) -> Plan:

@@ -6,14 +6,15 @@ What `execute` promises, whatever happens to it:
 - nothing starts that is not in the journal already, and all that ended is in it too;
 - once something says stop (the operator, a lost guest, a journal that cannot be written),
   nothing more starts, and what is in flight is followed to its end;
-- every action of the plan has exactly one outcome, those that never started included.
+- every action of the plan has exactly one outcome, those that never started included;
+- what a planner that died had begun is followed to its end first, and never begun again.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from balancer.codec import as_data, load_outcome_data
+from balancer.codec import load_outcome_data
 from balancer.planner import dispatch, pipeline
 from balancer.planner.constraints.blackout import Blackout
 from balancer.planner.model.cluster import Cluster
@@ -24,6 +25,8 @@ from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Request
 from balancer.planner.verify import judge
 from balancer.ports import Event, Execution, Executor, Ports, Refused, UsageError
+from balancer.service import telling
+from balancer.service.recovery import follow
 
 POLL: Final = 1.0
 """Seconds between two looks at what is in flight."""
@@ -101,8 +104,11 @@ def execute(
         raise Refused(f"plan {plan.id} is not carried out: {frozen}")
     ports.lease.acquire()
     try:
+        lost = [o for o in follow(ports) if o.result is Result.LOST]
+        if lost:
+            raise Refused(f"{lost[0].action.name} is lost: {lost[0].reason}; nothing was started")
         problem = recheck(observe(ports, policy), policy, plan)
-        ports.journal.write(_decided(plan, ports.clock.now(), about or {}))
+        ports.journal.write(telling.decided(plan, ports.clock.now(), about or {}))
         return _Run(ports, ports.executor, plan, problem).to_its_end()
     finally:
         ports.lease.release()
@@ -207,11 +213,15 @@ class _Run:
             self._state = dispatch.ended(self._state, action.id, Result.REFUSED)
             self._end(self._never_started(action, objection), "refused")
             return False
-        if not self._written(_started(self._plan, action, self._ports.clock.now())):
+        if not self._written(self._announced(action)):
             return False
         self._running[action.id] = self._executor.start(action)
         self._state = dispatch.started(self._state, action.id)
         return True
+
+    def _announced(self, action: Action) -> Event:
+        guest = self._problem.cluster.guest[action.guest]
+        return telling.started(self._plan.id, action, self._ports.clock.now(), guest)
 
     def _blackout(self, action: Action) -> str:
         """Return the blackout that is on, or would begin before the move is likely to end."""
@@ -236,7 +246,7 @@ class _Run:
 
     def _end(self, outcome: Outcome, kind: str) -> None:
         self._outcomes[outcome.action.id] = outcome
-        self._written(_ended(self._plan, outcome, kind))
+        self._written(telling.ended(self._plan.id, outcome, kind))
         self._ports.telemetry.ended(outcome)
 
     def _account_for_the_rest(self) -> None:
@@ -266,37 +276,3 @@ class _Run:
             self._fault = error
             self._halt(str(error))
         return not self._fault
-
-
-def _decided(plan: Plan, at: float, about: Mapping[str, object]) -> Event:
-    data: Mapping[str, object] = {"plan": as_data(plan), **about}
-    return Event(at=at, kind="decided", plan=plan.id, text=plan.summary, data=data)
-
-
-def _started(plan: Plan, action: Action, at: float) -> Event:
-    return Event(
-        at=at,
-        kind="started",
-        plan=plan.id,
-        action=action.id,
-        guest=action.guest,
-        host=action.target,
-        text=f"{action.name} from {action.source} to {action.target}: {action.reason}",
-        data={"action": as_data(action)},
-    )
-
-
-def _ended(plan: Plan, outcome: Outcome, kind: str) -> Event:
-    action = outcome.action
-    arrived = outcome.result is Result.DONE
-    where = f"to {action.target}" if arrived else f"from {action.source} to {action.target}"
-    return Event(
-        at=outcome.ended,
-        kind=kind,
-        plan=plan.id,
-        action=action.id,
-        guest=action.guest,
-        host=action.target if arrived else action.source,
-        text=f"{action.name} {where}: {outcome.result}{outcome.reason and f', {outcome.reason}'}",
-        data={"outcome": as_data(outcome)},
-    )

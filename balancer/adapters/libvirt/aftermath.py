@@ -36,8 +36,8 @@ class Before:
 
     persistent: bool
     autostart: bool
-    definition: str
-    """XML to define it with, should the target fail to; empty for a transient guest."""
+    definition: str = ""
+    """XML to define it with, should the target fail to; empty: what it runs with there."""
 
 
 class Where(Enum):
@@ -191,9 +191,15 @@ def _put_right(ends: Ends, before: Before, source: End) -> tuple[str, ...]:
 
 
 def _define(ends: Ends, before: Before) -> None:
+    xml = before.definition or str(ends.ask(ends.target, _as_it_runs))
     connection = ends.connections.to(ends.target)
     limit = ends.connections.hosts[ends.target].answer_within
-    within(limit, lambda: connection.defineXML(before.definition), ends.target)
+    within(limit, lambda: connection.defineXML(xml), ends.target)
+
+
+def _as_it_runs(domain: libvirt.virDomain) -> str:
+    wanted = libvirt.VIR_DOMAIN_XML_SECURE | libvirt.VIR_DOMAIN_XML_MIGRATABLE
+    return str(domain.XMLDesc(wanted))
 
 
 def _undefine(domain: libvirt.virDomain) -> None:

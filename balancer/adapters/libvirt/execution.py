@@ -7,19 +7,28 @@ libvirt itself never notices that a migration link went dead.
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from time import monotonic
+from dataclasses import dataclass, replace
+from time import monotonic, sleep
 from typing import Any, Final
 
 import libvirt
 
 from balancer.adapters.libvirt import migration
-from balancer.adapters.libvirt.aftermath import Aftermath, Before, Ends, Where, memory_of, settle
+from balancer.adapters.libvirt.aftermath import (
+    Aftermath,
+    Before,
+    End,
+    Ends,
+    Where,
+    memory_of,
+    settle,
+)
 from balancer.adapters.libvirt.connection import Connections
 from balancer.adapters.libvirt.errors import NotAnswering, message
+from balancer.adapters.libvirt.workers import Crew
 from balancer.planner.model.plan import Action, Outcome, Result
 from balancer.planner.model.policy import Allow
-from balancer.ports import Clock, Progress
+from balancer.ports import ABANDONED, Begun, Clock, Progress
 
 MIB: Final = 2**20
 
@@ -36,6 +45,8 @@ class Patience:
     """It may take this long in any case."""
     settling: float = 60.0
     """Until it must be clear where the guest is, and until an abort must have taken effect."""
+    arriving: float = 2.0
+    """A request may still be on its way after whoever sent it died."""
     poll: float = 0.5
     """Between two looks at its progress."""
 
@@ -47,7 +58,7 @@ class Patience:
 class LibvirtExecution:
     """Implements Execution. Starts at once; every thread of it ends by itself."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all of it is needed, most by name
         self,
         action: Action,
         acting: Connections,
@@ -56,8 +67,12 @@ class LibvirtExecution:
         *,
         patience: Patience,
         allow: Allow,
+        begun: Begun | None = None,
     ) -> None:
-        """Begin. `acting` carries the long call, `watching` only short ones."""
+        """Begin; where it is `begun` already, only watch it to its end.
+
+        `acting` carries the long call, `watching` only short ones.
+        """
         self._action = action
         self._acting = acting
         self._ends = Ends(
@@ -66,8 +81,11 @@ class LibvirtExecution:
         self._clock = clock
         self._patience = patience
         self._allow = allow
-        self._began, self._started = monotonic(), clock.now()
+        self._begun = begun
+        self._began, self._started = monotonic(), begun.at if begun else clock.now()
         self._before: Before | None = None
+        if begun:
+            self._before = Before(persistent=begun.persistent, autostart=begun.autostart)
         self._fault: Exception | None = None
         self._over = threading.Event()
         """The long call returned."""
@@ -114,7 +132,8 @@ class LibvirtExecution:
 
     def _follow(self) -> None:
         try:
-            threading.Thread(target=self._move, name="migrate", daemon=True).start()
+            task = self._rejoin if self._begun else self._move
+            threading.Thread(target=task, name="migrate", daemon=True).start()
             self._watch()
             found = settle(self._ends, self._before, self._patience.settling)
             result, reason = self._verdict(found)
@@ -144,6 +163,25 @@ class LibvirtExecution:
                 dict(migration.parameters(action, target)),
                 migration.flags(persistent=self._before.persistent, allow=self._allow),
             )
+        except Exception as fault:  # noqa: BLE001 - judged by whoever follows
+            self._fault = fault
+        finally:
+            self._over.set()
+            self._nudge.set()
+
+    def _rejoin(self) -> None:
+        """Wait while a migration of the guest runs that nobody waits for any more.
+
+        A request that was on its way when its planner died gets time to become a job.
+        """
+        ends, source = replace(self._ends, crew=Crew()), self._action.source
+        try:
+            while self._outcome is None:
+                end = ends.end(source)
+                quiet = monotonic() - self._began > self._patience.arriving
+                if end in (End.ABSENT, End.SHUT_OFF) or (end is End.ACTIVE and quiet):
+                    return
+                sleep(self._patience.poll)
         except Exception as fault:  # noqa: BLE001 - judged by whoever follows
             self._fault = fault
         finally:
@@ -212,13 +250,26 @@ class LibvirtExecution:
         if found.where is Where.TARGET:
             return Result.DONE, "; ".join(found.notes)
         if found.where is Where.SOURCE:
-            return self._stop or (Result.FAILED, self._cause())
+            return self._stop or self._stayed()
         if found.where is Where.BOTH:
             return Result.LOST, f"it runs on {source} and on {target}: stop one copy at once"
         if found.where is Where.NOWHERE:
+            if elsewhere := self._elsewhere():
+                return Result.FAILED, f"somebody else moved it to {elsewhere}"
             return Result.LOST, f"it runs on neither {source} nor {target} ({self._cause()})"
         states = ", ".join(f"{host}: {end.name.lower()}" for host, end in found.ends.items())
         return Result.LOST, f"it cannot be told where it runs ({states}; {self._cause()})"
+
+    def _stayed(self) -> tuple[Result, str]:
+        if self._begun and self._fault is None:
+            return Result.ABORTED, ABANDONED
+        return Result.FAILED, self._cause()
+
+    def _elsewhere(self) -> str:
+        """Return the host that runs the guest beside the two it was to be on; empty if none."""
+        ends, known = self._ends, (self._action.source, self._action.target)
+        others = (host for host in ends.connections.hosts if host not in known)
+        return next((host for host in others if ends.end(host) is End.ACTIVE), "")
 
     def _cause(self) -> str:
         if isinstance(self._fault, libvirt.libvirtError):

@@ -18,7 +18,7 @@ from balancer.config.host import HostConfig
 from balancer.planner.model.plan import Action
 from balancer.planner.model.policy import Allow
 from balancer.planner.model.resources import HUGEPAGES, Resources
-from balancer.ports import Clock
+from balancer.ports import Begun, Clock
 
 USUAL_PATIENCE: Final = Patience()
 NO_CONSENT: Final = Allow()
@@ -68,6 +68,18 @@ class LibvirtExecutor:
             self._clock,
             patience=self._patience,
             allow=self._allow,
+        )
+
+    def follow(self, begun: Begun) -> LibvirtExecution:
+        """Watch what another planner began, by its guest's uuid; never begins it again."""
+        return LibvirtExecution(
+            begun.action,
+            self._acting,
+            self._watching,
+            self._clock,
+            patience=self._patience,
+            allow=self._allow,
+            begun=begun,
         )
 
     def close(self) -> None:
