@@ -19,6 +19,7 @@ from balancer.ports import (
 )
 
 if TYPE_CHECKING:
+    from balancer.adapters.closed import ClosedHosts
     from balancer.adapters.freeze import FreezeFiles
 
 
@@ -69,6 +70,13 @@ def brake_of(config: Config) -> "FreezeFiles":
     from balancer.adapters.freeze import FreezeFiles
 
     return FreezeFiles(config.freeze_path, config.stopped_path, WallClock().now)
+
+
+def closed_hosts(config: Config) -> "ClosedHosts":
+    """Return the hosts that are closed to placement here."""
+    from balancer.adapters.closed import ClosedHosts
+
+    return ClosedHosts(config.closed_path)
 
 
 def journal_of(config: Config, *, read_only: bool = True) -> Journal:
@@ -147,7 +155,14 @@ def _inventory(config: Config, *, read_only: bool) -> Inventory:
     from balancer.adapters.clock import WallClock
     from balancer.adapters.libvirt.inventory import LibvirtInventory
 
-    return LibvirtInventory(config.hosts, WallClock(), config.sample_gap, read_only=read_only)
+    closed = closed_hosts(config)
+    return LibvirtInventory(
+        config.hosts,
+        WallClock(),
+        config.sample_gap,
+        read_only=read_only,
+        closed=lambda: tuple(closed.known()),
+    )
 
 
 def _journal(config: Config, *, read_only: bool) -> Journal:

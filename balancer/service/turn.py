@@ -124,7 +124,7 @@ def recheck(observation: Observation, policy: Policy, plan: Plan) -> Problem:
     stale = _staleness(observation, plan)
     if stale:
         raise Refused(f"plan {plan.id} is stale: {stale}; make a new plan")
-    problem = pipeline.assess(observation, policy, Request(relieve=frozenset(plan.relieve)))
+    problem = pipeline.assess(observation, policy, pipeline.orders_of(plan))
     verdict = judge(problem, plan.actions)
     if not verdict.valid:
         raise Refused(f"plan {plan.id} is not safe any more: {verdict.faults[0]}; make a new plan")

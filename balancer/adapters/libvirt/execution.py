@@ -231,7 +231,8 @@ class LibvirtExecution:
     def _judge(self) -> None:
         quiet, took = monotonic() - self._moved_on, monotonic() - self._began
         limit = self._patience.limit(self._action)
-        if quiet >= self._patience.stalled_after:
+        stalled = self._patience.stalled_after
+        if quiet >= stalled or (took >= limit and quiet >= stalled / 4):
             self._give_up(Result.STALLED, f"no data for {quiet:.0f} s: aborted")
         elif took >= limit:
             predicted = self._action.predicted.seconds_p90
