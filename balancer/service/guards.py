@@ -11,7 +11,9 @@ from balancer.planner.model.problem import Problem
 from balancer.ports import ABANDONED
 
 HOUR: Final = 3600.0
-STOPPED: Final = ("the operator stopped it", "the service was told to stop", ABANDONED)
+STOP_ASKED: Final = "a stop was requested"
+"""Why moves that were not begun yet were not."""
+STOPPED: Final = (STOP_ASKED, "the operator stopped it", "the service was told to stop", ABANDONED)
 """Reasons of aborts that nobody failed at."""
 
 

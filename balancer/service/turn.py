@@ -26,6 +26,7 @@ from balancer.planner.model.request import Request
 from balancer.planner.verify import judge
 from balancer.ports import Event, Execution, Executor, Ports, Refused, UsageError
 from balancer.service import telling
+from balancer.service.guards import STOP_ASKED
 from balancer.service.recovery import follow
 
 POLL: Final = 1.0
@@ -197,7 +198,7 @@ class _Run:
 
     def _must_halt(self) -> bool:
         if not self._halted and self._ports.stop_requested():
-            self._halt("a stop was requested")
+            self._halt(STOP_ASKED)
         if not self._halted and (frozen := self._ports.brake.reason()):
             self._halt(frozen)
         return bool(self._halted)

@@ -142,14 +142,20 @@ def killed_in_flight(lab: Laboratory, operator: Operator) -> str:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    uuid = until_sent(lab, operator)
+    planner.kill()
+    planner.wait()
+    assert not events_of(operator, "ended")
+    assert sent(lab, uuid), "it did not go on without its planner"
+    return uuid
+
+
+def until_sent(lab: Laboratory, operator: Operator) -> str:
+    """Wait until the first move of a plan is under way; return its guest."""
     deadline = time.monotonic() + 40
     while not (started := events_of(operator, "started")) or not sent(lab, started[0].guest):
         assert time.monotonic() < deadline, "no move began"
         time.sleep(0.1)
-    planner.kill()
-    planner.wait()
-    assert not events_of(operator, "ended")
-    assert sent(lab, started[0].guest), "it did not go on without its planner"
     return started[0].guest
 
 
