@@ -3,7 +3,7 @@
 from typing import Final
 
 from balancer.planner.model.plan import Action, Outcome, Result
-from balancer.ports import Begun, Progress
+from balancer.ports import ABANDONED, Begun, Progress
 from balancer.simulator.world import Move, World
 
 STALLED_AFTER: Final = 60.0
@@ -123,6 +123,8 @@ class SimulatedExecution:
             return Result.LOST, gone[self._action.guest]
         if self._stopped:
             return self._stopped
+        if self._move.fault == ABANDONED:
+            return Result.ABORTED, ABANDONED
         if self._move.fault:
             return Result.FAILED, self._move.fault
         return Result.DONE, ""
