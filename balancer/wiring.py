@@ -162,6 +162,7 @@ def _inventory(config: Config, *, read_only: bool) -> Inventory:
         config.sample_gap,
         read_only=read_only,
         closed=lambda: tuple(closed.known()),
+        workers=config.workers,
     )
 
 

@@ -275,11 +275,11 @@ def _usage(guest: Guest, words: list[str]) -> Usage:
 
 
 @st.composite
-def texts(draw: st.DrawFn, max_hosts: int = 5, max_guests: int = 10) -> str:
+def texts(draw: st.DrawFn, max_hosts: int = 5, max_guests: int = 10, min_guests: int = 1) -> str:
     """Draw a small cluster's text: 2 to 5 unequal hosts, memory now and then over its limit."""
     lines = []
     count = draw(st.integers(2, max_hosts))
-    homes = draw(st.lists(st.integers(0, count - 1), min_size=1, max_size=max_guests))
+    homes = draw(st.lists(st.integers(0, count - 1), min_size=min_guests, max_size=max_guests))
     guests = [_guest_text(draw, number) for number in range(len(homes))]
     for number in range(count):
         size = draw(st.sampled_from(["8c/32g", "16c/64g", "16c/48g", "32c/128g"]))
@@ -306,9 +306,11 @@ def _guest_text(draw: st.DrawFn, number: int) -> str:
     return f"{kind}-{number} {vcpus}v/{memory}g cpu={cpu} role={kind} {extra}"
 
 
-def clusters(max_hosts: int = 5, max_guests: int = 10) -> st.SearchStrategy[Cluster]:
+def clusters(
+    max_hosts: int = 5, max_guests: int = 10, min_guests: int = 1
+) -> st.SearchStrategy[Cluster]:
     """Small clusters."""
-    return texts(max_hosts, max_guests).map(draw)
+    return texts(max_hosts, max_guests, min_guests).map(draw)
 
 
 def placements(cluster: Cluster) -> st.SearchStrategy[Placement]:

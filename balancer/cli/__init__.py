@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import Final, NamedTuple, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 from typing_extensions import override
 
 from balancer.cli.options import Session, common
@@ -70,6 +71,15 @@ class LazyVerbs(click.Group):
         command = module.command
         assert isinstance(command, click.Command)  # noqa: S101 - a test holds every module to it
         return command
+
+    @override
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        verbs = [
+            CompletionItem(name, help=verb.about)
+            for name, verb in VERBS.items()
+            if name.startswith(incomplete)
+        ]
+        return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]
 
     @override
     def resolve_command(

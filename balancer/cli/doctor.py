@@ -40,5 +40,5 @@ def command(session: Session, probe: tuple[str, str] | None) -> int:
         with screen.busy(f"Examining {count(len(configuration.hosts), 'host')}"):
             found = wiring.examine(configuration)
     screen.document("findings", findings=found)
-    screen.show(findings_text(found, everything=session.verbose > 0 or probe is not None))
+    screen.show(findings_text(found))
     return FAULTY if any(finding.grade is Grade.FAULT for finding in found) else 0

@@ -3,7 +3,9 @@
 import signal
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from types import FrameType
 from typing import Final, Self
 
@@ -18,10 +20,11 @@ from balancer.cli.logs import Logged
 from balancer.cli.options import Session, common
 from balancer.config import Config, Mode
 from balancer.planner.model.request import Effort
-from balancer.ports import Refused, Telemetry
+from balancer.ports import Ports, Refused, Telemetry
 from balancer.render.live import Live
 from balancer.render.screen import console
-from balancer.service.loop import Service, World
+from balancer.service.loop import Service
+from balancer.service.world import World
 from balancer.wiring import board_of, only_service, ports_for
 
 STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
@@ -129,6 +132,7 @@ class Builder:
             keep_journal=True,
             stop_requested=self._signals.stop_requested,
         )
+        closing = partial(_close, ports)
         if ports.executor is not None:
             self._signals.abort_on_stop = known.abort_on_stop
             ports = replace(ports, executor=AbortableExecutor(ports.executor, self._signals))
@@ -139,4 +143,12 @@ class Builder:
             interval=known.interval_seconds,
             guards=known.guards,
             effort=Effort.QUICK,
+            close=closing,
         )
+
+
+def _close(ports: Ports) -> None:
+    """Let go of connections and files, as far as these adapters hold any."""
+    for adapter in (ports.inventory, ports.executor, ports.journal):
+        with suppress(AttributeError):
+            adapter.close()  # type: ignore[union-attr]

@@ -11,6 +11,7 @@ from balancer.config.groups import Groups, load_groups
 from balancer.config.guards import Guards, read_guards
 from balancer.config.host import HostConfig
 from balancer.config.hosts import hosts_files, read_hosts
+from balancer.config.keys import Entry
 from balancer.config.paths import configuration_file, state_folder
 from balancer.config.policy import NO_GROUPS, LoadedPolicy, default_policy, open_policy, sealed
 from balancer.config.reading import Table, read_toml
@@ -19,23 +20,23 @@ from balancer.config.units import COUNT, SECONDS
 from balancer.planner.model.policy import Policy
 from balancer.ports import UsageError
 
-KEYS: Final[Mapping[str, str]] = {
-    "mode": "observe (nothing is changed), confirm (each plan is asked for) or auto",
-    "policy": "file of the policy, or the name of one that is shipped: `balance`",
-    "hosts": "files and folders that declare hosts; or [[hosts]] right here",
-    "defaults": "table: what the [[hosts]] here have in common",
-    "overrides": "[[overrides]]: what is different about single hosts",
-    "groups": "file with names for sets of guests",
-    "guards": "table: when the service stands back, and when it stops itself",
-    "on_stop": "what becomes of moves in flight when the service is told to stop: finish or abort",
-    "interval": "time between two looks of the service",
-    "sample_gap": "time between the two samples from which rates are reckoned",
-    "workers": "hosts asked at a time",
-    "state": "folder for what must survive a restart",
-    "journal": "file of the journal",
-    "lock": "file that keeps two planners apart",
-    "freeze": "file whose mere existence stops all action",
-}
+KEYS: Final[Mapping[str, Entry]] = {
+    "mode": Entry("observe, confirm or auto", '"observe"', "observe changes nothing, confirm asks for each plan, auto acts within the policy"),
+    "policy": Entry("path or name", "the built-in policy", "file of the policy, or the name of one that is shipped: `balance`"),
+    "hosts": Entry("paths", "this machine's hypervisor", "files and folders that declare hosts; or `[[hosts]]` right here"),
+    "defaults": Entry("table", "none", "what the `[[hosts]]` here have in common; see the hosts file"),
+    "overrides": Entry("tables", "none", "`[[overrides]]`: what is different about single hosts"),
+    "groups": Entry("path", "none", "file with names for sets of guests"),
+    "guards": Entry("table", "see `[guards]`", "when the service stands back, and when it stops itself"),
+    "on_stop": Entry("finish or abort", '"finish"', "what becomes of moves in flight when the service is told to stop"),
+    "interval": Entry('duration, as `"5min"`', '"5min"', "from the beginning of one cycle of the service to that of the next"),
+    "sample_gap": Entry('duration, as `"2s"`', '"2s"', "between the two samples from which rates are reckoned"),
+    "workers": Entry("whole number, 1 to 1024", "64", "hosts asked at a time"),
+    "state": Entry("path", "/var/lib/balancer", "folder for what must survive a restart; for users other than root below their home"),
+    "journal": Entry("path", "journal.sqlite in `state`", "file of the journal"),
+    "lock": Entry("path", "balancer.lock in `state`", "file that keeps two planners apart"),
+    "freeze": Entry("path", "FREEZE beside this file", "file whose mere existence stops all action"),
+}  # fmt: skip
 """Each key of config.toml and what it says."""
 ON_STOP: Final = ("finish", "abort")
 MOST_WORKERS: Final = 1024

@@ -6,7 +6,7 @@ or ratios (float fields) from nought on.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from balancer.config.units import (
     COUNT,
@@ -34,6 +34,16 @@ class Key:
     most: float = float("inf")
 
 
+class Entry(NamedTuple):
+    """One key of config.toml or of a hosts file, for the reference."""
+
+    value: str
+    """What a value looks like, its unit included."""
+    default: str
+    """As an operator would write it; in words where it is none."""
+    sentence: str
+
+
 KEYS: Final[Mapping[str, Key]] = {
     # of hot
     "cpu_used": Key("share of its processors a host may use before it counts as hot", RATIO, 0.01, 1),
@@ -46,6 +56,7 @@ KEYS: Final[Mapping[str, Key]] = {
     # of limits
     "moves_per_hour": Key("migrations that may start in any hour", COUNT),
     "data_per_hour": Key("memory that may be sent in any hour", MIB),
+    "moves_per_hour_per_host": Key("migrations that one host may take part in within any hour; looked at when each starts", COUNT, 1),
     "at_once_per_host": Key("migrations at a time that one host takes part in", COUNT, 1),
     "at_once_total": Key("migrations at a time in all", COUNT, 1),
     "migration_link_share": Key("share of a migration link that may be filled", RATIO, 0.01, 1),

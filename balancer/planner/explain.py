@@ -136,8 +136,9 @@ def _because(
         return f"{source} is to be emptied"
     if repairs:
         return f"repairs {' and '.join(repairs)}"
-    busiest = max((CPU, MEMORY_USED), key=lambda name: share(line, name))
-    level = f"{source} {WORDS[busiest]} {_percent(share(line, busiest))}"
+    limit = {CPU: problem.policy.hot.cpu_used, MEMORY_USED: problem.policy.hot.memory_used}
+    tightest = max(limit, key=lambda name: share(line, name) / limit[name])
+    level = f"{source} {WORDS[tightest]} {_percent(share(line, tightest))}"
     if source in problem.relieve:
         return f"relieves {level}"
     if source in hot_names:
@@ -148,7 +149,7 @@ def _because(
 def _why_there(line: HostLoad) -> str:
     busiest = max((CPU, MEMORY_USED), key=lambda name: share(line, name, after=True))
     before, after = share(line, busiest), share(line, busiest, after=True)
-    return f"{line.host} {WORDS[busiest]} {_percent(before)}→{_percent(after)}"
+    return f"{line.host} {WORDS[busiest]} {100 * before:.0f}→{_percent(after)}"
 
 
 def _of_others(others: int) -> str:

@@ -16,14 +16,11 @@ MARK: Final = {
 }
 
 
-def findings(found: Sequence[Finding], *, everything: bool = False) -> RenderableType:
-    """Return faults, then notes; what is in order is counted, or spelt out with `everything`."""
+def findings(found: Sequence[Finding]) -> RenderableType:
+    """Return faults, then notes, then what is in order, and how many there are of each."""
     parts: list[RenderableType] = []
     for grade in MARK:
-        graded = [finding for finding in found if finding.grade is grade]
-        if grade is Grade.OK and not everything:
-            continue
-        for alike in _alike(graded):
+        for alike in _alike([finding for finding in found if finding.grade is grade]):
             parts += _lines(alike)
     return Group(*parts, Text(_closing(found), "bold"))
 
@@ -42,7 +39,8 @@ def _lines(alike: Sequence[Finding]) -> list[RenderableType]:
     subjects = listed(finding.subject for finding in alike if finding.subject)
     line = Text.assemble((mark, style), (subjects, "bold"), ": " if subjects else "")
     line.append(clean(first.sentence))
-    remedy = [Text(f"  remedy: {clean(first.remedy)}")] if first.remedy else []
+    label = "" if first.grade is Grade.OK else "remedy: "
+    remedy = [Text(f"  {label}{clean(first.remedy)}")] if first.remedy else []
     return [line, *remedy]
 
 

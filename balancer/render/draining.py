@@ -3,8 +3,8 @@
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from balancer.render.words import clean, count, duration
 from balancer.planner.model.evacuation import Verdict
+from balancer.render.words import clean, count, duration
 
 
 def verdict(found: Verdict) -> RenderableType:

@@ -13,90 +13,39 @@ What it promises, beside what `execute` promises:
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 from balancer.codec import as_data
-from balancer.config import Guards, Mode
+from balancer.config import Mode
 from balancer.planner.explain import hot, loads
 from balancer.planner.model.observation import Observation
-from balancer.planner.model.placement import Placement, fingerprint
 from balancer.planner.model.plan import HostLoad, Infeasible, Outcome, Plan, Result
-from balancer.planner.model.policy import Policy
-from balancer.planner.model.problem import Problem
-from balancer.planner.model.request import Effort, Request
-from balancer.planner.pipeline import account, assess, plan
+from balancer.planner.model.request import Request
+from balancer.planner.pipeline import account, assess
 from balancer.ports import (
     BalancerError,
     Board,
     Event,
-    Ports,
     Progress,
-    Refused,
     Status,
     Telemetry,
     UsageError,
 )
+from balancer.service.deciding import Decider, basis
 from balancer.service.guards import (
     HOUR,
-    Patience,
-    at_fault,
     failures,
     moved_by_others,
     too_few_seen,
 )
-from balancer.service.recovery import resume
-from balancer.service.score import DAY, REMEMBERED, expected, observed_seconds, score
+from balancer.service.recovery import REMEMBERED, resume
+from balancer.service.score import DAY, expected, score
 from balancer.service.turn import CycleReport, execute, observe, past
+from balancer.service.world import Memory, NoBoard, World, admitted
 
 NAP: Final = 1.0
 """Seconds between two looks at signals and approvals while resting."""
-RETRIED_AFTER: Final = 3600.0
-"""Seconds until a search that found nothing is tried again on the same trouble."""
-Decision = Plan | Infeasible
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """One installation as the service finds it; a reload makes another."""
-
-    ports: Ports
-    policy: Policy
-    mode: Mode
-    interval: float
-    guards: Guards = field(default_factory=Guards)
-    effort: Effort = Effort.QUICK
-    """How long to look for a better answer than the first; INSTANT: only where that is none."""
-
-
-class NoBoard:
-    """Implements the port Board where nobody looks."""
-
-    def show(self, status: Status) -> None:
-        """Ignore it."""
-
-    def beat(self) -> None:
-        """Ignore it."""
-
-
-@dataclass(slots=True)
-class Memory:
-    """What one cycle leaves to the next. Lost with the process, and nothing is worse for it."""
-
-    placement: Placement | None = None
-    """Where guests were, our own moves since then included."""
-    at: float = 0.0
-    promised: Mapping[str, int] = field(default_factory=dict)
-    """CPU use expected of each host, millicores."""
-    carried_out: str = ""
-    """Id of the plan whose promise is to be measured."""
-    patience: Patience = field(default_factory=Patience)
-    proposed: Plan | None = None
-    proposed_at: float = 0.0
-    because: object = ()
-    """Why the proposal is as it is, for the journal."""
-    vain: tuple[str, float] = ("", 0.0)
-    """The trouble that a search found no answer to, and when."""
 
 
 class Service:
@@ -157,19 +106,25 @@ class Service:
         self._resume()
         self._show("looking")
         try:
-            seen = observe(world.ports, world.policy)
-            self._board.beat()
-            trouble = self._notice_others(seen)
-        except UsageError as error:
+            return self._turned()
+        except UsageError as error:  # nothing seen, or a journal that cannot be read
             self._show("resting", f"nothing is done: {error}")
             world.ports.telemetry.note(str(error))
             return None
+
+    def _turned(self) -> CycleReport:
+        """Do one turn. Raises UsageError where nothing can be seen or the journal fails."""
+        world = self._world
+        seen = observe(world.ports, world.policy)
+        self._board.beat()
+        trouble = self._notice_others(seen)
         self._show("planning")
-        held = self._held(seen)
+        decider = Decider(world, self._memory, self._board.beat)
+        held = decider.held(seen)
         problem = assess(seen, world.policy, Request(held=held))
         measured = loads(problem, seen.cluster.placement)
-        told = self._measure(seen, measured)
-        decision = self._decide(seen, problem, [line.host for line in hot(problem, measured)])
+        told = {**self._measure(seen, measured), **basis(problem)}
+        decision = decider.decide(seen, problem, [line.host for line in hot(problem, measured)])
         report = self._act(CycleReport(observation=seen, decision=decision), trouble)
         self._remember(report, measured)
         self._close(report, told)
@@ -185,64 +140,6 @@ class Service:
         for outcome in outcomes:
             if outcome.result is Result.LOST:
                 self._halt(f"{outcome.action.name} is lost: {outcome.reason}")
-
-    # ── deciding ────────────────────────────────────────────────────────────────────────────
-
-    def _decide(self, seen: Observation, problem: Problem, heat: Sequence[str]) -> Decision:
-        """Return the plan for what has lasted; look hard only where there is something to find."""
-        world, memory = self._world, self._memory
-        first = self._planned(seen, problem.held, Effort.INSTANT)
-        memory.patience.noted(problem, first, heat)
-        waiting = memory.patience.waiting(seen.at, world.policy.hot.lasting)
-        faulty = at_fault(first)
-        held = dict(problem.held)
-        for guest in seen.cluster.guests:
-            home = seen.cluster.placement[guest.uuid]
-            if home in waiting and guest.uuid not in faulty:
-                held.setdefault(guest.uuid, waiting[home])
-        answer = (
-            self._planned(seen, held, Effort.INSTANT) if len(held) > len(problem.held) else first
-        )
-        lasting = [host for host in heat if host not in waiting]
-        wanted = answer.actions if isinstance(answer, Plan) else ()
-        if world.effort is not Effort.INSTANT and (wanted or lasting or faulty):
-            return self._sought(seen, held, world.effort, f"{lasting} {sorted(faulty)}")
-        if isinstance(answer, Infeasible) or (lasting and not wanted):
-            return self._sought(seen, held, Effort.QUICK, f"{lasting} {sorted(faulty)}")
-        return answer
-
-    def _sought(
-        self, seen: Observation, held: Mapping[str, str], effort: Effort, trouble: str
-    ) -> Decision:
-        """Look hard; on the same trouble only now and then, once that was in vain."""
-        memory = self._memory
-        trouble = f"{fingerprint(seen.cluster.placement)} {trouble} {sorted(held)}"
-        if memory.vain[0] == trouble and seen.at - memory.vain[1] < RETRIED_AFTER:
-            return self._planned(seen, held, Effort.INSTANT)
-        answer = self._planned(seen, held, effort)
-        if isinstance(answer, Infeasible) or not answer.actions:
-            memory.vain = (trouble, seen.at)
-        return answer
-
-    def _planned(self, seen: Observation, held: Mapping[str, str], effort: Effort) -> Decision:
-        world = self._world
-
-        def keep_going() -> bool:
-            self._board.beat()
-            return not world.ports.stop_requested()
-
-        return plan(seen, world.policy, Request(held=held, effort=effort), keep_going)
-
-    def _held(self, seen: Observation) -> dict[str, str]:
-        """Return the guests to be left alone: moved by others, or failed a while ago."""
-        world = self._world
-        rest = world.policy.limits.same_guest_again_after
-        told = world.ports.journal.read(seen.at - rest, ("foreign",))
-        held = {event.guest: f"{event.text}: left alone" for event in told}
-        since = seen.at - world.guards.failed_guest_again_after
-        for outcome in failures(seen.outcomes, since):
-            held[outcome.action.guest] = f"its migration {outcome.result} lately"
-        return held
 
     # ── acting ──────────────────────────────────────────────────────────────────────────────
 
@@ -326,7 +223,10 @@ class Service:
                 self._status, plan="", summary="", moves=0, ended=0, in_flight=(), names={},
                 predicted_end=0.0,
             )  # fmt: skip
-        self._follow(plan_, outcomes)
+        try:
+            self._follow(plan_, outcomes)
+        except UsageError as error:
+            self._halt(str(error))
         done = sum(o.result is Result.DONE for o in outcomes)
         return outcomes, f"{plan_.id}: {done} of {len(outcomes)} moves done"
 
@@ -483,18 +383,22 @@ class Service:
 
     def _reloaded(self) -> bool:
         """Take a new configuration where one was asked for; a bad one changes nothing."""
+        new = None
         try:
             new = self._reload()
             if new is None:
                 return False
             days = admitted(new)
         except BalancerError as error:
+            if new is not None:
+                new.close()
             text = f"the configuration is as it was, the new one was refused: {error}"
             self._world.ports.telemetry.note(text)
             self._troubles = (text,)
             self._note("reloaded", text)
             self._show("resting")
             return False
+        self._world.close()
         self._world, self._troubles, self._memory.proposed = new, (), None
         self._status = replace(self._status, observed_days=days)
         self._note("reloaded", f"mode {new.mode}, policy {new.policy.name}")
@@ -533,17 +437,3 @@ class Watch:
     def note(self, sentence: str) -> None:
         """Hand on."""
         self._to.note(sentence)
-
-
-def admitted(world: World) -> float:
-    """Return the days of observation scored so far. Raises Refused if mode auto needs more."""
-    journal, now = world.ports.journal, world.ports.clock.now()
-    seconds = observed_seconds(journal.read(now - REMEMBERED, ("cycle",)))
-    wanted = world.guards.auto_after
-    if world.mode is Mode.AUTO and seconds < wanted:
-        raise Refused(
-            f'mode = "auto" needs {wanted / DAY:g} days of scored observation, there are '
-            f'{seconds / DAY:.1f}: let it run with mode = "observe" or "confirm" until then '
-            "(guards.auto_after)"
-        )
-    return seconds / DAY

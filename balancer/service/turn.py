@@ -108,9 +108,10 @@ def execute(
         lost = [o for o in follow(ports) if o.result is Result.LOST]
         if lost:
             raise Refused(f"{lost[0].action.name} is lost: {lost[0].reason}; nothing was started")
-        problem = recheck(observe(ports, policy), policy, plan)
+        seen = observe(ports, policy)
+        problem = recheck(seen, policy, plan)
         ports.journal.write(telling.decided(plan, ports.clock.now(), about or {}))
-        return _Run(ports, ports.executor, plan, problem).to_its_end()
+        return _Run(ports, ports.executor, plan, problem, seen.outcomes).to_its_end()
     finally:
         ports.lease.release()
 
@@ -160,11 +161,23 @@ def _displaced(cluster: Cluster, action: Action) -> str:
 class _Run:
     """One plan being carried out."""
 
-    def __init__(self, ports: Ports, executor: Executor, plan: Plan, problem: Problem) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        executor: Executor,
+        plan: Plan,
+        problem: Problem,
+        before: tuple[Outcome, ...],
+    ) -> None:
         self._ports = ports
         self._executor = executor
         self._plan = plan
         self._problem = problem
+        self._starts_at: dict[str, list[float]] = {}
+        """When moves began that a host takes part in, by host."""
+        for outcome in before:
+            if outcome.result is not Result.REFUSED:
+                self._count(outcome.action, outcome.started)
         self._state = dispatch.begin(problem, plan.actions)
         self._running: dict[str, Execution] = {}
         self._outcomes: dict[str, Outcome] = {}
@@ -209,7 +222,11 @@ class _Run:
 
     def _starts(self, action: Action) -> bool:
         """Start `action` if the look just before it finds nothing against it."""
-        objection = self._blackout(action) or self._executor.look_again(action)
+        objection = (
+            self._blackout(action)
+            or self._host_budget(action)
+            or self._executor.look_again(action)
+        )
         if objection:
             self._state = dispatch.ended(self._state, action.id, Result.REFUSED)
             self._end(self._never_started(action, objection), "refused")
@@ -217,12 +234,27 @@ class _Run:
         if not self._written(self._announced(action)):
             return False
         self._running[action.id] = self._executor.start(action)
+        self._count(action, self._ports.clock.now())
         self._state = dispatch.started(self._state, action.id)
         return True
 
     def _announced(self, action: Action) -> Event:
         guest = self._problem.cluster.guest[action.guest]
         return telling.started(self._plan.id, action, self._ports.clock.now(), guest)
+
+    def _count(self, action: Action, at: float) -> None:
+        for host in (action.source, action.target):
+            self._starts_at.setdefault(host, []).append(at)
+
+    def _host_budget(self, action: Action) -> str:
+        """Return which end of the move took part in as many within the hour as it may."""
+        limit = self._problem.policy.limits.moves_per_hour_per_host
+        since = self._ports.clock.now() - HOUR
+        for host in (action.source, action.target):
+            moves = sum(at > since for at in self._starts_at.get(host, ()))
+            if moves >= limit:
+                return f"{host} took part in {moves} moves within an hour: limit moves_per_hour_per_host"
+        return ""
 
     def _blackout(self, action: Action) -> str:
         """Return the blackout that is on, or would begin before the move is likely to end."""

@@ -15,8 +15,9 @@ from balancer.planner.model.resources import CPU, MEMORY
 from balancer.planner.pipeline import assess, broken
 from balancer.ports import Board, Brake, Journal, Ports, Telemetry
 from balancer.service import CycleReport
-from balancer.service.loop import NoBoard, Service
-from balancer.service.loop import World as Installation
+from balancer.service.loop import Service
+from balancer.service.world import NoBoard
+from balancer.service.world import World as Installation
 from balancer.simulator.clock import VirtualClock
 from balancer.simulator.executor import SimulatedExecutor
 from balancer.simulator.expectation import Figures

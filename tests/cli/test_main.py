@@ -1,5 +1,6 @@
 """The frame around the verbs: help, faults, exit codes."""
 
+import os
 import resource
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from balancer.cli import VERBS, version
+from balancer.cli import VERBS, main, version
 from tests.cli.conftest import Terminal
 
 HEAVY = ("ortools", "pandas", "numpy", "numba", "networkx", "libvirt", "pydantic", "rich")
@@ -130,3 +131,29 @@ def test_common_options_stand_before_or_after_the_verb(balancer: Terminal) -> No
     assert balancer("--format", "json", "version").out.startswith("{")
     assert balancer("version", "--format", "json").out.startswith("{")
     assert balancer("--format", "json", "version", "--format", "text").out.startswith("balancer")
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"), [("balancer pl", "plan"), ("balancer plan --rel", "--relieve")]
+)
+def test_the_shell_completes_verbs_and_options(typed: str, offered: str) -> None:
+    """One TAB is enough, and completing a verb imports none of them."""
+    words = {"_BALANCER_COMPLETE": "bash_complete", "COMP_WORDS": typed}
+    cursor = {"COMP_CWORD": str(len(typed.split()) - 1)}
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", "from balancer.cli import main; main()"],
+        env=os.environ | words | cursor,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == [f"plain,{offered}"]
+    assert offered.startswith("-") or "numpy" not in done.stderr
+
+
+def test_the_process_ends_with_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `run` returns is what the shell sees."""
+    monkeypatch.setattr(sys, "argv", ["balancer", "--version"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 0

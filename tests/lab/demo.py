@@ -22,7 +22,7 @@ guests = "zk-*"
 ONE_CORE = {"capacity": {"memory": "2GiB", "cpu": 1}}
 """What each host is declared to have: the laboratory's hosts share one machine's processors."""
 GUESTS = (
-    *(GuestSpec(f"web-{n}", load=Load(set=16, cpu=25)) for n in (1, 2)),
+    *(GuestSpec(f"web-{n}", load=Load(set=16, cpu=45)) for n in (1, 2)),
     *(GuestSpec(f"zk-{n}", load=Load(set=24, dirty=2)) for n in (1, 2)),
     GuestSpec("db-1", host="h2", load=Load(set=32, dirty=4)),
 )

@@ -9,14 +9,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from balancer.adapters.journal_sqlite import SqliteJournal
 from balancer.ports import Event
 
 from .cluster import Laboratory
 
-RESTING = ("resting", "awaiting approval")
+SAMPLED = 'sample_gap = "2s"\n'
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,10 @@ class Operator:
     def configure(
         self, policy: str = "", mode: str = "confirm", more: str = "", **hosts: dict[str, Any]
     ) -> Operator:
-        """Write config.toml, hosts.toml and the policy; `hosts` says what differs for one."""
+        """Write config.toml (`more` is added to it), hosts.toml and the policy; `hosts` says what differs for one."""
         (self.folder / "config.toml").write_text(
             f'mode = "{mode}"\npolicy = "policy.toml"\nhosts = ["hosts.toml"]\n'
-            f'state = "."\nsample_gap = "2s"\n{more}'
+            f'state = "."\n{more or SAMPLED}'
         )
         (self.folder / "policy.toml").write_text(policy)
         known = [host.properties() | hosts.get(host.name, {}) for host in self.lab.hosts.values()]
@@ -64,6 +64,17 @@ class Operator:
             timeout=patience,
         )
         return Answer(done.returncode, done.stdout, done.stderr)
+
+    def begin(self, *words: str) -> subprocess.Popen[str]:
+        """Type a command and leave it running: to be interrupted."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "balancer", *words],
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
     def ask(self, *words: str) -> Answer:
         """`run`, answered in JSON."""
@@ -89,7 +100,7 @@ class Service:
         self.log = operator.folder / "serve.log"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Service:
+    def __enter__(self) -> Self:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "balancer", "serve", "-v"],
@@ -138,11 +149,9 @@ class Service:
         raise AssertionError(f"{what}: not so\n{self.status()}\n{self.log.read_text()[-4000:]}")
 
     def cycles(self, more: int) -> dict[str, Any]:
-        """Wait for so many further cycles to end; return the status then."""
+        """Wait until so many cycles that begin from now on have ended; return the status then."""
         begun = self.status()["cycles"]
-        return self.until(
-            lambda s: s["cycles"] >= begun + more and s["state"] in RESTING, f"{more} more cycles"
-        )
+        return self.until(lambda s: s["cycles"] > begun + more, f"{more} more cycles")
 
     def events(self, *kinds: str) -> list[Event]:
         """Return what is in the journal of these kinds."""

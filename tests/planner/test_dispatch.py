@@ -118,18 +118,24 @@ def test_an_action_may_be_refused_before_it_starts():
     assert "z→a" in dropped(state)
 
 
-def test_a_lost_guest_holds_both_ends():
-    """Nobody knows where it is, so nobody takes its room."""
-    steps = (move("x", "a", "b"), move("y", "a", "b"), move("z", "c", "b"))
+@pytest.mark.parametrize(
+    ("result", "left"), [(Result.LOST, {"x→c", "z→b"}), (Result.FAILED, {"x→c"})]
+)
+def test_a_lost_guest_holds_both_ends(result, left):
+    """Nobody knows where it is, so nobody takes its room; one that failed is where it was."""
+    text = "a 99c/4g link=100 : x 1v/4g\nb 99c/4g link=100 :\nc 99c/4g link=100 :\nd 99c/4g link=100 : z 1v/4g"
+    steps = (move("x", "a", "b", temporary=True), move("x", "b", "c"), move("z", "d", "b"))
+    state = ended(started(begin(problem(text, limits=WIDE), steps), "x→b"), "x→b", result)
+    assert set(dropped(state)) == left
+
+
+def test_what_may_not_start_takes_no_room_from_what_may():
+    """y does not fit until q has left; x, asked after it, does."""
     text = (
-        "a 99c/8g link=100 : x 1v/4g | y 1v/2g\nb 99c/6g link=100 :\nc 99c/9g link=100 : z 1v/2g"
+        "a 99c/9g link=100 : x 1v/2g | y 1v/4g\nb 99c/6g link=100 : q 1v/4g\nc 99c/4g link=100 :"
     )
-    state = begin(problem(text, limits=WIDE), steps[:2])
-    state = ended(started(state, "x→b"), "x→b", Result.LOST)
-    assert ids(startable(state)) == ["y→b"]
-    state = begin(problem(text, limits=WIDE), (steps[0], replace(steps[2], waits_for=())))
-    state = ended(started(state, "x→b"), "x→b", Result.LOST)
-    assert ids(startable(state)) == ["z→b"]
+    steps = (move("y", "a", "b"), move("q", "b", "c"), move("x", "a", "b"))
+    assert ids(startable(begin(problem(text, limits=WIDE), steps))) == ["q→c", "x→b"]
 
 
 def test_the_look_ahead_refuses_what_takes_the_last_room():

@@ -18,6 +18,7 @@ from balancer.planner.model.plan import Infeasible, Migration, Outcome, Plan, Pr
 from balancer.planner.model.policy import Constraint, Limits, Policy
 from balancer.planner.model.request import Request
 from balancer.planner.model.violation import baseline, worsened
+from balancer.planner.order.schedule import order
 from balancer.planner.pipeline import assess, broken, orders_of, plan, towards
 from balancer.planner.verify import Verdict, judge
 from tests.drawing import NOON, observation, problems, select, uuid_of
@@ -300,3 +301,20 @@ def moved_lately(seen: Observation, name: str, source: str, target: str) -> Obse
     )  # fmt: skip
     ended = Outcome(action=action, result=Result.DONE, started=NOON - 60, ended=NOON - 50)
     return replace(seen, outcomes=(ended,))
+
+
+def test_an_order_that_reaches_nothing_worth_having_is_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """If only useless moves of a good placement can be ordered, none is made."""
+
+    def half(asked, target, reasons):  # type: ignore[no-untyped-def]
+        whole = order(asked, target, reasons)
+        pointless = {**asked.cluster.placement, uuid_of("web-4"): "b"}
+        return replace(order(asked, pointless, {}), left=whole.left)
+
+    monkeypatch.setattr(pipeline, "order", half)
+    made = plan(observation(HOT), standing())
+    assert isinstance(made, Plan)
+    assert made.actions == ()
+    assert made.score_after == made.score_before

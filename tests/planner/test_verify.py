@@ -6,10 +6,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from balancer.planner.constraints.spread import Spread
 from balancer.planner.model.policy import Allow, Limits
 from balancer.planner.order.schedule import order
 from balancer.planner.verify import judge
-from tests.drawing import problem, uuid_of
+from tests.drawing import problem, select, uuid_of
 from tests.planner.puzzles import Naive, Puzzle, move, puzzles
 
 TWO = """
@@ -144,6 +145,32 @@ def test_room_must_be_waited_for_even_if_the_timetable_leaves_time():
     """A migration that takes longer than foreseen must not make another break a rule."""
     said = faults(FULL, SWAP[0], replace(SWAP[1], waits_for=()), SWAP[2])
     assert "z→a (z b → a) does not wait for all that makes room for it" in said
+
+
+def test_nobody_is_blamed_for_what_others_wait_for():
+    """w has nothing to do with x and z, which see to their own rule."""
+    text = (
+        "a 99c/9g link=100 : x 1v/1g\nb 99c/9g link=100 :\nc 99c/9g link=100 : z 1v/1g | w 1v/1g"
+    )
+    plan = (
+        move("x", "a", "b"),
+        move("z", "c", "a", start=10.0, waits_for=("x→b",)),
+        move("w", "c", "a", start=20.0),
+    )
+    assert judge(problem(text, Spread(guests=select("x", "z"))), plan).faults == ()
+
+
+def test_a_wait_for_a_wait_is_enough():
+    """w waits for z, which waits for x: that x has left is then certain."""
+    text = (
+        "a 99c/4g link=100 : x 1v/3g\nb 99c/9g link=100 :\nc 99c/9g link=100 : z 1v/3g | w 1v/1g"
+    )
+    plan = (
+        move("x", "a", "b"),
+        move("z", "c", "a", start=10.0, waits_for=("x→b",)),
+        move("w", "c", "a", start=20.0, waits_for=("z→a",)),
+    )
+    assert judge(problem(text), plan).faults == ()
 
 
 def test_the_budget_is_asked_at_the_end():

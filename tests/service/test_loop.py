@@ -15,8 +15,9 @@ from balancer.planner.model.policy import Hot, Limits, Policy
 from balancer.planner.model.request import Effort
 from balancer.planner.objectives import OBJECTIVES
 from balancer.ports import Event, Refused, Status, UsageError
+from balancer.service.deciding import Decider
 from balancer.service.loop import Service
-from balancer.service.loop import World as Installation
+from balancer.service.world import World as Installation
 from balancer.simulator.world import World
 from tests.drawing import NOON, select, uuid_of
 from tests.worlds import Diary, ports_of, world_of
@@ -208,6 +209,8 @@ def test_each_cycle_leaves_one_event_that_says_how_well_it_was_foreseen() -> Non
     first, second = bench.journal.read(0.0, ("cycle",))
     assert "score" not in first.data
     assert second.data["score"] == {"hosts": 3, "median": 0.0, "worst": 0.0, "seconds": 300.0}
+    assert second.data["memory_from"] == {"rss": 4}
+    assert second.data["unknown"] == 0
 
 
 def test_what_a_plan_promised_is_measured_in_the_next_cycle() -> None:
@@ -305,12 +308,13 @@ def test_a_guest_whose_migration_failed_rests() -> None:
     bench = Bench(world_of(HOT))
     bench.policy = replace(AT_ONCE, limits=Limits(moves_per_hour=1, migration_link_share=1.0))
     service = bench.service()
-    first = service._planned(service._world.ports.inventory.observe(), {}, Effort.INSTANT)
+    decider = Decider(service._world, service._memory, lambda: None)
+    first = decider.planned(service._world.ports.inventory.observe(), {}, Effort.INSTANT)
     assert not isinstance(first, Infeasible)
     mover = first.actions[0].guest
     bench.world.dooms[mover] = (1.0, "qemu went away")
     bench.turned(service)
-    held = service._held(bench.installation().ports.inventory.observe())
+    held = decider.held(bench.installation().ports.inventory.observe())
     assert held == {}, "the observation of the port alone knows no outcomes"
     bench.policy = AT_ONCE
     service._world = bench.installation()
@@ -357,6 +361,29 @@ def test_a_journal_that_cannot_be_written_stops_all_action_visibly() -> None:
         assert not bench.world.moves
         assert bench.board.shown[-1].troubles
         assert set(bench.world.placement.values()) == {"a", "b"}
+
+
+class Unreadable(MemoryJournal):
+    """A journal that cannot be read any more once something was moved."""
+
+    def read(self, since: float = 0.0, kinds: Any = ()) -> tuple[Event, ...]:
+        """Read, or refuse."""
+        if super().read(0.0, ("ended",)):
+            raise UsageError("the journal cannot be read: it is damaged")
+        return super().read(since, kinds)
+
+
+def test_a_journal_that_cannot_be_read_stops_all_action_and_not_the_service() -> None:
+    """Who cannot count failures must not act; the next cycle tries again."""
+    bench = Bench(world_of(HOT), journal=Unreadable())
+    service = bench.service()
+    report = service.turn()
+    assert report is not None
+    assert "cannot be read" in bench.brake.reason()
+    assert service.turn() is None
+    assert "cannot be read" in bench.board.shown[-1].sentence
+    service._memory.proposed = bench.diary.plans[0]
+    assert not service._approved()
 
 
 class Broken:
@@ -434,10 +461,14 @@ def test_a_bad_reload_changes_nothing_and_says_so() -> None:
 def test_a_reload_to_auto_needs_observation_too() -> None:
     """Refused like any other fault of a configuration."""
     bench = Bench(world_of(CALM), mode=Mode.OBSERVE)
-    eager = bench.installation(mode=Mode.AUTO, guards=Guards(auto_after=1e6))
+    closed: list[str] = []
+    eager = bench.installation(
+        mode=Mode.AUTO, guards=Guards(auto_after=1e6), close=lambda: closed.append("new")
+    )
     service = bench.service(reload=lambda: eager)
     assert not service._reloaded()
     assert "needs 11.5741 days" in bench.said("reloaded")[0]
+    assert closed == ["new"], "its connections must not be left behind"
 
 
 def test_while_it_moves_the_board_shows_how_far() -> None:
@@ -452,18 +483,18 @@ def test_while_it_moves_the_board_shows_how_far() -> None:
     assert not bench.board.shown[-1].in_flight
 
 
-def test_a_search_in_vain_is_not_repeated_each_cycle() -> None:
+def test_a_search_in_vain_is_not_repeated_each_cycle(monkeypatch: pytest.MonkeyPatch) -> None:
     """On the same trouble the exact engine is asked again after an hour only."""
     text = "a 4c/64g : big 4v/8g cpu=4\nb 4c/64g : huge 4v/8g cpu=4"
     bench = Bench(world_of(text))
     service = bench.service()
     asked: list[Effort] = []
-    planned = service._planned
+    planned = Decider.planned
 
-    def counting(seen: Any, held: Any, effort: Effort) -> Any:
+    def counting(self: Decider, seen: Any, held: Any, effort: Effort) -> Any:
         asked.append(effort)
-        return planned(seen, held, effort)
+        return planned(self, seen, held, effort)
 
-    service._planned = counting  # type: ignore[method-assign]
+    monkeypatch.setattr(Decider, "planned", counting)
     bench.turned(service, 3)
     assert asked.count(Effort.QUICK) == 1

@@ -16,7 +16,6 @@ from balancer.planner.pipeline import plan
 from balancer.ports import Event, Ports, Refused, UsageError
 from balancer.service import execute, observe, resume
 from balancer.service.recovery import left_open
-from balancer.simulator.inventory import SimulatedInventory
 from balancer.simulator.world import World
 from tests.worlds import EAGER, ports_of, world_of
 
@@ -53,7 +52,7 @@ class Mortal(MemoryJournal):
             raise Killed
 
 
-def drawn(chance: random.Random) -> tuple[World, str]:
+def drawn(chance: random.Random) -> World:
     """Return a world in which one host is to be emptied, and faults to come."""
     hosts = [f"h{n}" for n in range(chance.randint(3, 5))]
     lines, number = [], 0
@@ -66,28 +65,29 @@ def drawn(chance: random.Random) -> tuple[World, str]:
         lines.append(f"{host} 16c/64g : {' | '.join(guests)}")
     world = world_of("\n".join(lines))
     world.set_state("h0", HostState.DRAINING)
-    uuids = sorted(world.guests)
     for _ in range(chance.randint(0, 3)):
-        at, uuid, host = (
-            world.now + chance.uniform(1, 200),
-            chance.choice(uuids),
-            chance.choice(hosts),
-        )
-        match chance.randint(0, 5):
-            case 0:
-                world.dooms[uuid] = (chance.uniform(0, 40), "qemu unexpectedly closed the monitor")
-            case 1:
-                world.plan_to(at, lambda w, h=host: w.set_link(h, 0.0))  # type: ignore[misc]
-                world.plan_to(at + 300, lambda w, h=host: w.set_link(h, 1.0))  # type: ignore[misc]
-            case 2:
-                world.plan_to(at, lambda w, h=hosts[-1]: w.die(h))  # type: ignore[misc]
-            case 3:
-                world.plan_to(at, lambda w, u=uuid: w.shut_down(u))  # type: ignore[misc]
-            case 4:
-                world.plan_to(at, lambda w, u=uuid, h=host: w.put(u, h))  # type: ignore[misc]
-            case _:
-                pass
-    return world, hosts[-1]
+        befall(world, chance, hosts)
+    return world
+
+
+def befall(world: World, chance: random.Random, hosts: list[str]) -> None:
+    """Have something go wrong in the next minutes, or nothing."""
+    at = world.now + chance.uniform(1, 200)
+    uuid, host = chance.choice(sorted(world.guests)), chance.choice(hosts)
+    match chance.randint(0, 5):
+        case 0:
+            world.dooms[uuid] = (chance.uniform(0, 40), "qemu unexpectedly closed the monitor")
+        case 1:
+            world.plan_to(at, lambda w: w.set_link(host, 0.0))
+            world.plan_to(at + 300, lambda w: w.set_link(host, 1.0))
+        case 2:
+            world.plan_to(at, lambda w: w.die(hosts[-1]))
+        case 3:
+            world.plan_to(at, lambda w: w.shut_down(uuid))
+        case 4:
+            world.plan_to(at, lambda w: w.put(uuid, host))
+        case _:
+            pass
 
 
 def lives(world: World, journal: Mortal) -> bool:
@@ -131,7 +131,7 @@ def interrupted(seed: int) -> int:
     for last in range(1, 1000):
         for before in (False, True):
             chance = random.Random(seed)
-            world, _ = drawn(chance)
+            world = drawn(chance)
             born = set(world.guests)
             journal = Mortal(last=last, before=before)
             for _ in range(ROUNDS):

@@ -135,16 +135,16 @@ def settle(ends: Ends, before: Before | None, patience: float) -> Aftermath:
     deadline = monotonic() + patience
     while True:
         found = {host: ends.end(host) for host in (ends.source, ends.target)}
-        where = _where(found[ends.source], found[ends.target])
-        if where is not Where.UNCLEAR or monotonic() > deadline:
+        place = where(found[ends.source], found[ends.target])
+        if place is not Where.UNCLEAR or monotonic() > deadline:
             break
         sleep(AGAIN_AFTER)
-    if where is not Where.TARGET:
-        return Aftermath(where, ends=found)
+    if place is not Where.TARGET:
+        return Aftermath(place, ends=found)
     notes = _put_right(ends, before, found[ends.source]) if before is not None else ()
     stats = _figures(ends)
     return Aftermath(
-        where,
+        place,
         notes,
         mib=round(stats.get("data_processed", 0) / 2**20),
         downtime_ms=stats.get("downtime"),
@@ -152,7 +152,7 @@ def settle(ends: Ends, before: Before | None, patience: float) -> Aftermath:
     )
 
 
-def _where(source: End, target: End) -> Where:
+def where(source: End, target: End) -> Where:
     """A guest that is active without a job is there for good; only libvirt's word counts."""
     gone = (End.ABSENT, End.SHUT_OFF)
     if source is End.ACTIVE:

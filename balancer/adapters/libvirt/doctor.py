@@ -24,7 +24,7 @@ SKEW: Final = 3.0
 def examine(hosts: Sequence[HostConfig], clock: Clock) -> tuple[Finding, ...]:
     """Return all findings, worst first within each check. Nothing is changed anywhere.
 
-    Raises UsageError where no host at all can be seen.
+    Raises UsageError where no host is configured.
     """
     inventory = LibvirtInventory(hosts, clock, sample_gap=0.0, read_only=True)
     try:
@@ -35,7 +35,9 @@ def examine(hosts: Sequence[HostConfig], clock: Clock) -> tuple[Finding, ...]:
 
 
 def conclude(hosts: Sequence[HostConfig], view: View) -> tuple[Finding, ...]:
-    """Return what a view of the hosts tells."""
+    """Return what a view of the hosts tells; where none is seen, nothing but why."""
+    if not view.glances:
+        return tuple(_reachable(len(hosts), view.unseen))
     assembly = assemble(view.sightings)
     return (
         *_reachable(len(hosts), view.unseen),

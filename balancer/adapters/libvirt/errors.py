@@ -76,8 +76,10 @@ _BY_TEXT: Final[tuple[tuple[str, str, str], ...]] = (
         "check the user of `uri` and the authentication set in libvirtd.conf there",
     ),
     (
-        r"End of file while reading|Connection reset|Broken pipe|socket is closed"
-        r"|client socket|Cannot recv data|Cannot write data",
+        (
+            r"End of file while reading|Connection reset|Broken pipe|socket is closed"
+            r"|client socket|Cannot recv data|Cannot write data"
+        ),
         "the connection broke",
         "look at libvirtd's log there",
     ),

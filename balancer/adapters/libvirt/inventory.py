@@ -14,7 +14,7 @@ from balancer.adapters.libvirt.emulation import Processors
 from balancer.adapters.libvirt.errors import NotAnswering, explain, is_broken_connection
 from balancer.adapters.libvirt.sighting import HostSighting, domain_stats, look, measure
 from balancer.adapters.libvirt.statistics import HostReading, sample
-from balancer.adapters.libvirt.workers import Beat, Crew
+from balancer.adapters.libvirt.workers import AT_ONCE, Beat, Crew
 from balancer.config.host import HostConfig
 from balancer.planner.model.cluster import Cluster, emptying
 from balancer.planner.model.observation import History, Observation, Sample, Unseen
@@ -60,16 +60,20 @@ class LibvirtInventory:
         sample_gap: float = 2.0,
         *,
         read_only: bool = True,
+        workers: int = AT_ONCE,
         closed: Callable[[], Collection[str]] = tuple,
     ) -> None:
-        """Connect to nothing yet; `closed` returns the hosts that are closed to placement."""
+        """Connect to nothing yet; `workers` hosts are asked at a time.
+
+        `closed` returns the hosts that are closed to placement.
+        """
         self._closed = closed
         self._hosts = tuple(hosts)
         self._clock = clock
         self._gap = sample_gap
         self._connections = Connections(hosts, read_only=read_only)
         self._processors = Processors()
-        self._crew = Crew()
+        self._crew = Crew(workers)
         self._last: dict[str, HostReading] = {}
 
     def observe(self) -> Observation:
@@ -79,6 +83,12 @@ class LibvirtInventory:
         """
         closed = self._closed()
         view = self.view()
+        if not view.glances:
+            first = view.unseen[0]
+            raise UsageError(
+                f"none of {len(view.unseen)} hosts can be seen; {first.host}: {first.reason}; "
+                f"{first.remedy} (balancer doctor tells of each host)"
+            )
         assembly = assemble(view.sightings)
         return Observation(
             at=self._clock.now(),
@@ -89,7 +99,7 @@ class LibvirtInventory:
         )
 
     def view(self) -> View:
-        """Look at every host. Raises UsageError if none can be seen."""
+        """Look at every host. Raises UsageError if none is configured."""
         if not self._hosts:
             raise UsageError("no hosts are configured: name them under [[hosts]] in hosts.toml")
         answers = self._crew.ask(
@@ -99,12 +109,6 @@ class LibvirtInventory:
         glances, unseen = _tell_apart(answers)
         for lost in unseen:
             self._connections.drop(lost.host)
-        if not glances:
-            first = unseen[0]
-            raise UsageError(
-                f"none of {len(unseen)} hosts can be seen; "
-                f"{first.host}: {first.reason}; {first.remedy}"
-            )
         self._last |= {g.sighting.config.name: g.sighting.reading for g in glances}
         return View(glances, unseen)
 

@@ -63,6 +63,8 @@ class _Work:
         self._stepped: set[str] = set()
         self._barred: set[str] = set()
         self._mark: _Mark | None = None
+        self._thirds: dict[str, str] = {}
+        """Where each guest could step aside to if it were the first; empty for nowhere."""
 
     def in_turn(self, moves: Iterable[Move]) -> list[Move]:
         """Return `moves` in the order in which they are tried."""
@@ -111,6 +113,7 @@ class _Work:
         """Let guests step aside so that another can move; False if that opens nothing."""
         if not self.guard.problem.policy.allow.temporary_moves:
             return False
+        self._thirds.clear()
         for move in self.in_turn(self.pending.values()):
             steps = self._steps_for(move)
             if steps:
@@ -145,8 +148,7 @@ class _Work:
         steps: list[Move] = []
         try:
             for one in leaving:
-                third = self._third_host(one)
-                if third:
+                if self._third_of(one) and (third := self._third_of(one, after=len(steps))):
                     steps.append(Move(one.guest, one.source, third, True, move.guest))
                     self.ledger.put(one.guest, third)
                     if not self._blocked(move):
@@ -155,6 +157,12 @@ class _Work:
         finally:
             for step in steps:
                 self.ledger.put(step.guest, step.source)
+
+    def _third_of(self, move: Move, after: int = 0) -> str:
+        """Return the guest's third host; `after` other steps there may be less room, never more."""
+        if move.guest not in self._thirds:
+            self._thirds[move.guest] = self._third_host(move)
+        return self._third_host(move) if after else self._thirds[move.guest]
 
     def _third_host(self, move: Move) -> str:
         """Return the host with most room, and least wanted by others, that can take the guest."""

@@ -33,8 +33,8 @@ def hosts(monkeypatch: pytest.MonkeyPatch) -> dict[str, FakeHost]:
     found = {name: FakeHost(name) for name in ("a", "b")}
 
     def open_one(uri: str, *, read_only: bool) -> FakeHost:
-        assert isinstance(read_only, bool)
         host = found[uri.removeprefix("fake://")]
+        host.opened.append("read-only" if read_only else "ordinary")
         if "open" in host.failing:
             raise host.failing["open"]
         return host

@@ -120,6 +120,10 @@ class FakeHost:
         self.aborted = threading.Event()
         self.migrate: Callable[[FakeDomain], None] = lambda _domain: None
         self.created: list[str] = []
+        self.opened: list[str] = []
+        """How connections to it were opened."""
+        self.kinds: list[Any] = []
+        """Arguments of the questions for domain capabilities."""
         self.failing: dict[str, Exception] = {}
         """Call name to what it raises."""
         vars(self).update(known)
@@ -150,7 +154,8 @@ class FakeHost:
     def getCapabilities(self) -> str:
         return self.capabilities
 
-    def getDomainCapabilities(self, *_: Any) -> str:
+    def getDomainCapabilities(self, *question: Any) -> str:
+        self.kinds.append(question)
         if isinstance(self.emulation, Exception):
             raise self.emulation
         return self.emulation

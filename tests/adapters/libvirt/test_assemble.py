@@ -142,9 +142,13 @@ def test_namesakes_and_second_definitions():
         ]
     )
     assert assembly.doubts == (
-        "2 guests are named web-1 (on a, a): "
-        "none can move to a host that knows another of that name",
+        (
+            "2 guests are named web-1 (on a, a): "
+            "none can move to a host that knows another of that name"
+        ),
         "guest old, shut off, is defined on a and b: undefine it on all but one",
-        "guest web-1 runs on a and is also defined on b: undefine it there, "
-        "or it may be started twice",
+        (
+            "guest web-1 runs on a and is also defined on b: undefine it there, "
+            "or it may be started twice"
+        ),
     )

@@ -9,6 +9,7 @@ from balancer.adapters.libvirt.inventory import Glance, View
 from balancer.config.host import HostConfig
 from balancer.planner.model.observation import Unseen
 from balancer.ports import Grade
+from tests.adapters.libvirt.fakes import error
 from tests.adapters.libvirt.reading import domain, sighting
 
 
@@ -140,4 +141,15 @@ def test_examine_asks_the_hosts(hosts, configs, clock):
     hosts["a"].add()
     found = examine(configs(), clock)
     assert said(found, "reachable") == [(Grade.OK, "2 hosts: 2 ok")]
+    assert hosts["a"].opened == hosts["b"].opened == ["read-only"]
     assert said(found, "guests")[0] == (Grade.OK, "1 guests running: 1 movable")
+
+
+def test_where_no_host_answers_each_is_named_with_its_remedy(hosts, configs, clock):
+    """That is when a doctor is needed most."""
+    for host in hosts.values():
+        host.failing["open"] = error(38, "Connection refused")
+    found = examine(configs(), clock)
+    assert [f.sentence for f in found] == ["2 hosts: 0 ok, 2 not", *["connection refused"] * 2]
+    assert all(f.grade is Grade.FAULT for f in found)
+    assert all(f.remedy for f in found if f.subject)

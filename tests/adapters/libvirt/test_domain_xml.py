@@ -132,9 +132,11 @@ def test_a_fixed_tsc_frequency_frees_invtsc():
         ("<domain><memory>x</memory></domain>", "memory is 'x'"),
         ("<domain><memory>1</memory><vcpu>-4</vcpu></domain>", "number of vCPUs"),
         (
-            "<domain><memory>1</memory><memoryBacking><hugepages>"
-            "<page size='2048' nodeset='0-99999999'/></hugepages></memoryBacking>"
-            "<cpu><numa><cell memory='1'/></numa></cpu></domain>",
+            (
+                "<domain><memory>1</memory><memoryBacking><hugepages>"
+                "<page size='2048' nodeset='0-99999999'/></hugepages></memoryBacking>"
+                "<cpu><numa><cell memory='1'/></numa></cpu></domain>"
+            ),
             "absurdly long",
         ),
     ],

@@ -18,17 +18,20 @@ def config(configs):
 
 def test_by_domain_capabilities(config):
     """Usable models; features with those that the model implies, less what guests do not get."""
-    known = ask(config, FakeHost(), read_capabilities(CAPABILITIES))
+    host = FakeHost()
+    known = ask(config, host, read_capabilities(CAPABILITIES))
+    assert host.kinds == [(None, "x86_64", None, "kvm")]
     assert known.models == ("Cascadelake-Server", "qemu64")
     assert known.features == ("sse2", "vmx")
     assert known.devices == ("tpm-emulator",)
     assert known.doubts == ()
 
 
-def test_over_a_read_only_connection(config):
+def test_over_a_read_only_connection(config, hosts):
     """The one question it refuses is asked over an ordinary connection, closed at once."""
     known = ask(config, FakeHost(emulation=DENIED), read_capabilities(CAPABILITIES))
     assert known.models == ("Cascadelake-Server", "qemu64")
+    assert hosts["a"].opened == ["ordinary"]
 
 
 def test_by_comparison_where_nothing_else_is_allowed(config, hosts):

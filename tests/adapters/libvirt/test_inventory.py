@@ -55,6 +55,9 @@ def test_declared_capacity_makes_the_guests_the_measure(hosts, configs, clock):
     inventory = LibvirtInventory(configs(capacity={"memory": 512}), clock, sample_gap=0.01)
     values = inventory.observe().history.hosts["a"][-1].values
     assert values["memory.used"] == 1
+    assert hosts["a"].opened == ["read-only"]
+    LibvirtInventory(configs(), clock, sample_gap=0.01, read_only=False).observe()
+    assert hosts["a"].opened == ["read-only", "ordinary"]
 
 
 def test_a_kept_connection_that_died_is_tried_anew(inventory, hosts, monkeypatch):

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from balancer.planner.constraints.blackout import Blackout
 from balancer.planner.constraints.held import Held
 from balancer.planner.model.placement import at_rest
@@ -47,3 +49,13 @@ def test_guests_held_on_request_stay_for_the_reason_given() -> None:
     (found,) = Held().violations(question, moved)
     assert "must stay on a (moved by hand)" in found.sentence
     assert Held(name="mine").label == "mine"
+
+
+@pytest.mark.parametrize(
+    ("when", "said"),
+    [((), "needs at least one window"), (("daily", "nightly"), '"nightly" does not know the day')],
+)
+def test_what_is_no_window_is_refused(when: tuple[str, ...], said: str) -> None:
+    """When the rule is made, not when it is first asked."""
+    with pytest.raises(ValueError, match=said):
+        Blackout(when=when)

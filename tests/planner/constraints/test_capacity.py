@@ -46,6 +46,7 @@ def test_memory_in_huge_pages_is_counted_once() -> None:
         b 8c/16g            :
         """
     question, rule = problem(text), Capacity()
+    assert rule.rooms(question)["a"]["memory"] == 8 * 1024
     assert sentences(question, rule) == []
     assert sentences(question, rule, db="b") == [
         "b gives out 4096 huge pages of 2048 KiB, but has only 0 huge pages of 2048 KiB to give"

@@ -52,5 +52,6 @@ def test_evenly_allows_the_even_share_rounded_up() -> None:
     """Five over three domains: two each at most; a host that is down is no domain."""
     rule = Spread(guests=select("kf-*"), across="rack", evenly=True)
     assert found(rule) == ()
-    lost = TEXT.replace("d 4c/8g ", "d 4c/8g rack=r1 state=down")
-    assert [v.subject for v in found(rule, lost)] == ["r1"]
+    crowded = TEXT.replace("c 4c/8g rack=r2", "c 4c/8g rack=r1")
+    assert [v.subject for v in found(rule, crowded + "f 4c/8g rack=r3 :")] == ["r1"]
+    assert found(rule, crowded + "f 4c/8g rack=r3 state=down :") == ()

@@ -138,6 +138,13 @@ def test_an_order_makes_no_other_host_hot() -> None:
     """Heat is not carried around to obey."""
     text = "a 10c/64g : x 9v/1g cpu=9\nb 10c/64g : y 1v/1g cpu=0.1"
     assert answer(problem(text, objectives=GOALS, relieve=["a"]))[1] == 0
+    assert answer(problem(text, objectives=GOALS, relieve=["a"], aggressiveness=1))[1] == 0
+
+
+def test_the_heat_of_a_host_to_relieve_does_not_weigh_twice() -> None:
+    """Else a large host would be filled into its margin for a small one."""
+    text = "a 10c/64g : x 9v/1g cpu=9\nb 100c/64g : y 80v/1g cpu=75"
+    assert answer(problem(text, objectives=GOALS, relieve=["a"]))[1] == 0
 
 
 def test_a_policy_s_own_goal_takes_the_place_of_the_one_always_there() -> None:

@@ -95,6 +95,27 @@ def test_a_rule_on_groups_is_waited_for_like_room():
     assert ordered.actions[1].waits_for == ("m1",)
 
 
+def test_no_more_is_waited_for_than_needed():
+    """z must not meet y; that x leaves the same host before is nothing to it."""
+    ordered = go(
+        "a 9c/9g : x 1v/4g | y 1v/1g\nb 9c/9g :\nc 9c/9g : z 1v/2g",
+        Spread(guests=select("y", "z")),
+        x="b", y="b", z="a",
+    )  # fmt: skip
+    names = {a.id: a.name for a in ordered.actions}
+    waits = {a.name: [names[id_] for id_ in a.waits_for] for a in ordered.actions}
+    assert waits == {"x": [], "y": [], "z": ["y"]}
+
+
+def test_a_circle_is_served_before_what_enters_it():
+    """The big guest of c would take the room on a that lets x and z change places."""
+    ordered = go(
+        "a 9c/6g : x 1v/2g\nb 9c/2g : z 1v/2g\nc 9c/4g : w 1v/4g",
+        x="b", z="a", w="a", allow=Allow(temporary_moves=False),
+    )  # fmt: skip
+    assert steps(ordered) == ["z b→a", "x a→b", "w c→a"]
+
+
 def test_a_swap_between_two_full_hosts_goes_through_a_third():
     """One steps aside, and is said to."""
     ordered = go("a 9c/4g : x 1v/4g\nb 9c/4g : z 1v/3g\nc 9c/4g :", x="b", z="a")
@@ -241,6 +262,14 @@ def test_a_guest_that_needs_the_whole_link_gets_it(other):
     rates = {a.name: a.rate_kib_s // MIB for a in ordered.actions}
     assert rates["x"] == 40
     assert len({a.start for a in ordered.actions}) == 2
+
+
+def test_what_is_taken_of_a_link_is_not_given_out_again():
+    """x needs all of what may enter c, and waits until y has ended."""
+    text = "a 9c/9g link=100 : x 1v/1g dirty=20\nb 9c/9g link=100 : y 1v/4g\nc 9c/9g link=100 :"
+    ordered = go(text, x="c", y="c", limits=Limits(at_once_per_host=2))
+    assert [a.name for a in ordered.actions] == ["y", "x"]
+    assert ordered.actions[1].start == ordered.actions[0].predicted.seconds
 
 
 def test_few_at_once_in_all():

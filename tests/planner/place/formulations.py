@@ -25,7 +25,14 @@ from tests.drawing import clusters, policy
 
 NUMBERS = st.integers(0, 20)
 PENALTIES = st.sampled_from(
-    [HARD, SOFT, Penalty(Level.OVERLOAD, ((0, 2),)), Penalty(Level.COST, ((0, 1), (5, 3)))]
+    [
+        HARD,
+        HARD,
+        HARD,
+        SOFT,
+        Penalty(Level.OVERLOAD, ((0, 2),)),
+        Penalty(Level.COST, ((0, 1), (5, 3))),
+    ]
 )
 
 
@@ -39,17 +46,19 @@ def vectors(length: int, values: st.SearchStrategy[int] = NUMBERS) -> st.SearchS
 @st.composite
 def formulations(draw: st.DrawFn, max_hosts: int = 4, max_guests: int = 6) -> Formulation:
     """Draw any mixture of primitives over a small cluster."""
-    given = Formulation(Problem(draw(clusters(max_hosts, max_guests)), Demand({}, {}), policy()))
+    given = Formulation(
+        Problem(draw(clusters(max_hosts, max_guests, 3)), Demand({}, {}), policy())
+    )
     guests, sites = given.allowed.shape
     pairs = guests * sites
-    given.allowed[:] = draw(vectors(pairs, st.integers(0, 3))).reshape(guests, sites) > 0
-    given.held[:] = draw(vectors(guests, st.integers(0, 4))) == 0
+    given.allowed[:] = draw(vectors(pairs, st.integers(0, 5))).reshape(guests, sites) > 0
+    given.held[:] = draw(vectors(guests, st.integers(0, 6))) == 0
     soft = draw(vectors(pairs, st.sampled_from([0, 0, 7])))
     given.soft_pairs[:] = soft.reshape(guests, sites)
     given.move_cost[:] = draw(vectors(guests))
     given.site_cost[:] = draw(vectors(sites, st.sampled_from([0, 0, 9])))
     kinds = [kind for kind in KINDS if kind is not Near or guests > 1]
-    for kind in draw(st.lists(st.sampled_from(kinds), max_size=4)):
+    for kind in draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=5)):
         given.add(draw(KINDS[kind](guests, sites)))
     return given
 
@@ -66,7 +75,9 @@ def rows(draw: st.DrawFn, guests: int, sites: int) -> Row:
 
 def members(guests: int) -> st.SearchStrategy[Ints]:
     """Draw some guests."""
-    numbers = st.lists(st.integers(0, guests - 1), unique=True, max_size=guests)
+    numbers = st.lists(
+        st.integers(0, guests - 1), unique=True, min_size=min(3, guests), max_size=guests
+    )
     return numbers.map(lambda drawn: np.array(drawn, dtype=np.int64))
 
 

@@ -5,12 +5,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from balancer.planner.constraints import all_rules
+from balancer.planner.constraints.avoid import Avoid
+from balancer.planner.constraints.only_on import OnlyOn
 from balancer.planner.formulation import Formulation, formulate
 from balancer.planner.model.policy import Limits
 from balancer.planner.place.descent import Descent, negative
 from balancer.planner.place.state import State, lexicographic_least
-from tests.drawing import problem
+from tests.drawing import problem, select
 from tests.planner.place.formulations import formulations
+
+TWO_APART = """
+    a 8c/8g state=draining : x 1v/1g networks=n1
+    b 8c/8g state=draining : y 1v/1g networks=n2
+    c 8c/8g networks=n1    :
+    d 8c/8g networks=n2    :
+    """
 
 
 def on() -> bool:
@@ -65,13 +74,37 @@ def test_it_stops_when_told(given_: Formulation) -> None:
 
 def test_what_a_budget_no_longer_allows_is_looked_at_again() -> None:
     """Two would move, one may: the second is remembered as if it could."""
-    text = """
-        a 8c/8g state=draining : x 1v/1g networks=n1
-        b 8c/8g state=draining : y 1v/1g networks=n2
-        c 8c/8g networks=n1    :
-        d 8c/8g networks=n2    :
-        """
-    question = problem(text, limits=Limits(moves_per_hour=1))
+    question = problem(TWO_APART, limits=Limits(moves_per_hour=1))
     state = State(formulate(question, all_rules(question), []))
     Descent(state).run(10**6, on)
     assert (state.site != state.home).sum() == 1
+
+
+def test_a_budget_that_is_freed_is_offered_again() -> None:
+    """Who was kept by it may move once another went home."""
+    question = problem(TWO_APART, limits=Limits(moves_per_hour=1))
+    state = State(formulate(question, all_rules(question), []))
+    descent = Descent(state)
+    descent.run(10**6, on)
+    gone = int(np.flatnonzero(state.site != state.home)[0])
+    assert not negative(descent.bound)[1 - gone]
+    descent.move(gone, int(state.home[gone]))
+    assert negative(descent.bound).all()
+
+
+def test_room_that_is_freed_is_offered_to_all() -> None:
+    """Who found every host full looks again when somebody leaves one."""
+    text = """
+        a 8c/8g state=draining : big 1v/8g
+        b 8c/8g : x 1v/8g
+        c 8c/4g : y 1v/4g
+        d 8c/16g :
+        """
+    question = problem(
+        text,
+        OnlyOn(guests=select("x"), hosts=select("d")),
+        Avoid(guests=select("big"), hosts=select("d")),
+    )
+    state = State(formulate(question, all_rules(question), []))
+    Descent(state).run(10**6, on)
+    assert state.site.tolist() == [1, 3, 2]

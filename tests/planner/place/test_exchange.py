@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from balancer.planner.constraints.capacity import Capacity
 from balancer.planner.constraints.drain import Drain
+from balancer.planner.constraints.only_on import OnlyOn
 from balancer.planner.constraints.spread import Spread
 from balancer.planner.constraints.together import Together
 from balancer.planner.formulation import Formulation, formulate
@@ -128,3 +129,32 @@ def test_only_hard_groups_move_as_one() -> None:
     """Soft ones are left to single shifts."""
     question = problem("a 1c/1g : x 1v/1g | y 1v/1g", Together(guests=select("*"), hard=False))
     assert blocks(State(formulate(question))) == []
+
+
+def test_a_guest_that_belongs_elsewhere_swaps_its_way_there() -> None:
+    """Leaving where it must not be is a gain, though both hosts are full."""
+    question = problem(
+        "a 8c/8g : x 1v/8g\nb 8c/8g : y 1v/8g",
+        OnlyOn(guests=select("x"), hosts=select("b")),
+        Capacity(),
+        objectives=[Stability()],
+    )
+    assert reached(question) == {"x": "b", "y": "a"}
+
+
+def test_what_a_swap_makes_room_for_follows_it() -> None:
+    """After an exchange single shifts are looked for again."""
+    question = problem(
+        """
+        a 8c/16g : zk-1 1v/8g | zk-2 1v/8g
+        b 8c/16g : web-1 1v/8g | web-2 1v/6g
+        d 8c/16g state=draining : w 1v/2g
+        """,
+        Spread(guests=select("zk-*")),
+        OnlyOn(guests=select("w"), hosts=select("a", "d")),
+        Drain(),
+        Capacity(),
+        objectives=[Stability()],
+    )
+    where = reached(question)
+    assert (where["web-2"], where["w"]) == ("a", "a")

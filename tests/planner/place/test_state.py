@@ -4,11 +4,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from balancer.planner.formulation import Formulation
+from balancer.planner.formulation import Budget, Formulation
 from balancer.planner.place.answer import key
 from balancer.planner.place.descent import negative
 from balancer.planner.place.evaluate import permitted, score
 from balancer.planner.place.state import UNBOUNDED, State, lexicographic_least
+from tests.drawing import problem
 from tests.planner.place.formulations import formulations
 
 
@@ -110,3 +111,14 @@ def test_negative_compares_level_by_level() -> None:
         False,
         False,
     ]
+
+
+def test_who_moved_already_may_go_on_within_its_budget() -> None:
+    """A budget counts guests that end elsewhere, not steps."""
+    question = problem("a 1c/1g : x 1v/1g | y 1v/1g\nb 1c/1g :\nc 1c/1g :")
+    given_ = Formulation(question)
+    given_.add(Budget("moves", np.ones(2, dtype=np.int64), 1))
+    state = State(given_)
+    state.shift(0, 1)
+    _, may = state.deltas(np.arange(2), np.arange(3))
+    assert may.tolist() == [[True, False, True], [False, False, False]]
