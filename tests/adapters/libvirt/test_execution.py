@@ -290,9 +290,9 @@ def test_what_another_began_from_a_host_that_is_no_more_configured(configs, cloc
 
 def test_a_guest_that_somebody_took_elsewhere_is_not_lost(configs, clock, hosts):
     """It runs on a third host: the move failed, the guest did not."""
-    hosts["c"] = FakeHost("c")
     domain = hosts["a"].add()
     known = configs(answer_within=0.5)
+    hosts["c"] = FakeHost("c")
     known = (*known, replace(known[0], name="c", uri="fake://c"))
 
     def taken(_domain):
