@@ -29,8 +29,11 @@ def started(plan: str, action: Action, at: float, guest: Guest) -> Event:
     )
 
 
-def ended(plan: str, outcome: Outcome, kind: str = "ended") -> Event:
-    """Return the line for how it ended, or (`refused`) that it never started."""
+def ended(plan: str, outcome: Outcome, kind: str = "ended", *, barred: bool = False) -> Event:
+    """Return the line for how it ended, or (`refused`) that it never started.
+
+    `barred`: the look just before said no to this guest on this host.
+    """
     action = outcome.action
     arrived = outcome.result is Result.DONE
     where = f"to {action.target}" if arrived else f"from {action.source} to {action.target}"
@@ -42,5 +45,5 @@ def ended(plan: str, outcome: Outcome, kind: str = "ended") -> Event:
         guest=action.guest,
         host=action.target if arrived else action.source,
         text=f"{action.name} {where}: {outcome.result}{outcome.reason and f', {outcome.reason}'}",
-        data={"outcome": as_data(outcome)},
+        data={"outcome": as_data(outcome), **({"barred": True} if barred else {})},
     )

@@ -222,14 +222,11 @@ class _Run:
 
     def _starts(self, action: Action) -> bool:
         """Start `action` if the look just before it finds nothing against it."""
-        objection = (
-            self._blackout(action)
-            or self._host_budget(action)
-            or self._executor.look_again(action)
-        )
-        if objection:
+        for_now = self._blackout(action) or self._host_budget(action)
+        misfit = "" if for_now else self._executor.look_again(action)
+        if objection := for_now or misfit:
             self._state = dispatch.ended(self._state, action.id, Result.REFUSED)
-            self._end(self._never_started(action, objection), "refused")
+            self._end(self._never_started(action, objection), "refused", barred=bool(misfit))
             return False
         if not self._written(self._announced(action)):
             return False
@@ -277,9 +274,9 @@ class _Run:
                 self._halt(f"{outcome.action.name} is lost")
         return bool(ended)
 
-    def _end(self, outcome: Outcome, kind: str) -> None:
+    def _end(self, outcome: Outcome, kind: str, *, barred: bool = False) -> None:
         self._outcomes[outcome.action.id] = outcome
-        self._written(telling.ended(self._plan.id, outcome, kind))
+        self._written(telling.ended(self._plan.id, outcome, kind, barred=barred))
         self._ports.telemetry.ended(outcome)
 
     def _account_for_the_rest(self) -> None:
