@@ -1,5 +1,7 @@
 """Configuration to ports: the only place that names adapters. Each is imported when it is needed."""
 
+import os
+import socket
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +23,7 @@ from balancer.ports import (
 if TYPE_CHECKING:
     from balancer.adapters.closed import ClosedHosts
     from balancer.adapters.freeze import FreezeFiles
+    from balancer.adapters.libvirt.ownership import Owner
 
 
 def never() -> bool:
@@ -47,20 +50,40 @@ def ports_for(
 
     clock = WallClock()
     executor = None
+    lease: Lease = FileLease(config.lock_path)
     inventory = _inventory(config, read_only=read_only)
     if not read_only:
         from balancer.adapters.libvirt.executor import LibvirtExecutor
 
-        executor = LibvirtExecutor(config.hosts, clock, allow=config.policy.allow)
+        owner = _owner(config, lease)
+        executor = LibvirtExecutor(
+            config.hosts, clock, allow=config.policy.allow, objection=owner.objection
+        )
+        lease = owner
     return Ports(
         inventory=inventory,
         executor=executor,
         journal=_journal(config, read_only=read_only and not keep_journal),
         clock=clock,
-        lease=FileLease(config.lock_path),
+        lease=lease,
         telemetry=telemetry,
         brake=brake_of(config),
         stop_requested=stop_requested,
+    )
+
+
+def _owner(config: Config, local: Lease) -> "Owner":
+    """Return the claim on every hypervisor, beside the lock on this machine."""
+    from balancer.adapters.clock import WallClock
+    from balancer.adapters.libvirt.ownership import Owner
+
+    node = socket.gethostname()
+    return Owner(
+        local=local,
+        hosts=config.hosts,
+        clock=WallClock(),
+        node=f"{node}:{config.lock_path}",
+        who=f"pid {os.getpid()} on {node}",
     )
 
 

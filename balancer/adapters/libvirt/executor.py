@@ -33,8 +33,13 @@ class LibvirtExecutor:
         clock: Clock,
         patience: Patience = USUAL_PATIENCE,
         allow: Allow = NO_CONSENT,
+        objection: Callable[[str], str] = lambda _host: "",
     ) -> None:
-        """Connect to nothing yet. Long calls and short ones go over connections of their own."""
+        """Connect to nothing yet; `objection` is asked of both hosts just before a start.
+
+        Long calls and short ones go over connections of their own.
+        """
+        self._objection = objection
         self._hosts = {host.name: host for host in hosts}
         self._clock = clock
         self._patience = patience
@@ -55,8 +60,13 @@ class LibvirtExecutor:
         def at_source(connection: libvirt.virConnect) -> str:
             return _at_source(connection, action, found)
 
-        return self._asked(action.source, at_source) or self._asked(
-            action.target, lambda connection: _at_target(connection, action, found[0])
+        return (
+            self._asked(action.source, at_source)
+            or self._asked(
+                action.target, lambda connection: _at_target(connection, action, found[0])
+            )
+            or self._asked(action.source, lambda _: self._objection(action.source))
+            or self._asked(action.target, lambda _: self._objection(action.target))
         )
 
     def start(self, action: Action) -> LibvirtExecution:
