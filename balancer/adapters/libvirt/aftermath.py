@@ -17,6 +17,17 @@ AGAIN_AFTER: Final = 0.3
 """Seconds between two looks while it is not clear yet where the guest is."""
 
 
+PART_OF_A_MIGRATION: Final = (
+    (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_MIGRATION),
+    (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_STARTING_UP),
+    (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_POSTCOPY),
+    (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED),
+    (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_RUNNING_POSTCOPY),
+)
+"""State and reason of what is not a whole guest: after a switch to post-copy its memory is on
+both hosts, and neither copy may be touched."""
+
+
 class End(Enum):
     """What one hypervisor knows of the guest."""
 
@@ -121,8 +132,7 @@ def _end(domain: libvirt.virDomain) -> End:
     if not domain.isActive():
         return End.SHUT_OFF
     state, reason = domain.state()
-    shell = (libvirt.VIR_DOMAIN_PAUSED_MIGRATION, libvirt.VIR_DOMAIN_PAUSED_STARTING_UP)
-    if state == libvirt.VIR_DOMAIN_PAUSED and reason in shell:
+    if (state, reason) in PART_OF_A_MIGRATION:
         return End.BUSY
     return End.ACTIVE if running_job(domain) is None else End.BUSY
 

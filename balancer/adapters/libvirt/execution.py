@@ -4,6 +4,7 @@ Two threads: one sits in libvirt's call until the migration ends, the other watc
 libvirt itself never notices that a migration link went dead.
 """
 
+import shlex
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -31,6 +32,11 @@ from balancer.planner.model.policy import Allow
 from balancer.ports import ABANDONED, Begun, Clock, Progress
 
 MIB: Final = 2**20
+POST_COPY: Final = (
+    (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_POSTCOPY),
+    (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED),
+)
+"""State and reason of a source whose guest goes on at the target already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +102,10 @@ class LibvirtExecution:
         self._moved_on = self._began
         """When the number of bytes sent last changed."""
         self._downtime_set = False
+        self._post_copied = False
+        """Its memory is on both hosts: from then on nothing may be aborted."""
+        self._torn = False
+        """Post-copy stands still."""
         self._outcome: Outcome | None = None
         threading.Thread(target=self._follow, name=f"follow-{action.id}", daemon=True).start()
 
@@ -126,7 +136,7 @@ class LibvirtExecution:
         self._give_up(Result.ABORTED, reason)
 
     def _give_up(self, result: Result, reason: str) -> None:
-        if self._stop is None:
+        if self._stop is None and not self._post_copied:
             self._stop = (result, reason)
         self._nudge.set()
 
@@ -135,8 +145,12 @@ class LibvirtExecution:
             task = self._rejoin if self._begun else self._move
             threading.Thread(target=task, name="migrate", daemon=True).start()
             self._watch()
-            found = settle(self._ends, self._before, self._patience.settling)
-            result, reason = self._verdict(found)
+            if self._torn:
+                found = Aftermath(Where.UNCLEAR)
+                result, reason = Result.LOST, self._how_to_mend()
+            else:
+                found = settle(self._ends, self._before, self._patience.settling)
+                result, reason = self._verdict(found)
         except Exception as fault:  # noqa: BLE001 - failures are outcomes, not exceptions
             found = Aftermath(Where.UNCLEAR)
             result, reason = Result.LOST, f"it cannot be told how it ended ({message(fault)})"
@@ -207,6 +221,8 @@ class LibvirtExecution:
                 return
             self._look()
             self._judge()
+            if self._torn:
+                return
             if self._stop is None:
                 continue
             stopped_at = stopped_at or monotonic()
@@ -224,6 +240,8 @@ class LibvirtExecution:
 
     def _job(self, domain: libvirt.virDomain) -> Mapping[str, Any]:
         stats: Mapping[str, Any] = domain.jobStats()
+        if self._begun and tuple(domain.state()) in POST_COPY:
+            self._post_copied = True
         if not self._downtime_set and stats.get("type"):
             self._downtime_set = self._limits_downtime(domain)
         return stats
@@ -232,6 +250,11 @@ class LibvirtExecution:
         quiet, took = monotonic() - self._moved_on, monotonic() - self._began
         limit = self._patience.limit(self._action)
         stalled = self._patience.stalled_after
+        if self._post_copied:
+            self._torn = quiet >= stalled
+            return
+        if self._allow.post_copy and took >= limit / 2 and quiet < stalled / 4 and self._switch():
+            return
         if quiet >= stalled or (took >= limit and quiet >= stalled / 4):
             self._give_up(Result.STALLED, f"no data for {quiet:.0f} s: aborted")
         elif took >= limit:
@@ -240,6 +263,28 @@ class LibvirtExecution:
                 Result.ABORTED,
                 f"not done in {limit:.0f} s ({predicted:.0f} s predicted at worst): aborted",
             )
+
+    def _switch(self) -> bool:
+        """Have the guest go on at the target while its memory follows; True if libvirt did so."""
+        if self._stop is not None:
+            return False
+        with suppress(libvirt.libvirtError, NotAnswering):
+            self._ends.ask(self._action.source, lambda domain: domain.migrateStartPostCopy(0))
+            self._post_copied, self._moved_on = True, monotonic()
+        return self._post_copied
+
+    def _how_to_mend(self) -> str:
+        source = self._ends.connections.hosts[self._action.source]
+        target = self._ends.connections.hosts[self._action.target]
+        given = migration.parameters(self._action, target)
+        address = str(given.get(libvirt.VIR_MIGRATE_PARAM_URI, ""))
+        return (
+            f"post-copy stands still, its memory is on {source.name} and on {target.name}: touch "
+            "neither copy; once the link between them is mended, and if it does not go on by itself: "
+            f"virsh -c {shlex.quote(source.uri)} migrate --live --p2p --postcopy --postcopy-resume "
+            f"{self._action.guest} {shlex.quote(migration.peer_uri(target))}"
+            + (f" --migrateuri {shlex.quote(address)}" if address else "")
+        )
 
     def _abort_job(self) -> None:
         with suppress(libvirt.libvirtError, NotAnswering):
