@@ -128,7 +128,7 @@ class Owner:
         """Claim `host`, or renew the claim; return who has it if that is somebody else."""
         connection = self._connections.to(host)
         try:
-            for _ in range(2):  # a second time where an old claim made room
+            for _ in range(3):  # again where an old claim made room
                 if self._defined(connection):
                     return ""
                 claim = read(connection)
@@ -163,11 +163,11 @@ def read(connection: libvirt.virConnect) -> Claim | None:
     """Return the claim on a hypervisor; None if there is none. Raises libvirtError."""
     try:
         secret = connection.secretLookupByUsage(libvirt.VIR_SECRET_USAGE_TYPE_VOLUME, USE)
+        return _claim_of(secret)  # it may be removed between the two
     except libvirt.libvirtError as error:
         if error.get_error_code() != libvirt.VIR_ERR_NO_SECRET:
             raise
         return None
-    return _claim_of(secret)
 
 
 def _claim_of(secret: Any) -> Claim:  # noqa: ANN401 - a virSecret
