@@ -47,6 +47,7 @@ def test_drained_to_the_end_and_brought_back(lab: Laboratory, operator: Operator
     assert operator.run("undrain", "h1").code == 2
 
 
+@pytest.mark.soak
 def test_what_cannot_leave_is_named_and_failures_go_elsewhere(
     lab: Laboratory, operator: Operator
 ) -> None:
@@ -70,6 +71,7 @@ def test_what_cannot_leave_is_named_and_failures_go_elsewhere(
     assert tried[-1] == ("h3", "done")
 
 
+@pytest.mark.soak
 def test_a_plan_is_undone_and_what_others_moved_is_left_alone(
     lab: Laboratory, operator: Operator
 ) -> None:
@@ -90,6 +92,7 @@ def test_a_plan_is_undone_and_what_others_moved_is_left_alone(
     assert hosts_of(lab) == {"trio-1": "h1", "trio-2": other}
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("alive", [True, False])
 def test_abort_reaches_what_is_in_flight(
     lab: Laboratory, operator: Operator, *, alive: bool

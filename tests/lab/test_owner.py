@@ -60,6 +60,7 @@ def race(planners: list[Owner]) -> list[Owner]:
     return has
 
 
+@pytest.mark.soak
 def test_a_claim_runs_out_unless_it_is_renewed(lab: Laboratory) -> None:
     """Held it is renewed; of a planner that is gone it runs out, at once on its own node."""
     first, second = owner(lab, "one", valid=2.0), owner(lab, "two")
@@ -78,6 +79,7 @@ def test_a_claim_runs_out_unless_it_is_renewed(lab: Laboratory) -> None:
     assert read(lab["h2"].connection()) is None
 
 
+@pytest.mark.soak
 def test_two_planners_never_both_act(lab: Laboratory, tmp_path: Path) -> None:
     """The second is refused while the first moves; one that slept too long starts nothing more."""
     lab.boot(*(GuestSpec(f"trio-{n}", load=Load(set=32)) for n in (1, 2)))

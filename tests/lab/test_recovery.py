@@ -104,7 +104,7 @@ def test_killed_at_an_event(lab: Laboratory, operator: Operator, number: int, wh
     assert "h1" not in hosts_of(lab).values()
 
 
-@pytest.mark.parametrize("by", ["apply", "serve"])
+@pytest.mark.parametrize("by", ["apply", pytest.param("serve", marks=pytest.mark.soak)])
 def test_killed_in_mid_transfer(lab: Laboratory, operator: Operator, by: str) -> None:
     """The migration goes on without its planner; the next one follows it and begins nothing twice."""
     for host in lab.hosts.values():
@@ -165,6 +165,7 @@ def sent(lab: Laboratory, uuid: str) -> int:
     return int(stats.get("data_processed", 0))
 
 
+@pytest.mark.soak
 def test_stalled_without_a_planner(lab: Laboratory, operator: Operator) -> None:
     """A migration that hangs while nobody watches is found, given up, and its guest stays."""
     for host in lab.hosts.values():

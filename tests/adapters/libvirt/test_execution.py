@@ -311,3 +311,64 @@ def test_a_stall_is_called_so_when_time_runs_out_first(run, moving):
     assert moving
     outcome = ended(run(replace(QUICK, stalled_after=2.0, least=0.8)))
     assert outcome.result is Result.STALLED
+
+
+@pytest.fixture
+def post_copy(configs, clock):
+    """Carry the action out where post-copy is allowed, switching early."""
+
+    def start(**patience):
+        given = [Connections(configs(answer_within=0.5), read_only=False) for _ in range(2)]
+        quick = replace(QUICK, **({"least": 0.4, "stalled_after": 1.0} | patience))
+        return LibvirtExecution(ACTION, *given, clock, patience=quick, allow=Allow(post_copy=True))
+
+    return start
+
+
+def test_post_copy_is_switched_to_and_never_aborted(post_copy, hosts):
+    """Half of its time over, libvirt is asked once; an abort after that does nothing."""
+    domain = hosts["a"].add(job={**OUT, "data_processed": 1 << 20, "data_remaining": 3 << 20})
+    hosts["b"].add(now=ARRIVING)
+    switched, go_on = [], threading.Event()
+
+    def switch(_flags):
+        switched.append(1)
+
+    def migrate(_domain):
+        assert go_on.wait(10)
+        hosts["a"].domains.remove(domain)
+        hosts["b"].domains.clear()
+        hosts["b"].add()
+
+    domain.migrateStartPostCopy = switch
+    hosts["a"].migrate = migrate
+    execution = post_copy()
+    threading.Event().wait(0.6)
+    execution.abort("the operator stopped it")
+    threading.Event().wait(0.1)
+    assert not hosts["a"].aborted.is_set()
+    go_on.set()
+    assert ended(execution).result is Result.DONE
+    assert switched == [1]
+
+
+def test_post_copy_that_stands_still_says_how_to_mend_it(post_copy, hosts, moving):
+    """Both copies are left; the exact command is there."""
+    moving.migrateStartPostCopy = lambda _flags: None
+    outcome = ended(post_copy())
+    assert outcome.result is Result.LOST
+    assert "touch neither copy" in outcome.reason
+    assert (
+        "virsh -c fake://a migrate --live --p2p --postcopy --postcopy-resume "
+        f"{ACTION.guest} qemu+tls://b.mig/system --migrateuri tcp://b-mig"
+    ) in outcome.reason
+    assert not hosts["a"].aborted.is_set()
+    hosts["a"].aborted.set()
+
+
+def test_where_libvirt_refuses_to_switch_the_time_limit_holds(post_copy, hosts, moving):
+    """It is ended as without post-copy."""
+    moving.migrateStartPostCopy = lambda _flags: (_ for _ in ()).throw(error(1, "not now"))
+    outcome = ended(post_copy())
+    assert outcome.result in (Result.ABORTED, Result.STALLED)
+    assert hosts["a"].aborted.is_set()
