@@ -33,8 +33,8 @@ def operator(lab: Laboratory, tmp_path: Path) -> Operator:
 def leaving(lab: Laboratory, operator: Operator) -> Operator:
     """Two guests that have to leave h1 one by one, over a link that makes that take seconds."""
     for host in lab.hosts.values():
-        host.shape(120)
-    slow = {"link": "120Mbit"}
+        host.shape(200)
+    slow = {"link": "200Mbit"}
     operator.configure(
         '[limits]\nmigration_link_share = "100%"\n' + APART.removeprefix("[limits]\n"),
         mode="auto",
@@ -93,11 +93,12 @@ def test_it_relieves_once_survives_a_bad_file_and_stands_back_from_a_human(
 
 def test_observing_cannot_change_anything(lab: Laboratory, operator: Operator) -> None:
     """It says what it would do; its connections refuse every change that is tried."""
-    operator.configure(BUSY, mode="observe", more=AT_ONCE, h1=SMALL, h2=SMALL, h3=SMALL)
+    operator.configure(
+        BUSY.replace("3s", "0s"), mode="observe", more=AT_ONCE, h1=SMALL, h2=SMALL, h3=SMALL
+    )
     lab.boot(*(GuestSpec(f"busy-{n}", load=Load(cpu=30, set=8)) for n in range(2)))
     with Service(operator) as service:
         service.until(lambda s: "mode observe: " in s["sentence"], "a plan that is only said")
-        service.cycles(1)
         service.signal(signal.SIGTERM)
         assert service.wait() == 0
     assert set(hosts_of(lab).values()) == {"h1"}
