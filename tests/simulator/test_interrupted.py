@@ -23,7 +23,9 @@ SWIFT = Request(effort=Effort.INSTANT)
 AGAIN = replace(
     EAGER,
     aggressiveness=1,
-    limits=replace(EAGER.limits, moves_per_hour=10_000, data_per_hour=1 << 40),
+    limits=replace(
+        EAGER.limits, moves_per_hour=10_000, moves_per_hour_per_host=10_000, data_per_hour=1 << 40
+    ),
 )
 ROUNDS = 60
 """Lives of the planner until a world must be in order."""
