@@ -23,7 +23,9 @@ from balancer.ports import (
 if TYPE_CHECKING:
     from balancer.adapters.closed import ClosedHosts
     from balancer.adapters.freeze import FreezeFiles
+    from balancer.adapters.history_sqlite import SqliteHistory
     from balancer.adapters.libvirt.ownership import Owner
+    from balancer.adapters.prometheus import Prometheus
 
 
 def never() -> bool:
@@ -51,7 +53,7 @@ def ports_for(
     clock = WallClock()
     executor = None
     lease: Lease = FileLease(config.lock_path)
-    inventory = _inventory(config, read_only=read_only)
+    inventory = _measured(config, _inventory(config, read_only=read_only))
     if not read_only:
         from balancer.adapters.libvirt.executor import LibvirtExecutor
 
@@ -69,6 +71,7 @@ def ports_for(
         telemetry=telemetry,
         brake=brake_of(config),
         stop_requested=stop_requested,
+        history=_history(config, read_only=read_only),
     )
 
 
@@ -189,6 +192,25 @@ def _inventory(config: Config, *, read_only: bool) -> Inventory:
     )
 
 
+def _measured(config: Config, inventory: Inventory) -> Inventory:
+    """Return the inventory, completed by the store of metrics that is configured, if any."""
+    source = metric_source(config)
+    if source is None or config.prometheus is None:
+        return inventory
+    from balancer.adapters.measured import MeasuredInventory
+
+    return MeasuredInventory(inventory, (source,), config.prometheus.prefer)
+
+
+def metric_source(config: Config) -> "Prometheus | None":
+    """Return the store of metrics that is configured, or None. Raises UsageError."""
+    if config.prometheus is None:
+        return None
+    from balancer.adapters.prometheus import Prometheus
+
+    return Prometheus(config.prometheus)
+
+
 def _journal(config: Config, *, read_only: bool) -> Journal:
     from balancer.adapters.journal_sqlite import SqliteJournal
     from balancer.adapters.stand_in import MemoryJournal
@@ -196,3 +218,19 @@ def _journal(config: Config, *, read_only: bool) -> Journal:
     if read_only and not config.journal_path.exists():
         return MemoryJournal()
     return SqliteJournal(config.journal_path)
+
+
+def history(config: Config) -> "SqliteHistory":
+    """Return the history of what was measured."""
+    from balancer.adapters.history_sqlite import Retention, SqliteHistory
+
+    retention = Retention(mean_seconds=config.history_seconds, bytes=config.history_mib * 2**20)
+    return SqliteHistory(config.history_path, retention)
+
+
+def _history(config: Config, *, read_only: bool) -> "SqliteHistory | None":
+    """Return the history; read-only, none where its folder cannot be written to."""
+    folder = config.history_path.parent
+    if read_only and not (folder.is_dir() and os.access(folder, os.W_OK)):
+        return None
+    return history(config)

@@ -35,6 +35,9 @@ class Verb(NamedTuple):
 VERBS: Final[Mapping[str, Verb]] = {
     "doctor": Verb("doctor", "Check hosts, trust, storage and guests; changes nothing."),
     "observe": Verb("observe", "Write the cluster down as one JSON document."),
+    "check-metrics": Verb("check_metrics", "Say what is measured, of whom, and what is missing."),
+    "backfill": Verb("backfill", "Fetch the past from Prometheus into the history, once."),
+    "forecast": Verb("forecast", "Draw what a guest used and what it is expected to use."),
     "plan": Verb("plan", "Say what would move, in which order and why; changes nothing."),
     "apply": Verb("apply", "Judge a plan against the cluster as it is, ask, and migrate."),
     "rules": Verb("rules", "List every rule, whom it concerns and where it is broken."),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
@@ -27,7 +28,8 @@ D = TypeVar("D", bound=BaseModel)
 
 def dump_observation(observation: Observation) -> str:
     """Return the document; one host, guest or history to a line, so that two can be compared."""
-    return _text(ObservationDocument(observation=observation), depth=4)
+    small = replace(observation, rollups=observation.rollups.deflated())
+    return _text(ObservationDocument(observation=small), depth=4)
 
 
 def load_observation(text: str | bytes, source: str = "observation") -> Observation:
@@ -38,7 +40,7 @@ def load_observation(text: str | bytes, source: str = "observation") -> Observat
     """
     observation = _load(ObservationDocument, text, source).observation
     _refuse(source, observation_faults(observation))
-    return observation
+    return replace(observation, rollups=observation.rollups.inflated())
 
 
 def dump_plan(plan: Plan) -> str:

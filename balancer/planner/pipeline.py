@@ -1,6 +1,6 @@
 """The straight line: observation and policy in, a judged plan out.
 
-    forecast -> place -> order -> verify
+    gate -> forecast -> place -> order -> verify
 
 Each stage is one call; nothing here decides, it only hands values on and says what came of it.
 """
@@ -12,6 +12,7 @@ from hashlib import sha256
 from balancer.planner.constraints import all_rules
 from balancer.planner.explain import hot, loads, reasons, summary
 from balancer.planner.forecast import FORECASTERS
+from balancer.planner.forecast.recent import recent
 from balancer.planner.formulation import Formulation, Ints, formulate
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.placement import Placement, at_rest, fingerprint
@@ -19,6 +20,7 @@ from balancer.planner.model.plan import Infeasible, Plan, Quality, Result, Score
 from balancer.planner.model.policy import Policy
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Request
+from balancer.planner.model.rollups import STEP
 from balancer.planner.model.violation import Violation
 from balancer.planner.model.weighed import Weighed
 from balancer.planner.objectives import all_goals
@@ -26,6 +28,7 @@ from balancer.planner.order.schedule import Ordered, order
 from balancer.planner.place.conflict import explain as explain_conflict
 from balancer.planner.place.evaluate import score
 from balancer.planner.place.solve import Answer, solve
+from balancer.planner.quality import gate
 from balancer.planner.verify import judge
 from balancer.planner.weigh import weigh
 
@@ -121,21 +124,35 @@ def _numbers(formulation: Formulation, placement: Placement) -> Ints:
 
 
 def assess(observation: Observation, policy: Policy, request: Request = NOTHING_ASKED) -> Problem:
-    """Return the problem that `observation` poses: its demand forecast, its guests that rest."""
+    """Return the problem that `observation` poses.
+
+    What is not believed is left out, demand is forecast from the rest, and guests rest.
+    """
     resting = policy.limits.same_guest_again_after
+    trusted = gate(observation)
+    demand = FORECASTERS[policy.forecaster](trusted.observation, policy.forecast)
     lately = [
         outcome
         for outcome in observation.outcomes
         if outcome.result is not Result.REFUSED and observation.at - outcome.started < HOUR
     ]
     return Problem(
-        cluster=observation.cluster,
-        demand=FORECASTERS[policy.forecaster](observation),
+        cluster=trusted.observation.cluster,
+        demand=replace(
+            demand,
+            blind=demand.blind | trusted.blind,
+            partial=trusted.partial,
+            recent=recent(trusted.observation, demand, policy.hot.lasting),
+        ),
         policy=policy,
         cooling=frozenset(
             outcome.action.guest
             for outcome in observation.outcomes
             if outcome.result is Result.DONE and observation.at - outcome.ended < resting
+        ),
+        settling=any(
+            outcome.result is Result.DONE and 0 <= observation.at - outcome.ended < STEP
+            for outcome in observation.outcomes
         ),
         relieve=request.relieve,
         held=request.held,

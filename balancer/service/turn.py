@@ -23,6 +23,7 @@ from balancer.planner.model.plan import Action, Infeasible, Outcome, Plan, Resul
 from balancer.planner.model.policy import Policy
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Request
+from balancer.planner.quality import gate
 from balancer.planner.verify import judge
 from balancer.ports import Event, Execution, Executor, Ports, Refused, UsageError
 from balancer.service import telling
@@ -74,6 +75,7 @@ def observe(ports: Ports, policy: Policy) -> Observation:
     """
     seen = ports.inventory.observe()
     since = seen.at - max(HOUR, policy.limits.same_guest_again_after)
+    seen = _with_past(ports, policy, seen)
     return replace(seen, outcomes=(*seen.outcomes, *past(ports, since)))
 
 
@@ -84,6 +86,23 @@ def past(ports: Ports, since: float) -> tuple[Outcome, ...]:
         for event in ports.journal.read(since, ("ended",))
         if "outcome" in event.data
     )
+
+
+def _with_past(ports: Ports, policy: Policy, seen: Observation) -> Observation:
+    """Return `seen` with what was measured before; keep what of it is believed for later.
+
+    A history that cannot be read or written is a doubt, not a fault: the present is enough to act
+    upon where the policy does not look back.
+    """
+    if ports.history is None:
+        return seen
+    try:
+        means = ports.history.rollups(seen.at, policy.forecast.lookback)
+        with_past = replace(seen, rollups=means)
+        ports.history.append(gate(with_past).observation)
+    except UsageError as error:
+        return replace(seen, doubts=(*seen.doubts, str(error)))
+    return with_past
 
 
 def execute(

@@ -227,7 +227,7 @@ def test_every_plan_is_accepted_and_makes_nothing_worse(problem) -> None:  # typ
     """Whatever the cluster and the rules: the judge accepts, no score rises, no rule worsens."""
     seen = Observation(NOON, problem.cluster)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(pipeline.FORECASTERS, "latest", lambda _: problem.demand)
+        patch.setitem(pipeline.FORECASTERS, "latest", lambda *_: problem.demand)
         made = plan(seen, problem.policy, Request(relieve=problem.relieve))
         if isinstance(made, Infeasible):
             assert made.reason

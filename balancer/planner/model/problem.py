@@ -29,6 +29,9 @@ class Problem:
     policy: Policy
     cooling: frozenset[str] = frozenset()
     """Uuids that moved too recently to be moved again for balance."""
+    settling: bool = False
+    """True while the latest moves are so fresh that measurements do not show yet what they did:
+    load is then no reason to move anything."""
     relieve: frozenset[str] = frozenset()
     """Hosts the operator asked to relieve."""
     held: Mapping[str, str] = field(default_factory=dict)
