@@ -7,7 +7,7 @@ its adapter's own time limits allow, and raises only what is named here.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from balancer.planner.model.cluster import Cluster
 from balancer.planner.model.observation import History, Observation
@@ -115,6 +115,24 @@ class Execution(Protocol):
         ...
 
 
+ABANDONED: Final = "whoever began it is gone, and it never left"
+"""Reason of an outcome: nobody failed, the planner died."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """An action that the journal says was begun, and not how it ended: its planner died."""
+
+    plan: str
+    """Id of the plan it is from."""
+    action: Action
+    at: float
+    """When it was begun, seconds since the epoch."""
+    persistent: bool = True
+    autostart: bool = False
+    """What its guest was before."""
+
+
 class Executor(Protocol):
     """Carries actions out."""
 
@@ -126,6 +144,14 @@ class Executor(Protocol):
         """Begin `action` and return at once; failures come as an outcome, not as exceptions."""
         ...
 
+    def follow(self, begun: Begun) -> Execution:
+        """Watch what another planner began as if it were ours; never begins it again.
+
+        Returns at once. The outcome says where the guest is, whether the action was still under
+        way, had ended, or was never begun (then its reason is ABANDONED).
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -134,7 +160,7 @@ class Event:
     at: float
     kind: str
     """Of a plan: decided, started, ended, refused, stopped, measured. Of the service: began,
-    cycle, proposed, approved, foreign, halted, froze, unfroze, reloaded, ceased."""
+    cycle, proposed, approved, foreign, halted, froze, unfroze, reloaded, ceased. Of hosts: closed, opened."""
     plan: str = ""
     action: str = ""
     guest: str = ""

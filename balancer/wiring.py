@@ -1,6 +1,7 @@
 """Configuration to ports: the only place that names adapters. Each is imported when it is needed."""
 
 import os
+import socket
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,10 +21,10 @@ from balancer.ports import (
 )
 
 if TYPE_CHECKING:
+    from balancer.adapters.closed import ClosedHosts
     from balancer.adapters.freeze import FreezeFiles
-
-if TYPE_CHECKING:
     from balancer.adapters.history_sqlite import SqliteHistory
+    from balancer.adapters.libvirt.ownership import Owner
     from balancer.adapters.prometheus import Prometheus
 
 
@@ -51,21 +52,41 @@ def ports_for(
 
     clock = WallClock()
     executor = None
+    lease: Lease = FileLease(config.lock_path)
     inventory = _measured(config, _inventory(config, read_only=read_only))
     if not read_only:
         from balancer.adapters.libvirt.executor import LibvirtExecutor
 
-        executor = LibvirtExecutor(config.hosts, clock, allow=config.policy.allow)
+        owner = _owner(config, lease)
+        executor = LibvirtExecutor(
+            config.hosts, clock, allow=config.policy.allow, objection=owner.objection
+        )
+        lease = owner
     return Ports(
         inventory=inventory,
         executor=executor,
         journal=_journal(config, read_only=read_only and not keep_journal),
         clock=clock,
-        lease=FileLease(config.lock_path),
+        lease=lease,
         telemetry=telemetry,
         brake=brake_of(config),
         stop_requested=stop_requested,
         history=_history(config, read_only=read_only),
+    )
+
+
+def _owner(config: Config, local: Lease) -> "Owner":
+    """Return the claim on every hypervisor, beside the lock on this machine."""
+    from balancer.adapters.clock import WallClock
+    from balancer.adapters.libvirt.ownership import Owner
+
+    node = socket.gethostname()
+    return Owner(
+        local=local,
+        hosts=config.hosts,
+        clock=WallClock(),
+        node=f"{node}:{config.lock_path}",
+        who=f"pid {os.getpid()} on {node}",
     )
 
 
@@ -75,6 +96,13 @@ def brake_of(config: Config) -> "FreezeFiles":
     from balancer.adapters.freeze import FreezeFiles
 
     return FreezeFiles(config.freeze_path, config.stopped_path, WallClock().now)
+
+
+def closed_hosts(config: Config) -> "ClosedHosts":
+    """Return the hosts that are closed to placement here."""
+    from balancer.adapters.closed import ClosedHosts
+
+    return ClosedHosts(config.closed_path)
 
 
 def journal_of(config: Config, *, read_only: bool = True) -> Journal:
@@ -153,11 +181,13 @@ def _inventory(config: Config, *, read_only: bool) -> Inventory:
     from balancer.adapters.clock import WallClock
     from balancer.adapters.libvirt.inventory import LibvirtInventory
 
+    closed = closed_hosts(config)
     return LibvirtInventory(
         config.hosts,
         WallClock(),
         config.sample_gap,
         read_only=read_only,
+        closed=lambda: tuple(closed.known()),
         workers=config.workers,
     )
 

@@ -19,7 +19,7 @@ from balancer.codec.envelopes import (
 from balancer.codec.faults import printable, sentence
 from balancer.codec.integrity import observation_faults, plan_faults
 from balancer.planner.model.observation import Observation
-from balancer.planner.model.plan import Infeasible, Outcome, Plan
+from balancer.planner.model.plan import Action, Infeasible, Outcome, Plan, Result
 from balancer.planner.model.weighed import Weighed
 from balancer.ports import Event, UsageError
 
@@ -79,6 +79,12 @@ def load_outcome_data(data: object, source: str = "journal") -> Outcome:
     """Return the outcome that `as_data` turned into `data`. Raises UsageError."""
     text = json.dumps({"format": "balancer-outcome/1", "outcome": data})
     return _load(OutcomeDocument, text, source).outcome
+
+
+def load_action_data(data: object, source: str = "journal") -> Action:
+    """Return the action that `as_data` turned into `data`. Raises UsageError."""
+    wrapped = {"action": data, "result": Result.FAILED, "started": 0.0, "ended": 0.0}
+    return load_outcome_data(wrapped, source).action
 
 
 def load_weighed_data(data: object, source: str = "journal") -> Weighed:

@@ -97,6 +97,11 @@ class Config:
         return self.state_dir / "STOPPED"
 
     @property
+    def closed_path(self) -> Path:
+        """The file that names the hosts closed to placement."""
+        return self.state_dir / "closed.json"
+
+    @property
     def status_path(self) -> Path:
         """The file in which the service says how it is."""
         return self.state_dir / "status.json"

@@ -36,6 +36,10 @@ class Problem:
     """Hosts the operator asked to relieve."""
     held: Mapping[str, str] = field(default_factory=dict)
     """Uuids of guests to be left alone this time, and why."""
+    ordered: frozenset[str] = frozenset()
+    """Uuids of guests the operator wants moved."""
+    barred: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Uuid and host: where a guest must not go this time, and why."""
     spent_moves: int = 0
     spent_mib: int = 0
     """What was moved already within the last hour, of the limits for any hour."""
