@@ -1,0 +1,299 @@
+"""The engine that turns a yard into a schedule: bounds first, then what works, then better.
+
+1. Direct moves, event by event. 2. Where those block each other in circles: steps aside, few or
+many. 3. Back and forth over the schedule, shaken, until the bound or the budget is reached.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from balancer.planner.order.bounds import Bound, bound, channel_work, lengths
+from balancer.planner.order.kernels import passes, roaming
+from balancer.planner.order.kernels.passes import NEVER
+from balancer.planner.order.yard import (
+    LIVE,
+    Bools,
+    Compiled,
+    Floats,
+    Ints,
+    Trip,
+    Yard,
+    compile_trips,
+)
+
+SMALL: Final = 60
+"""Moves up to which no compiler is waited for."""
+ENOUGH: Final = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Trips with their times and rates."""
+
+    trips: Sequence[Trip]
+    start: Floats
+    end: Floats
+    rate: Floats
+    seconds: float
+
+    @property
+    def steps_aside(self) -> int:
+        """How many trips do not end where their mover wants to be."""
+        return len(self.trips) - len({trip.mover for trip in self.trips})
+
+
+@dataclass(frozen=True, slots=True)
+class Arranged:
+    """The best schedule found, and what no schedule can undercut."""
+
+    schedule: Schedule | None
+    bound: Bound
+    rounds: int
+    """Work done; a replay reuses it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How much to do. Steps decide, so that the same seed gives the same answer."""
+
+    rounds: int = 400
+    seed: int = 1
+    price_of_a_step_aside: float = 0.01
+    """How much longer, as a share, a schedule may be for each step aside that it saves."""
+    keep_going: Callable[[], bool] = lambda: True
+
+
+def kernels(moves: int) -> Any:
+    """Return the kernels: as written for small problems, else compiled."""
+    if moves <= SMALL:
+        return _Plain
+    from balancer.planner.order.kernels import compiled  # noqa: PLC0415 - takes long to import
+
+    return compiled
+
+
+class _Plain:
+    step = staticmethod(passes.step)
+    generate = staticmethod(passes.generate)
+    improve = staticmethod(passes.improve)
+    roam = staticmethod(roaming.roam)
+
+
+def arrange(yard: Yard, effort: Effort) -> Arranged:
+    """Return a schedule that takes every mover to its target, or none if none was found."""
+    return _Work(yard, effort).run()
+
+
+class _Work:
+    """The state of one call of `arrange`."""
+
+    def __init__(self, yard: Yard, effort: Effort) -> None:
+        self.yard, self.effort = yard, effort
+        self.n = len(yard.source)
+        trips = [Trip(m, int(yard.source[m]), int(yard.target[m])) for m in range(self.n)]
+        self.direct = compile_trips(yard, trips)
+        self.kernels = kernels(self.n)
+        self.bound = bound(yard, self.direct)
+        self.length = lengths(self.direct)
+        self.rng = np.random.default_rng(effort.seed)
+        self.rounds = 0
+        self.best: Schedule | None = None
+        self.compiled: Compiled = self.direct
+
+    def run(self) -> Arranged:
+        """Find, then improve."""
+        if not self.n:
+            nothing = np.zeros(0)
+            return Arranged(Schedule((), nothing, nothing, nothing, 0.0), self.bound, 0)
+        self.find_direct()
+        if self.best is None and (self.yard.temporary or self.yard.cold is not None):
+            self.find_detours()
+        if self.best is not None:
+            self.polish()
+        return Arranged(self.best, self.bound, self.rounds)
+
+    def reached(self) -> bool:
+        """True if the best is as good as can be."""
+        return self.best is not None and self.best.seconds <= self.bound.seconds * (1 + ENOUGH)
+
+    def cost(self, schedule: Schedule) -> float:
+        """Return what a schedule is worth; less is better."""
+        price = self.effort.price_of_a_step_aside
+        return schedule.seconds * (1 + price * schedule.steps_aside)
+
+    def keep(self, compiled: Compiled, schedule: Schedule) -> bool:
+        """Make `schedule` the best if it is."""
+        if self.best is not None and self.cost(schedule) >= self.cost(self.best):
+            return False
+        self.best, self.compiled = schedule, compiled
+        return True
+
+    def find_direct(self) -> None:
+        """Try direct moves, longest first and then in shaken orders."""
+        for attempt in range(1 + 20):
+            shake = 1.0 if not attempt else self.rng.random(self.n)
+            done = self.stepped(self.direct, -self.length * shake)
+            if done is not None:
+                self.keep(self.direct, done)
+                return
+            if attempt and not self.effort.keep_going():
+                return
+
+    def stepped(self, compiled: Compiled, key: Floats) -> Schedule | None:
+        """Return the schedule that going by events in the order of `key` gives, if it gets far."""
+        n = len(compiled.trips)
+        start, end, rate = np.zeros(n), np.zeros(n), np.zeros(n)
+        c = compiled
+        seconds = self.kernels.step(
+            c.legs, c.stock, c.flow, key, 1.0, c.pause, start, end, rate
+        )
+        self.rounds += 1
+        if seconds >= NEVER:
+            return None
+        return Schedule(c.trips, start, end, rate, seconds)
+
+    def find_detours(self) -> None:
+        """Roam with many settings; keep the best of what gets everybody home."""
+        most = self.effort.rounds // 2
+        movers, ground = movers_of(self.yard), ground_of(self.yard)
+        seen: list[tuple[float, Floats]] = []
+        for attempt in range(max(8, most)):
+            if attempt > 3 and not self.effort.keep_going():
+                break
+            knobs = self.knobs(attempt)
+            if len(seen) > 8 and attempt % 2:
+                chosen = min(self.rng.integers(len(seen), size=3))
+                knobs = self.near(sorted(seen, key=lambda s: s[0])[chosen][1])
+            cost = self.roamed(movers, ground, knobs, attempt)
+            if cost < NEVER:
+                seen.append((cost, knobs))
+            if self.reached() and not self.best_has_detours():
+                break
+
+    def best_has_detours(self) -> bool:
+        return self.best is not None and self.best.steps_aside > 0
+
+    def knobs(self, attempt: int) -> Floats:
+        """Return settings for `roaming.roam`: careful ones first, then by chance."""
+        aside = float(self.yard.temporary)
+        if attempt == 0:
+            return np.array([0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 1.0, aside])
+        if attempt == 1:
+            return np.array([0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0, aside])
+        r = self.rng.random
+        quota = 0.0 if r() < 0.3 else 0.5 * r() ** 1.5
+        return np.array(
+            [quota, float(r() < 0.3), 1.0, r(), 2 * r() ** 2, float(r() < 0.7),
+             float(r() < 0.05), float(r() < 0.8), aside]
+        )  # fmt: skip
+
+    def near(self, knobs: Floats) -> Floats:
+        """Return settings a little off `knobs`."""
+        changed = knobs.copy()
+        for k in (0, 3, 4):
+            changed[k] = max(0.0, changed[k] + 0.1 * self.rng.normal())
+        return changed
+
+    def roamed(self, movers: Any, ground: Any, knobs: Floats, attempt: int) -> float:
+        """Roam once, tighten what comes out; return its cost, or NEVER if somebody is stuck."""
+        limit = 4 * self.n + 8
+        mover, source, target, kind = (np.zeros(limit, dtype=np.int64) for _ in range(4))
+        start = np.zeros(limit)
+        number, left, seconds = self.kernels.roam(
+            movers, ground, knobs, self.effort.seed * 7919 + attempt, mover, source, target, kind, start
+        )
+        self.rounds += 1
+        if left:
+            return NEVER
+        if self.best is not None and seconds > 1.3 * self.best.seconds:
+            return float(seconds * 2)
+        trips = [
+            Trip(int(m), int(a), int(b), int(k))
+            for m, a, b, k in zip(mover[:number], source[:number], target[:number], kind[:number], strict=True)
+        ]
+        compiled = compile_trips(self.yard, trips)
+        made = self.tightened(compiled, start[:number].copy())
+        if made is None:
+            return NEVER
+        self.keep(compiled, made)
+        return self.cost(made)
+
+    def tightened(self, compiled: Compiled, key: Floats) -> Schedule | None:
+        """Return the schedule that placing trips in the order of `key`, back and forth, gives."""
+        c, n = compiled, len(compiled.trips)
+        start, end, rate = np.zeros(n), np.zeros(n), np.zeros(n)
+        seconds = self.kernels.generate(
+            c.legs, c.stock, c.flow, c.book, key, 1.0, c.pause, start, end, rate
+        )
+        if seconds >= NEVER:
+            return None
+        seconds = self.walk(c, start, end, rate, 6)
+        return Schedule(c.trips, start, end, rate, seconds)
+
+    def walk(self, c: Compiled, start: Floats, end: Floats, rate: Floats, rounds: int) -> float:
+        """Improve a schedule in place for some rounds; return its makespan."""
+        self.rounds += rounds
+        weight = self.weights(c)
+        seed = int(self.rng.integers(1 << 30))
+        return float(
+            self.kernels.improve(
+                c.legs, c.stock, c.flow, c.book, self.bound.seconds, weight,
+                np.array([1.0]), c.pause, np.array([0.5, 0.3, 0.3, 0.5, 0.03, 0.0, 0.3]), rounds, seed, start, end, rate,
+            )
+        )  # fmt: skip
+
+    def weights(self, c: Compiled) -> Floats:
+        """Return [legs]: how busy each leg's busiest channel is, 1 for the busiest of all."""
+        work = channel_work(c, lengths(c))
+        padded = np.append(work, 0.0)
+        most = padded[c.legs.channel].max(axis=1)
+        found: Floats = most / max(1e-12, float(most.max(initial=0.0)))
+        return found
+
+    def polish(self) -> None:
+        """Improve the best until the bound, the rounds or `keep_going` end it."""
+        assert self.best is not None  # noqa: S101 - for the type checker
+        c, best = self.compiled, self.best
+        start, end, rate = best.start.copy(), best.end.copy(), best.rate.copy()
+        chunk = max(2, min(50, 20000 // max(1, len(best.trips))))
+        while self.rounds < self.effort.rounds and not self.reached():
+            seconds = self.walk(c, start, end, rate, chunk)
+            self.keep(c, Schedule(c.trips, start.copy(), end.copy(), rate.copy(), seconds))
+            if not self.effort.keep_going():
+                break
+
+
+def movers_of(yard: Yard) -> roaming.Movers:
+    """Return the movers as `roaming` reads them."""
+    n = len(yard.source)
+    total = np.maximum(1, yard.room.sum(axis=0))
+    size = (yard.need / total).max(axis=1) if n else np.zeros(0)
+    groups = yard.groups or [()] * n
+    at = np.concatenate([[0], np.cumsum([len(g) for g in groups])]).astype(np.int64)
+    flat = np.array([g for mine in groups for g in mine], dtype=np.int64)
+    none = np.zeros(n, dtype=np.bool_)
+    return roaming.Movers(
+        yard.source, yard.target, yard.need, size, yard.volume, yard.dirty, yard.setup, yard.top,
+        none if yard.cold is None else yard.cold,
+        np.zeros(n) if yard.store is None else yard.store, at, flat,
+    )  # fmt: skip
+
+
+def ground_of(yard: Yard) -> roaming.Ground:
+    """Return the hosts as `roaming` reads them."""
+    shapes: dict[int, int] = {}
+    shape = [shapes.setdefault(id(d), len(shapes)) for d in yard.domain]
+    lines = {id(d): d for d in yard.domain}
+    hosts = len(yard.zone)
+    domain: Ints = (
+        np.array([lines[i] for i in shapes]) if shapes else np.zeros((1, hosts), dtype=np.int64)
+    )
+    everywhere: Bools = np.ones((1, 1), dtype=np.bool_)
+    return roaming.Ground(
+        yard.free, yard.base[:-1].copy(), np.array(shape, dtype=np.int64), domain,
+        yard.rate, yard.number, yard.leaving, yard.entering, yard.leaving_zone,
+        yard.entering_zone, yard.zone, everywhere if yard.allowed is None else yard.allowed,
+    )  # fmt: skip
