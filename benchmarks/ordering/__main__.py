@@ -23,7 +23,7 @@ def main() -> None:
         rounds=10**9,
         seed=asked.seed,
         price_of_a_step_aside=0.0,
-        keep_going=lambda: process_time() < 0.97 * asked.seconds,
+        spent=lambda: process_time() / (0.96 * asked.seconds),
     )
     found = arrange(instance.yard, effort)
     document: dict[str, object] = {"format": "vmig-plan/1", "instance": instance.name}

@@ -14,7 +14,7 @@ from balancer.planner.order.bounds import Bound, bound, channel_work, lengths
 from balancer.planner.order.kernels import passes, roaming
 from balancer.planner.order.kernels.passes import NEVER
 from balancer.planner.order.yard import (
-    LIVE,
+    UNLIMITED,
     Bools,
     Compiled,
     Floats,
@@ -24,9 +24,16 @@ from balancer.planner.order.yard import (
     compile_trips,
 )
 
-SMALL: Final = 60
-"""Moves up to which no compiler is waited for."""
 ENOUGH: Final = 1e-9
+SEARCHING: Final = 0.7
+"""The share of the time in which ways round circles are sought; the rest goes into polishing."""
+
+WHOLE: Final = np.array([1.0])
+SHARED: Final = np.array([1.0, 0.75, 0.5, 0.3, 0.2])
+"""Least shares of the top rate, one of which each round accepts."""
+KNOBS: Final = np.array([0.5, 0.3, 0.3, 0.5, 0.03, 0.3, 0.5, 0.3, 0.5])
+"""How often orders are shaken, how much; how often busy links come first; how often legs are placed
+one by one; how much longer a schedule may be on the way; how often rates are changed, how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +70,19 @@ class Effort:
     seed: int = 1
     price_of_a_step_aside: float = 0.01
     """How much longer, as a share, a schedule may be for each step aside that it saves."""
-    keep_going: Callable[[], bool] = lambda: True
+    compiled_from: int = 0
+    """Moves from which the kernels run compiled; a first compilation takes half a minute."""
+    spent: Callable[[], float] = lambda: 0.0
+    """Asked between chunks of work: the share of the time that is over; from 1 on, all is."""
 
 
-def kernels(moves: int) -> Any:
-    """Return the kernels: as written for small problems, else compiled."""
-    if moves <= SMALL:
+def kernels(compiled: bool) -> Any:  # noqa: FBT001 - the only thing to say
+    """Return the kernels, compiled or as written."""
+    if not compiled:
         return _Plain
-    from balancer.planner.order.kernels import compiled  # noqa: PLC0415 - takes long to import
+    from balancer.planner.order.kernels import compiled as _compiled  # noqa: PLC0415 - takes long to import
 
-    return compiled
+    return _compiled
 
 
 class _Plain:
@@ -95,11 +105,12 @@ class _Work:
         self.n = len(yard.source)
         trips = [Trip(m, int(yard.source[m]), int(yard.target[m])) for m in range(self.n)]
         self.direct = compile_trips(yard, trips)
-        self.kernels = kernels(self.n)
+        self.kernels = kernels(compiled=self.n >= effort.compiled_from)
         self.bound = bound(yard, self.direct)
         self.length = lengths(self.direct)
         self.rng = np.random.default_rng(effort.seed)
         self.rounds = 0
+        self.shares = SHARED if _odd_rates(self.direct) else WHOLE
         self.best: Schedule | None = None
         self.compiled: Compiled = self.direct
 
@@ -139,7 +150,7 @@ class _Work:
             if done is not None:
                 self.keep(self.direct, done)
                 return
-            if attempt and not self.effort.keep_going():
+            if attempt and self.effort.spent() >= 1:
                 return
 
     def stepped(self, compiled: Compiled, key: Floats) -> Schedule | None:
@@ -161,7 +172,7 @@ class _Work:
         movers, ground = movers_of(self.yard), ground_of(self.yard)
         seen: list[tuple[float, Floats]] = []
         for attempt in range(max(8, most)):
-            if attempt > 3 and not self.effort.keep_going():
+            if attempt > 3 and self.effort.spent() >= SEARCHING:
                 break
             knobs = self.knobs(attempt)
             if len(seen) > 8 and attempt % 2:
@@ -184,9 +195,9 @@ class _Work:
         if attempt == 1:
             return np.array([0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0, aside])
         r = self.rng.random
-        quota = 0.0 if r() < 0.3 else 0.5 * r() ** 1.5
+        quota = 0.0 if r() < 0.2 else 0.05 + 0.4 * r() ** 1.5
         return np.array(
-            [quota, float(r() < 0.3), 1.0, r(), 2 * r() ** 2, float(r() < 0.7),
+            [quota, float(r() < 0.1), 1.0, r(), 2 * r() ** 2, float(r() < 0.7),
              float(r() < 0.05), float(r() < 0.8), aside]
         )  # fmt: skip
 
@@ -241,7 +252,7 @@ class _Work:
         return float(
             self.kernels.improve(
                 c.legs, c.stock, c.flow, c.book, self.bound.seconds, weight,
-                np.array([1.0]), c.pause, np.array([0.5, 0.3, 0.3, 0.5, 0.03, 0.0, 0.3]), rounds, seed, start, end, rate,
+                self.shares, c.pause, KNOBS, rounds, seed, start, end, rate,
             )
         )  # fmt: skip
 
@@ -258,12 +269,24 @@ class _Work:
         assert self.best is not None  # noqa: S101 - for the type checker
         c, best = self.compiled, self.best
         start, end, rate = best.start.copy(), best.end.copy(), best.rate.copy()
-        chunk = max(2, min(50, 20000 // max(1, len(best.trips))))
+        chunk = max(2, min(200, 100_000 // len(best.trips), self.effort.rounds // 4))
         while self.rounds < self.effort.rounds and not self.reached():
             seconds = self.walk(c, start, end, rate, chunk)
             self.keep(c, Schedule(c.trips, start.copy(), end.copy(), rate.copy(), seconds))
-            if not self.effort.keep_going():
+            if self.effort.spent() >= 1:
                 break
+
+
+def _odd_rates(direct: Compiled) -> bool:
+    """True if some channel is no whole multiple of a top rate that it carries: rest is left."""
+    rate = np.append(direct.flow.rate, UNLIMITED)
+    for k in range(direct.legs.channel.shape[1]):
+        c = direct.legs.channel[:, k]
+        on = (c >= 0) & (direct.legs.top > 0)
+        times = rate[c[on]] / direct.legs.top[on]
+        if np.any(times - np.floor(times + 1e-6) > 0.1):
+            return True
+    return False
 
 
 def movers_of(yard: Yard) -> roaming.Movers:

@@ -7,6 +7,7 @@ moves: a link's one direction, a limit on moves at once.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,10 @@ from balancer.planner.order.kernels.passes import NONE, Book, Flow, Legs, Stock
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+
+
+UNLIMITED: Final = 1e18
+"""The rate of a channel that limits numbers alone."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -595,6 +595,31 @@ def improve(
     dice = np.full(1, seed % 2147483646 + 1, dtype=np.int64)
     for _ in range(5):
         draw(dice)
+    pace = legs.top.copy()
+    gentle = np.zeros(n, dtype=np.int64)
+    gentles = 0
+    for j in range(n):
+        half = duration(legs, j, 0.5 * legs.top[j], pause)
+        if legs.top[j] > 0.0 and 0.5 * half < 0.995 * duration(legs, j, legs.top[j], pause):
+            gentle[j] = 1
+            gentles += 1
+    now_pace = pace.copy()
+    full = legs.top
+    legs = Legs(
+        legs.take,
+        legs.take_amount,
+        legs.give,
+        legs.give_amount,
+        legs.channel,
+        legs.before,
+        legs.after,
+        legs.volume,
+        legs.dirty,
+        legs.hot,
+        legs.setup,
+        pace,
+        legs.ratio,
+    )
     back, mirror = mirrored(legs, stock)
     s1, e1, r1 = np.empty(n), np.empty(n), np.empty(n)
     s2, e2, r2 = np.empty(n), np.empty(n), np.empty(n)
@@ -614,15 +639,26 @@ def improve(
             noise = now * knobs[1] * draw(dice) ** 3
         if draw(dice) < knobs[2]:
             bias = now * 0.5 * draw(dice) ** 2
-        low, high = -1.0, now * 2
-        if draw(dice) < knobs[5]:
-            low = draw(dice) * now
-            high = low + now * knobs[6] * draw(dice)
+        blame = 0.0
+        if draw(dice) < knobs[7]:
+            blame = now * knobs[8] * draw(dice)
+        for j in range(n):
+            pace[j] = now_pace[j]
+        if gentles > 0 and draw(dice) < knobs[5]:
+            c = legs.channel[int(draw(dice) * n), int(draw(dice) * legs.channel.shape[1])]
+            chance = knobs[6] * draw(dice)
+            for j in range(n):
+                on = c < 0
+                for k in range(legs.channel.shape[1]):
+                    on = on or legs.channel[j, k] == c
+                if gentle[j] == 1 and on and draw(dice) < (0.1 * chance if c < 0 else chance):
+                    pace[j] = 0.5 * full[j] if pace[j] == full[j] else full[j]
         for j in range(n):
             key[j] = now_s[j] if forwards else now - now_e[j]
-            if low <= key[j] <= high:
-                key[j] += noise * (draw(dice) - 0.5)
-            key[j] -= bias * weight[j]
+            key[j] += noise * (draw(dice) - 0.5) - bias * weight[j]
+            late = now_e[j] if forwards else now - now_s[j]
+            if blame > 0.0 and late > bound:
+                key[j] -= blame * draw(dice)
         serial = draw(dice) < knobs[3]
         if forwards:
             if serial:
@@ -639,6 +675,7 @@ def improve(
         if length <= now or length <= best * (1.0 + knobs[4] * draw(dice) ** 2):
             now = length
             for j in range(n):
+                now_pace[j] = pace[j]
                 now_s[j] = s1[j] if forwards else length - e1[j]
                 now_e[j] = e1[j] if forwards else length - s1[j]
         if length < best:
