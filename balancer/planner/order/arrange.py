@@ -68,7 +68,7 @@ class Effort:
 
     rounds: int = 400
     seed: int = 1
-    price_of_a_step_aside: float = 0.01
+    price_of_a_step_aside: float = 0.05
     """How much longer, as a share, a schedule may be for each step aside that it saves."""
     compiled_from: int = 0
     """Moves from which the kernels run compiled; a first compilation takes half a minute."""
@@ -111,6 +111,7 @@ class _Work:
         self.rng = np.random.default_rng(effort.seed)
         self.rounds = 0
         self.shares = SHARED if _odd_rates(self.direct) else WHOLE
+        self.lazy = 0.7 if effort.price_of_a_step_aside > 0.02 else 0.1
         self.best: Schedule | None = None
         self.compiled: Compiled = self.direct
 
@@ -191,14 +192,15 @@ class _Work:
         """Return settings for `roaming.roam`: careful ones first, then by chance."""
         aside = float(self.yard.temporary)
         if attempt == 0:
-            return np.array([0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 1.0, aside])
+            return np.array([0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 1.0, aside, 0.0, 0.0])
         if attempt == 1:
-            return np.array([0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0, aside])
+            return np.array([0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0, aside, 0.0, 0.0])
         r = self.rng.random
-        quota = 0.0 if r() < 0.2 else 0.05 + 0.4 * r() ** 1.5
+        few = self.effort.price_of_a_step_aside > 0.02
+        quota = 0.0 if r() < (0.8 if few else 0.2) else 0.05 + 0.4 * r() ** 1.5
         return np.array(
             [quota, float(r() < 0.1), 1.0, r(), 2 * r() ** 2, float(r() < 0.7),
-             float(r() < 0.05), float(r() < 0.8), aside]
+             float(r() < 0.05), float(r() < 0.8), aside, float(r() < self.lazy), float(int(4 * r()))]
         )  # fmt: skip
 
     def near(self, knobs: Floats) -> Floats:
@@ -219,8 +221,9 @@ class _Work:
         self.rounds += 1
         if left:
             return NEVER
-        if self.best is not None and seconds > 1.3 * self.best.seconds:
-            return float(seconds * 2)
+        price = 1 + self.effort.price_of_a_step_aside * (number - self.n)
+        if self.best is not None and seconds * price > 1.5 * self.cost(self.best):
+            return float(seconds * price)
         trips = [
             Trip(int(m), int(a), int(b), int(k))
             for m, a, b, k in zip(mover[:number], source[:number], target[:number], kind[:number], strict=True)

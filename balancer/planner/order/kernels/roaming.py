@@ -177,7 +177,8 @@ def roam(
     Knobs: 0 quota of eager steps aside as a share of movers; 1 how parked movers rank (0 last,
     1 first); 2 least share of the top rate; 3 noise on ranks; 4 noise on who steps aside; 5 one
     if bigger ones are to be waited for; 6 one if everything goes alone; 7 ranks by size (1) or at
-    random (0); 8 steps aside allowed.
+    random (0); 8 steps aside allowed; 9 one if who stepped aside returns only when nobody else
+    can go; 10 who steps aside when stuck: 0 little to send, 1 big, 2 from wanted hosts, 3 both.
     """
     n = len(movers.source)
     hosts = len(ground.zone)
@@ -217,6 +218,8 @@ def roam(
             break
     order = np.argsort(rank, kind="mergesort")
     stale = True
+    lazy = knobs[9] > 0.0
+    rested = False
     while left > 0:
         started = False
         if stale:
@@ -233,6 +236,8 @@ def roam(
                 continue
             if alone and busy > 0:
                 break
+            if lazy and parked[m] > 0 and (busy > 0 or started or not rested):
+                continue
             b = movers.target[m]
             a = at[m] if phase[m] == WAITING else NONE
             if room.rows[b] - promised[b] < movers.need[m, 0]:
@@ -265,6 +270,10 @@ def roam(
             busy = push_end(running, busy, trips, ends)
             trips += 1
             started = True
+        if lazy and busy == 0 and not started and not rested:
+            rested = True  # nobody else can go: let those who stepped aside go home
+            continue
+        rested = False
         # steps aside
         stuck = busy == 0
         while knobs[8] > 0.0 and (stuck or quota > 0) and trips < limit and not (alone and busy > 0):
@@ -284,7 +293,14 @@ def roam(
                     continue
                 score = movers.volume[m] / (movers.size[m] + 1e-12)
                 if stuck:
-                    score = movers.volume[m] * (1.0 + 10.0 * parked[m])
+                    score = movers.volume[m]
+                    if knobs[10] == 1.0:
+                        score = 1.0 / (movers.size[m] + 1e-12)
+                    elif knobs[10] == 2.0:
+                        score = 1.0 / (wanted[a] + 1e-12)
+                    elif knobs[10] == 3.0:
+                        score = 1.0 / (movers.size[m] * wanted[a] + 1e-12)
+                    score *= 1.0 + 10.0 * parked[m]
                 score *= 1.0 + knobs[4] * draw(dice)
                 if not stuck:
                     score /= wanted[a] - total_free[a] - incoming[a] + movers.size[m]
