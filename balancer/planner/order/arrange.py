@@ -31,9 +31,14 @@ SEARCHING: Final = 0.7
 WHOLE: Final = np.array([1.0])
 SHARED: Final = np.array([1.0, 0.75, 0.5, 0.3, 0.2])
 """Least shares of the top rate, one of which each round accepts."""
-KNOBS: Final = np.array([0.5, 0.3, 0.3, 0.5, 0.03, 0.3, 0.5, 0.3, 0.5])
+KNOBS: Final = np.array([0.5, 0.3, 0.3, 0.5, 0.03, 0.3, 0.5, 0.1, 0.5])
 """How often orders are shaken, how much; how often busy links come first; how often legs are placed
 one by one; how much longer a schedule may be on the way; how often rates are changed, how many."""
+
+WALKS: Final = 6
+MANY_TRIPS: Final = 3000
+MUST: Final = 4
+"""Ways round circles that are tried whatever the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +72,10 @@ class Effort:
     """How much to do. Steps decide, so that the same seed gives the same answer."""
 
     rounds: int = 400
+    roams: int = 60
+    """How many ways round circles to try after the last that was better."""
     seed: int = 1
-    price_of_a_step_aside: float = 0.05
+    price_of_a_step_aside: float = 0.5
     """How much longer, as a share, a schedule may be for each step aside that it saves."""
     compiled_from: int = 0
     """Moves from which the kernels run compiled; a first compilation takes half a minute."""
@@ -169,24 +176,19 @@ class _Work:
 
     def find_detours(self) -> None:
         """Roam with many settings; keep the best of what gets everybody home."""
-        most = self.effort.rounds // 2
         movers, ground = movers_of(self.yard), ground_of(self.yard)
         seen: list[tuple[float, Floats]] = []
-        for attempt in range(max(8, most)):
-            if attempt > 3 and self.effort.spent() >= SEARCHING:
-                break
+        attempt = since = 0
+        while since < self.effort.roams and (attempt < MUST or self.effort.spent() < SEARCHING):
             knobs = self.knobs(attempt)
             if len(seen) > 8 and attempt % 2:
                 chosen = min(self.rng.integers(len(seen), size=3))
                 knobs = self.near(sorted(seen, key=lambda s: s[0])[chosen][1])
+            before = self.best
             cost = self.roamed(movers, ground, knobs, attempt)
             if cost < NEVER:
                 seen.append((cost, knobs))
-            if self.reached() and not self.best_has_detours():
-                break
-
-    def best_has_detours(self) -> bool:
-        return self.best is not None and self.best.steps_aside > 0
+            attempt, since = attempt + 1, since + 1 if self.best is before else 0
 
     def knobs(self, attempt: int) -> Floats:
         """Return settings for `roaming.roam`: careful ones first, then by chance."""
@@ -268,16 +270,38 @@ class _Work:
         return found
 
     def polish(self) -> None:
-        """Improve the best until the bound, the rounds or `keep_going` end it."""
-        assert self.best is not None  # noqa: S101 - for the type checker
-        c, best = self.compiled, self.best
-        start, end, rate = best.start.copy(), best.end.copy(), best.rate.copy()
-        chunk = max(2, min(200, 100_000 // len(best.trips), self.effort.rounds // 4))
-        while self.rounds < self.effort.rounds and not self.reached():
-            seconds = self.walk(c, start, end, rate, chunk)
-            self.keep(c, Schedule(c.trips, start.copy(), end.copy(), rate.copy(), seconds))
-            if self.effort.spent() >= 1:
-                break
+        """Improve the best until the bound, the rounds or the time end it.
+
+        Several walks set out, from the best and from shaken orders; the longest are given up one
+        by one as the budget goes.
+        """
+        first = self.best
+        if first is None or self.reached():
+            return
+        c = self.compiled
+        walks = [first, *self.others(c)]
+        chunk = max(2, min(200, 100_000 // len(first.trips), self.effort.rounds // 20))
+        while self.over() < 1 and not self.reached():
+            walks.sort(key=lambda made: made.seconds)
+            del walks[max(1, round(WALKS * (1 - 1.7 * self.over()))) :]
+            for i, made in enumerate(walks):
+                start, end, rate = made.start.copy(), made.end.copy(), made.rate.copy()
+                seconds = self.walk(c, start, end, rate, chunk)
+                walks[i] = Schedule(c.trips, start, end, rate, seconds)
+                self.keep(c, walks[i])
+                if self.over() >= 1 or self.reached():
+                    break
+
+    def others(self, c: Compiled) -> list[Schedule]:
+        """Return schedules of the same trips to set out from as well; few if those are many."""
+        if len(c.trips) > MANY_TRIPS:
+            return []
+        found = [self.stepped(c, -self.rng.random(len(c.trips))) for _ in range(WALKS - 1)]
+        return [made for made in found if made is not None]
+
+    def over(self) -> float:
+        """Return the share of the budget that is over."""
+        return max(self.effort.spent(), self.rounds / self.effort.rounds)
 
 
 def _odd_rates(direct: Compiled) -> bool:

@@ -41,7 +41,11 @@ def _effort(moves: int) -> Effort:
     """Return work that takes about a second, whether compiled or not."""
     compiled = moves > COMPILED_FROM
     rounds = 400_000 // moves if compiled else 1500 // moves
-    return Effort(rounds=min(2000, max(12, rounds)), compiled_from=COMPILED_FROM)
+    return Effort(
+        rounds=min(2000, max(12, rounds)),
+        roams=60 if compiled else 20,
+        compiled_from=COMPILED_FROM,
+    )
 
 
 def _checked(
