@@ -35,6 +35,8 @@ KNOBS: Final = np.array([0.5, 0.3, 0.3, 0.5, 0.03, 0.3, 0.5, 0.1, 0.5])
 """How often orders are shaken, how much; how often busy links come first; how often legs are placed
 one by one; how much longer a schedule may be on the way; how often rates are changed, how many."""
 
+DEAR: Final = 0.02
+"""Price from which few steps aside matter more than a short schedule."""
 WALKS: Final = 6
 MANY_TRIPS: Final = 3000
 MUST: Final = 4
@@ -118,7 +120,6 @@ class _Work:
         self.rng = np.random.default_rng(effort.seed)
         self.rounds = 0
         self.shares = SHARED if _odd_rates(self.direct) else WHOLE
-        self.lazy = 0.7 if effort.price_of_a_step_aside > 0.02 else 0.1
         self.best: Schedule | None = None
         self.compiled: Compiled = self.direct
 
@@ -198,11 +199,13 @@ class _Work:
         if attempt == 1:
             return np.array([0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0, aside, 0.0, 0.0])
         r = self.rng.random
-        few = self.effort.price_of_a_step_aside > 0.02
+        few = self.effort.price_of_a_step_aside > DEAR
         quota = 0.0 if r() < (0.8 if few else 0.2) else 0.05 + 0.4 * r() ** 1.5
+        chosen = 4.0 if few and r() < 0.6 else float(int(5 * r()))
         return np.array(
             [quota, float(r() < 0.1), 1.0, r(), 2 * r() ** 2, float(r() < 0.7),
-             float(r() < 0.05), float(r() < 0.8), aside, float(r() < self.lazy), float(int(4 * r()))]
+             float(r() < (0.5 if few else 0.05)), float(r() < (0.5 if few else 0.8)), aside,
+             float(r() < (0.7 if few else 0.1)), chosen if self.n <= 500 or few else 0.0]
         )  # fmt: skip
 
     def near(self, knobs: Floats) -> Floats:
@@ -226,6 +229,8 @@ class _Work:
         price = 1 + self.effort.price_of_a_step_aside * (number - self.n)
         if self.best is not None and seconds * price > 1.5 * self.cost(self.best):
             return float(seconds * price)
+        if self.best is not None and self.bound.seconds * price > self.cost(self.best):
+            return float(seconds * price)
         trips = [
             Trip(int(m), int(a), int(b), int(k))
             for m, a, b, k in zip(mover[:number], source[:number], target[:number], kind[:number], strict=True)
@@ -234,8 +239,26 @@ class _Work:
         made = self.tightened(compiled, start[:number].copy())
         if made is None:
             return NEVER
-        self.keep(compiled, made)
+        if self.keep(compiled, made) and made.steps_aside:
+            self.straighten()
         return self.cost(made)
+
+    def straighten(self) -> None:
+        """Make direct moves of steps aside in the best schedule that nobody needs."""
+        for mover in sorted({t.mover for t in self.direct.trips}):
+            best = self.best
+            legs = [i for i, t in enumerate(best.trips) if t.mover == mover] if best else []
+            if best is None or len(legs) < 2:  # noqa: PLR2004 - there and on
+                continue
+            rest = [i for i in range(len(best.trips)) if i not in legs]
+            compiled = compile_trips(
+                self.yard, [*(best.trips[i] for i in rest), self.direct.trips[mover]]
+            )
+            for at in (legs[0], legs[-1]):
+                key = np.append(best.start[rest], best.start[at])
+                made = self.tightened(compiled, key)
+                if made is not None and self.keep(compiled, made):
+                    break
 
     def tightened(self, compiled: Compiled, key: Floats) -> Schedule | None:
         """Return the schedule that placing trips in the order of `key`, back and forth, gives."""

@@ -15,7 +15,7 @@ from balancer.planner.order.moves import Move, Travel, whole
 from balancer.planner.order.posing import pose
 from balancer.planner.order.timetable import Wish
 
-COMPILED_FROM: Final = 120
+COMPILED_FROM: Final = 50
 """Moves from which a compiler is waited for."""
 
 
@@ -43,7 +43,7 @@ def _effort(moves: int) -> Effort:
     rounds = 400_000 // moves if compiled else 1500 // moves
     return Effort(
         rounds=min(2000, max(12, rounds)),
-        roams=60 if compiled else 20,
+        roams=1500 if compiled else 60,
         compiled_from=COMPILED_FROM,
     )
 

@@ -29,6 +29,7 @@ _HELPERS = (
     roaming.has_rate,
     roaming.top_between,
     roaming.shift_rate,
+    roaming.reach,
 )
 for _helper in _HELPERS:
     register_jitable(_helper)

@@ -161,6 +161,29 @@ def shift_rate(ground: Ground, room: Room, a: int, b: int, rate: float, one: int
             room.number[c] += one
 
 
+def reach(
+    movers: Movers, ground: Ground, rows: Ints, at: Ints, waiting: Bools, order: Ints
+) -> int:
+    """Return how many of those `waiting` get to their targets, one at a time, in turns of `order`.
+
+    Changes `rows`, `at` and `waiting`.
+    """
+    done = 0
+    again = True
+    while again:
+        again = False
+        for i in range(len(order)):
+            m = order[i]
+            if waiting[m] and has_rows(movers, ground, rows, m, at[m], movers.target[m]):
+                shift_rows(movers, ground, rows, m, movers.target[m], at[m], -1)
+                shift_rows(movers, ground, rows, m, at[m], movers.target[m], 1)
+                at[m] = movers.target[m]
+                waiting[m] = False
+                done += 1
+                again = True
+    return done
+
+
 def roam(
     movers: Movers,
     ground: Ground,
@@ -178,7 +201,8 @@ def roam(
     1 first); 2 least share of the top rate; 3 noise on ranks; 4 noise on who steps aside; 5 one
     if bigger ones are to be waited for; 6 one if everything goes alone; 7 ranks by size (1) or at
     random (0); 8 steps aside allowed; 9 one if who stepped aside returns only when nobody else
-    can go; 10 who steps aside when stuck: 0 little to send, 1 big, 2 from wanted hosts, 3 both.
+    can go; 10 who steps aside when stuck: 0 little to send, 1 big, 2 from wanted hosts, 3 both, 4
+    whoever lets most others go.
     """
     n = len(movers.source)
     hosts = len(ground.zone)
@@ -304,7 +328,7 @@ def roam(
                 score *= 1.0 + knobs[4] * draw(dice)
                 if not stuck:
                     score /= wanted[a] - total_free[a] - incoming[a] + movers.size[m]
-                if score >= best:
+                if score >= best and not (stuck and knobs[10] == 4.0):
                     continue
                 third, most = NONE, -NEVER
                 for h in range(hosts):
@@ -322,6 +346,20 @@ def roam(
                     if has_rate(movers, ground, room, m, a, h) < knobs[2] * top - TINY:
                         continue
                     third, most = h, spare[h]
+                if third >= 0 and stuck and knobs[10] == 4.0:
+                    rows = room.rows.copy()
+                    shift_rows(movers, ground, rows, m, third, a, -1)
+                    shift_rows(movers, ground, rows, m, a, third, 1)
+                    places = at.copy()
+                    waiting = (phase == WAITING) & (parked == 0)
+                    waiting[m] = False
+                    gain = reach(movers, ground, rows, places, waiting, order)
+                    waiting = (phase == WAITING) & (places != movers.target)
+                    places[m] = third
+                    gain += 0.5 * reach(movers, ground, rows, places, waiting, order)
+                    score = -gain * (1.0 + 0.1 * knobs[4] * draw(dice)) + 3.0 * parked[m]
+                    if score >= best:
+                        continue
                 if third >= 0:
                     best, who, where = score, m, third
             if who < 0 and stuck:
