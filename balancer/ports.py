@@ -131,7 +131,8 @@ class Event:
 
     at: float
     kind: str
-    """decided, started, ended, refused, stopped, note."""
+    """Of a plan: decided, started, ended, refused, stopped, measured. Of the service: began,
+    cycle, proposed, approved, foreign, halted, froze, unfroze, reloaded, ceased."""
     plan: str = ""
     action: str = ""
     guest: str = ""
@@ -166,6 +167,76 @@ class Lease(Protocol):
         ...
 
 
+class Brake(Protocol):
+    """What stops all action, whoever wanted it, and works where the journal does not."""
+
+    def reason(self) -> str:
+        """Return why nothing may be started at this moment; empty if all may."""
+        ...
+
+    def pull(self, reason: str) -> None:
+        """Stop all action until somebody releases it; never raises."""
+        ...
+
+
+class NoBrake:
+    """Implements Brake where nothing real can be moved."""
+
+    def reason(self) -> str:
+        """Nothing stops anything."""
+        return ""
+
+    def pull(self, reason: str) -> None:
+        """Ignore it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """What the service does at this moment, for people."""
+
+    at: float
+    mode: str
+    state: str
+    """looking, planning, resting, awaiting approval, moving, stopping, stopped."""
+    sentence: str
+    """What came of the last cycle; why nothing happens, where nothing does."""
+    interval: float
+    """Seconds from the beginning of one cycle to that of the next."""
+    began: float
+    """When the service began, seconds since the epoch."""
+    cycles: int = 0
+    last_cycle: float = 0.0
+    """When the last cycle began."""
+    plan: str = ""
+    """Id of the plan that is carried out, or waits for approval."""
+    summary: str = ""
+    """Of that plan."""
+    in_flight: tuple[Progress, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Guest and target by id of an action, for those in flight."""
+    ended: int = 0
+    moves: int = 0
+    """Moves of the plan that ended, and all of them."""
+    predicted_end: float = 0.0
+    frozen: str = ""
+    troubles: tuple[str, ...] = ()
+    """Sentences on what is wrong with the service itself."""
+    observed_days: float = 0.0
+    """Days of observation that were scored."""
+
+
+class Board(Protocol):
+    """Where the service shows how it is; never needed for correctness, never raises."""
+
+    def show(self, status: Status) -> None:
+        """Show `status`."""
+        ...
+
+    def beat(self) -> None:
+        """Give a sign of life."""
+        ...
+
+
 class Telemetry(Protocol):
     """Where the service says what it does, for people who watch: never needed for correctness."""
 
@@ -197,5 +268,6 @@ class Ports:
     clock: Clock
     lease: Lease
     telemetry: Telemetry
+    brake: Brake = field(default_factory=NoBrake)
     stop_requested: Callable[[], bool] = lambda: False
     """True once no further action may be started; what is in flight is finished."""

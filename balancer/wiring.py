@@ -3,9 +3,23 @@
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from balancer.config import Config
-from balancer.ports import Finding, Inventory, Journal, Ports, Telemetry, UsageError
+from balancer.ports import (
+    Board,
+    Finding,
+    Inventory,
+    Journal,
+    Lease,
+    Ports,
+    Status,
+    Telemetry,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from balancer.adapters.freeze import FreezeFiles
 
 
 def never() -> bool:
@@ -18,12 +32,13 @@ def ports_for(
     telemetry: Telemetry,
     *,
     read_only: bool,
+    keep_journal: bool = False,
     stop_requested: Callable[[], bool] = never,
 ) -> Ports:
     """Return the world of real hypervisors.
 
     Read-only, there is no executor, connections can change nothing, and a journal is read where
-    there is one but never made. Raises UsageError where libvirt's Python module is missing or
+    there is one but never made, unless `keep_journal`. Raises UsageError where libvirt's Python module is missing or
     the journal cannot be opened.
     """
     from balancer.adapters.clock import WallClock
@@ -39,12 +54,48 @@ def ports_for(
     return Ports(
         inventory=inventory,
         executor=executor,
-        journal=_journal(config, read_only=read_only),
+        journal=_journal(config, read_only=read_only and not keep_journal),
         clock=clock,
         lease=FileLease(config.lock_path),
         telemetry=telemetry,
+        brake=brake_of(config),
         stop_requested=stop_requested,
     )
+
+
+def brake_of(config: Config) -> "FreezeFiles":
+    """Return what stops all action here."""
+    from balancer.adapters.clock import WallClock
+    from balancer.adapters.freeze import FreezeFiles
+
+    return FreezeFiles(config.freeze_path, config.stopped_path, WallClock().now)
+
+
+def journal_of(config: Config, *, read_only: bool = True) -> Journal:
+    """Return the journal; read-only, one that is not there yet is empty."""
+    return _journal(config, read_only=read_only)
+
+
+def board_of(config: Config) -> Board:
+    """Return where the service shows how it is."""
+    from balancer.adapters.board import StatusBoard
+    from balancer.adapters.systemd import notify
+
+    return StatusBoard(config.status_path, notify)
+
+
+def status_of(config: Config) -> Status | None:
+    """Return how the service says it is, or None where none ever ran. Raises UsageError."""
+    from balancer.adapters.board import read_status
+
+    return read_status(config.status_path)
+
+
+def only_service(config: Config) -> Lease:
+    """Return the lock that keeps a second service out; moves have a lock of their own."""
+    from balancer.adapters.lease import FileLease
+
+    return FileLease(config.lock_path.with_suffix(".service"))
 
 
 def saved_ports(observation: Path, telemetry: Telemetry) -> Ports:
@@ -96,7 +147,13 @@ def _inventory(config: Config, *, read_only: bool) -> Inventory:
     from balancer.adapters.clock import WallClock
     from balancer.adapters.libvirt.inventory import LibvirtInventory
 
-    return LibvirtInventory(config.hosts, WallClock(), config.sample_gap, read_only=read_only)
+    return LibvirtInventory(
+        config.hosts,
+        WallClock(),
+        config.sample_gap,
+        read_only=read_only,
+        workers=config.workers,
+    )
 
 
 def _journal(config: Config, *, read_only: bool) -> Journal:

@@ -24,12 +24,14 @@ from hypothesis import strategies as st
 
 from balancer.planner.constraints import CONSTRAINTS
 from balancer.planner.constraints.avoid import Avoid
+from balancer.planner.constraints.blackout import Blackout
 from balancer.planner.constraints.budget import Budget
 from balancer.planner.constraints.capacity import Capacity
 from balancer.planner.constraints.compatible import Compatible
 from balancer.planner.constraints.cooling import Cooling
 from balancer.planner.constraints.drain import Drain
 from balancer.planner.constraints.headroom import Headroom
+from balancer.planner.constraints.held import Held
 from balancer.planner.constraints.never_move import NeverMove
 from balancer.planner.constraints.only_on import OnlyOn
 from balancer.planner.constraints.reachable import Reachable
@@ -340,6 +342,9 @@ def host_selectors() -> st.SearchStrategy[Selector]:
 
 ACROSS = st.sampled_from(["host", "rack"])
 
+WINDOWS = st.sampled_from([("daily 14:00-16:00",), ("daily 01:00-05:00",)])
+"""One that is open at NOON, and one that is not."""
+
 RULES: Mapping[type, st.SearchStrategy[Constraint]] = {
     Capacity: st.builds(
         Capacity,
@@ -376,6 +381,8 @@ RULES: Mapping[type, st.SearchStrategy[Constraint]] = {
     UnknownData: st.just(UnknownData()),
     Cooling: st.just(Cooling()),
     Budget: st.just(Budget()),
+    Held: st.just(Held()),
+    Blackout: st.builds(Blackout, when=WINDOWS, guests=selectors()),
 }
 """How to draw a rule of every class there is."""
 
@@ -407,4 +414,8 @@ def problems(
         ),
         cooling=frozenset(draw(st.sets(st.sampled_from(sorted(drawing.usage)), max_size=1))),
         relieve=frozenset(draw(st.sets(st.sampled_from(names), max_size=1))),
+        held=dict.fromkeys(
+            draw(st.sets(st.sampled_from(sorted(drawing.usage)), max_size=1)), "so"
+        ),
+        at=NOON,
     )

@@ -16,7 +16,7 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[1]
 REACHING = (
     "etc/resolv.conf",
-    "etc/ssl/certs",
+    "etc/ssl/certs/ca-certificates.crt",
     "etc/pip.conf",
     "etc/xdg/pip",
     "etc/apt/apt.conf.d",

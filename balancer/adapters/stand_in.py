@@ -21,6 +21,21 @@ class MemoryJournal:
         return tuple(e for e in self._events if e.at >= since and (not kinds or e.kind in kinds))
 
 
+class MemoryBrake:
+    """A brake for as long as the process lives."""
+
+    def __init__(self) -> None:
+        self._pulled = ""
+
+    def reason(self) -> str:
+        """Return why it was pulled; empty if it was not."""
+        return self._pulled and f"the service stopped itself: {self._pulled}"
+
+    def pull(self, reason: str) -> None:
+        """Stop all action; the first reason stays."""
+        self._pulled = self._pulled or reason
+
+
 class UncontestedLease:
     """For worlds in which nobody else can act."""
 

@@ -22,7 +22,7 @@ from balancer.ports import Refused
 from balancer.render.live import Live
 from balancer.render.outcomes import outcomes as outcomes_text
 from balancer.render.words import count
-from balancer.wiring import ports_for
+from balancer.wiring import brake_of, ports_for
 
 INFEASIBLE: Final = 2
 NOT_ALL: Final = 5
@@ -73,8 +73,8 @@ def _may_change(configuration: Config) -> None:
         raise Refused(
             f'mode is "observe": nothing is changed; set mode = "confirm" in {where} to apply plans'
         )
-    if configuration.freeze_path.exists():
-        raise Refused(f"frozen: {configuration.freeze_path} exists; remove it to apply plans")
+    if frozen := brake_of(configuration).reason():
+        raise Refused(f"nothing is applied: {frozen}")
 
 
 def _judged(plan: Plan, sight: Sight) -> Plan:
@@ -98,9 +98,7 @@ def _carry_out(plan: Plan, sight: Sight, screen: Screen) -> tuple[Outcome, ...]:
     with Live(screen.people) as live, Interrupts(live.note) as interrupts:
         telemetry = Logged(SilentTelemetry() if screen.quiet else live)
         telemetry.planned(plan)
-
-        def must_stop() -> bool:
-            return interrupts.stop_requested() or sight.config.freeze_path.exists()
-
-        ports = ports_for(sight.config, telemetry, read_only=False, stop_requested=must_stop)
+        ports = ports_for(
+            sight.config, telemetry, read_only=False, stop_requested=interrupts.stop_requested
+        )
         return service.execute(abortable(ports, interrupts), sight.policy, plan)

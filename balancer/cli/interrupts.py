@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import replace
 from types import FrameType
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 from balancer.planner.model.plan import Action, Outcome
 from balancer.ports import Execution, Executor, Ports, Progress
@@ -53,10 +53,18 @@ class Interrupts:
         return self._heard >= ABORT
 
 
+class Asked(Protocol):
+    """Knows whether what is in flight shall be aborted."""
+
+    def abort_requested(self) -> bool:
+        """Return it."""
+        ...
+
+
 class AbortableExecutor:
     """Implements the port Executor: hands on, and aborts what runs once that is asked for."""
 
-    def __init__(self, to: Executor, interrupts: Interrupts) -> None:
+    def __init__(self, to: Executor, interrupts: Asked) -> None:
         self._to = to
         self._interrupts = interrupts
 
@@ -72,7 +80,7 @@ class AbortableExecutor:
 class _AbortableExecution:
     """Implements the port Execution."""
 
-    def __init__(self, to: Execution, interrupts: Interrupts) -> None:
+    def __init__(self, to: Execution, interrupts: Asked) -> None:
         self._to = to
         self._interrupts = interrupts
         self._asked = False

@@ -16,7 +16,7 @@ LEVELS = (logging.CRITICAL, logging.INFO, logging.DEBUG)
 
 def configure(verbose: int) -> None:
     """Log JSON: under systemd to stdout, which is the journal; else to stderr if -v was given."""
-    journal = "JOURNAL_STREAM" in os.environ and not sys.stdout.isatty()
+    journal = under_systemd()
     level = LEVELS[min(max(verbose, int(journal)), len(LEVELS) - 1)]
     structlog.configure(
         processors=[
@@ -29,6 +29,11 @@ def configure(verbose: int) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stdout if journal else sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def under_systemd() -> bool:
+    """True if what is written goes to the journal of the machine."""
+    return "JOURNAL_STREAM" in os.environ and not sys.stdout.isatty()
 
 
 class Logged:

@@ -15,6 +15,7 @@ from balancer.codec.documents import (
     load_outcome_data,
     load_plan,
     load_plan_data,
+    load_weighed_data,
 )
 from balancer.codec.files import (
     read_document,
@@ -34,6 +35,7 @@ __all__ = [
     "load_outcome_data",
     "load_plan",
     "load_plan_data",
+    "load_weighed_data",
     "read_document",
     "read_observation",
     "read_plan",

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from balancer.codec.envelopes import (
     ANYTHING,
+    WEIGHED,
     EventDocument,
     InfeasibleDocument,
     ObservationDocument,
@@ -18,6 +19,7 @@ from balancer.codec.faults import printable, sentence
 from balancer.codec.integrity import observation_faults, plan_faults
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Infeasible, Outcome, Plan
+from balancer.planner.model.weighed import Weighed
 from balancer.ports import Event, UsageError
 
 D = TypeVar("D", bound=BaseModel)
@@ -75,6 +77,14 @@ def load_outcome_data(data: object, source: str = "journal") -> Outcome:
     """Return the outcome that `as_data` turned into `data`. Raises UsageError."""
     text = json.dumps({"format": "balancer-outcome/1", "outcome": data})
     return _load(OutcomeDocument, text, source).outcome
+
+
+def load_weighed_data(data: object, source: str = "journal") -> Weighed:
+    """Return the reasons that `as_data` turned into `data`. Raises UsageError."""
+    try:
+        return WEIGHED.validate_json(json.dumps(data))
+    except ValidationError:
+        raise UsageError(f"{source}: the reasons of a move cannot be read") from None
 
 
 def as_data(value: object) -> object:

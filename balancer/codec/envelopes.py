@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Infeasible, Outcome, Plan
+from balancer.planner.model.weighed import Weighed
 from balancer.ports import Event
 
 RULES: Final = ConfigDict(
@@ -65,3 +66,6 @@ class OutcomeDocument(BaseModel):
 
 ANYTHING: Final[TypeAdapter[object]] = TypeAdapter(object)
 """Turns any value of the model into JSON-able data, by its own type."""
+
+WEIGHED: Final[TypeAdapter[Weighed]] = TypeAdapter(Weighed)
+"""Reads the reasons of a move back."""

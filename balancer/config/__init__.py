@@ -5,6 +5,7 @@ Every fault is a UsageError of one sentence that names file, table, key and reme
 
 from balancer.config.check import check_selectors
 from balancer.config.groups import load_groups
+from balancer.config.guards import Guards
 from balancer.config.host import HostConfig
 from balancer.config.installation import Config, Mode, load, policy_for
 from balancer.config.policy import (
@@ -18,6 +19,7 @@ from balancer.config.search import find
 
 __all__ = [
     "Config",
+    "Guards",
     "HostConfig",
     "LoadedPolicy",
     "Mode",

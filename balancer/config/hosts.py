@@ -9,16 +9,28 @@ from urllib.parse import SplitResult, urlsplit
 
 from balancer.config.fields import read_resources
 from balancer.config.host import HostConfig
+from balancer.config.keys import Entry
 from balancer.config.names import expand
 from balancer.config.reading import Table, nearest, read_toml
 from balancer.config.units import KIB_S, SECONDS
 from balancer.ports import UsageError
 
-NAMES: Final = ("name", "names")
-DECLARED: Final = (
-    "uri", "peer_uri", "migration_address", "labels", "networks", "storage", "storage_paths",
-    "capacity", "link", "answer_within",
-)  # fmt: skip
+NAMES: Final[Mapping[str, Entry]] = {
+    "names": Entry("names", "must be given", '`"kvm[001-040]"` is forty hosts; a list is joined'),
+    "name": Entry("names", "none", "the same, for one"),
+}
+DECLARED: Final[Mapping[str, Entry]] = {
+    "uri": Entry("libvirt URI", "must be given", "how the planner reaches it; `{name}` is filled in"),
+    "peer_uri": Entry("libvirt URI", "the `uri`", "how other hypervisors reach it to hand guests over"),
+    "migration_address": Entry("address", "left to libvirt", "where guests' memory goes: chooses the network card"),
+    "labels": Entry("table of text", "none", '`{ rack = "r1" }`: what rules speak of'),
+    "networks": Entry("names", "libvirt's active networks", "what is really reachable there: one bridge name may be two networks"),
+    "storage": Entry("names", "nothing is shared", "what is really shared: one path may be two exports"),
+    "storage_paths": Entry("table of paths", "the libvirt pool of that name", 'what each storage name means: a path, a pool, `"rbd:pool"`'),
+    "capacity": Entry("table of amounts", "as the hypervisor reports", 'overrides: `{ memory = "240GiB", cpu = 48 }`'),
+    "link": Entry('rate, as `"10Gbit"`', "the policy's default_link", "migration link each way"),
+    "answer_within": Entry('duration, as `"10s"`', '"10s"', "longest silence until it counts as not answering"),
+}  # fmt: skip
 SCHEME: Final = re.compile(r"(?:qemu|test)(?:\+(?:ssh|libssh2?|tls|tcp|unix))?")
 PASSWORD: Final = re.compile(r"//[^/?#]*:[^/?#]*@")
 TEMPLATE: Final = HostConfig(name="", uri="")

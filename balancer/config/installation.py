@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from balancer.config.groups import Groups, load_groups
+from balancer.config.guards import Guards, read_guards
 from balancer.config.host import HostConfig
 from balancer.config.hosts import hosts_files, read_hosts
+from balancer.config.keys import Entry
 from balancer.config.paths import configuration_file, state_folder
 from balancer.config.policy import NO_GROUPS, LoadedPolicy, default_policy, open_policy, sealed
 from balancer.config.reading import Table, read_toml
@@ -18,22 +20,25 @@ from balancer.config.units import COUNT, SECONDS
 from balancer.planner.model.policy import Policy
 from balancer.ports import UsageError
 
-KEYS: Final[Mapping[str, str]] = {
-    "mode": "observe (nothing is changed), confirm (each plan is asked for) or auto",
-    "policy": "file of the policy, or the name of one that is shipped: `balance`",
-    "hosts": "files and folders that declare hosts; or [[hosts]] right here",
-    "defaults": "table: what the [[hosts]] here have in common",
-    "overrides": "[[overrides]]: what is different about single hosts",
-    "groups": "file with names for sets of guests",
-    "interval": "time between two looks of the service",
-    "sample_gap": "time between the two samples from which rates are reckoned",
-    "workers": "hosts asked at a time",
-    "state": "folder for what must survive a restart",
-    "journal": "file of the journal",
-    "lock": "file that keeps two planners apart",
-    "freeze": "file whose mere existence stops all action",
-}
+KEYS: Final[Mapping[str, Entry]] = {
+    "mode": Entry("observe, confirm or auto", '"observe"', "observe changes nothing, confirm asks for each plan, auto acts within the policy"),
+    "policy": Entry("path or name", "the built-in policy", "file of the policy, or the name of one that is shipped: `balance`"),
+    "hosts": Entry("paths", "this machine's hypervisor", "files and folders that declare hosts; or `[[hosts]]` right here"),
+    "defaults": Entry("table", "none", "what the `[[hosts]]` here have in common; see the hosts file"),
+    "overrides": Entry("tables", "none", "`[[overrides]]`: what is different about single hosts"),
+    "groups": Entry("path", "none", "file with names for sets of guests"),
+    "guards": Entry("table", "see `[guards]`", "when the service stands back, and when it stops itself"),
+    "on_stop": Entry("finish or abort", '"finish"', "what becomes of moves in flight when the service is told to stop"),
+    "interval": Entry('duration, as `"5min"`', '"5min"', "from the beginning of one cycle of the service to that of the next"),
+    "sample_gap": Entry('duration, as `"2s"`', '"2s"', "between the two samples from which rates are reckoned"),
+    "workers": Entry("whole number, 1 to 1024", "64", "hosts asked at a time"),
+    "state": Entry("path", "/var/lib/balancer", "folder for what must survive a restart; for users other than root below their home"),
+    "journal": Entry("path", "journal.sqlite in `state`", "file of the journal"),
+    "lock": Entry("path", "balancer.lock in `state`", "file that keeps two planners apart"),
+    "freeze": Entry("path", "FREEZE beside this file", "file whose mere existence stops all action"),
+}  # fmt: skip
 """Each key of config.toml and what it says."""
+ON_STOP: Final = ("finish", "abort")
 MOST_WORKERS: Final = 1024
 
 
@@ -58,6 +63,9 @@ class Config:
     """None for the policy that is built in."""
     groups: Groups = field(default_factory=dict)
     """Of the groups file: give them to `load_policy` for any other policy."""
+    guards: Guards = field(default_factory=Guards)
+    abort_on_stop: bool = False
+    """True if being told to stop aborts what is in flight, instead of finishing it."""
     interval_seconds: float = 300.0
     sample_gap: float = 2.0
     """Seconds between two samples where a verb looks once."""
@@ -67,8 +75,19 @@ class Config:
     journal_path: Path
     lock_path: Path
     freeze_path: Path
+    """The operator's: while it exists nothing is moved."""
     warnings: tuple[str, ...] = ()
     """Sentences on what the operator may not have meant."""
+
+    @property
+    def stopped_path(self) -> Path:
+        """The file in which the service says that it stopped itself."""
+        return self.state_dir / "STOPPED"
+
+    @property
+    def status_path(self) -> Path:
+        """The file in which the service says how it is."""
+        return self.state_dir / "status.json"
 
 
 def load(path: Path | None = None) -> Config:
@@ -116,6 +135,8 @@ def _read(top: Table) -> Config:
         policy=loaded.policy,
         policy_path=policy_path,
         groups=groups,
+        guards=read_guards(top.table("guards")),
+        abort_on_stop=top.choice("on_stop", ON_STOP, ON_STOP[0]) == "abort",
         interval_seconds=_seconds(top, "interval", Config.interval_seconds),
         sample_gap=_seconds(top, "sample_gap", Config.sample_gap),
         workers=_workers(top),

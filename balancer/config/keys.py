@@ -6,7 +6,7 @@ or ratios (float fields) from nought on.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from balancer.config.units import (
     COUNT,
@@ -34,10 +34,21 @@ class Key:
     most: float = float("inf")
 
 
+class Entry(NamedTuple):
+    """One key of config.toml or of a hosts file, for the reference."""
+
+    value: str
+    """What a value looks like, its unit included."""
+    default: str
+    """As an operator would write it; in words where it is none."""
+    sentence: str
+
+
 KEYS: Final[Mapping[str, Key]] = {
     # of hot
     "cpu_used": Key("share of its processors a host may use before it counts as hot", RATIO, 0.01, 1),
     "memory_used": Key("share of its memory a host may use before it counts as hot", RATIO, 0.01, 1),
+    "lasting": Key("how long load must last before the service acts on it", SECONDS),
     # of capacity
     "vcpus_per_core": Key("virtual processors that one core may carry", FACTOR, 0.01),
     "memory_overcommit": Key("allocated memory a host may carry, as a ratio to what it has", FACTOR, 0.01),
@@ -45,6 +56,7 @@ KEYS: Final[Mapping[str, Key]] = {
     # of limits
     "moves_per_hour": Key("migrations that may start in any hour", COUNT),
     "data_per_hour": Key("memory that may be sent in any hour", MIB),
+    "moves_per_hour_per_host": Key("migrations that one host may take part in within any hour; looked at when each starts", COUNT, 1),
     "at_once_per_host": Key("migrations at a time that one host takes part in", COUNT, 1),
     "at_once_total": Key("migrations at a time in all", COUNT, 1),
     "migration_link_share": Key("share of a migration link that may be filled", RATIO, 0.01, 1),
@@ -61,6 +73,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "hosts": Key("the hosts it speaks of: a pattern or a list of them"),
     "across": Key("what counts as one place: `host`, or a label of hosts, as `rack`"),
     "at_most": Key("guests allowed in one place", COUNT),
+    "when": Key("one window or a list: `daily 01:00-05:00`, `mon-fri 08:00-18:00`, `2026-12-23 to 2027-01-02`"),
     "hard": Key("false: may be broken, at a price"),
     "name": Key("what reports call it; needed where two rules would be called the same"),
     "each_group_alone": Key("true: every pattern of `guests` is a group of its own"),

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from balancer.config.digest import digest
 from balancer.config.fields import build, needs_something, selectors
 from balancer.config.groups import Groups, check_group_names, check_references, read_groups
-from balancer.config.reading import Table, read_toml
+from balancer.config.reading import Table, nearest, read_toml
 from balancer.config.search import find
 from balancer.config.units import COUNT
 from balancer.planner.constraints import CONSTRAINTS
@@ -20,7 +21,7 @@ from balancer.ports import UsageError
 STANDING: Final = ("capacity",)
 """Rules of the table that every policy holds, with their defaults where no file speaks of them."""
 NO_GROUPS: Final[Groups] = {}
-PLAIN_KEYS: Final = ("extends", "aggressiveness", "forecaster")
+PLAIN_KEYS: Final = ("extends", "aggressiveness", "timezone", "forecaster")
 TABLES: Final = ("groups", "hot", "limits", "allow", *CONSTRAINTS, *OBJECTIVES)
 MOST_EAGER: Final = 5
 
@@ -99,6 +100,7 @@ def _overlaid(base: Policy, table: Table, groups: Groups, rules: dict[str, Table
     return replace(
         base,
         aggressiveness=_aggressiveness(table, base.aggressiveness),
+        timezone=_timezone(table, base.timezone),
         forecaster=table.choice("forecaster", tuple(FORECASTERS), base.forecaster),
         groups={**base.groups, **own},
         hot=build(Hot, table.table("hot"), base.hot),
@@ -168,6 +170,15 @@ def _aggressiveness(table: Table, default: int) -> int:
     if not 1 <= level <= MOST_EAGER:
         table.fail("aggressiveness", "must be 1 (broken rules only) to 5 (eager)")
     return level
+
+
+def _timezone(table: Table, default: str) -> str:
+    name = table.text("timezone", default)
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        table.fail("timezone", f"no such time zone{nearest(name, available_timezones(), '')}")
+    return name
 
 
 def sealed(policy: Policy) -> Policy:

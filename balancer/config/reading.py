@@ -14,11 +14,8 @@ SHOWN: Final = 60
 """Characters of an offending value that are worth showing."""
 LATER: Final[Mapping[str, str]] = {
     "survive_hosts_lost": "keeping room for lost hosts",
-    "blackout": "windows of time in which nothing moves",
     "careful": "moving a group a few at a time",
-    "timezone": "time windows, and so the time zone they are in,",
     "cpu_pressure": "counting pressure",
-    "lasting": "waiting for heat to last",
     "post_copy": "post-copy",
     "auto_converge": "auto-converge",
 }

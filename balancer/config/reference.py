@@ -10,7 +10,11 @@ from fractions import Fraction
 from typing import Final, cast
 
 from balancer.config.fields import EMPTY, keys, type_of, unit_of
-from balancer.config.keys import KEYS
+from balancer.config.guards import KEYS as GUARDS
+from balancer.config.guards import Guards
+from balancer.config.hosts import DECLARED, NAMES
+from balancer.config.installation import KEYS as INSTALLATION
+from balancer.config.keys import KEYS, Entry
 from balancer.config.policy import STANDING
 from balancer.config.units import Unit
 from balancer.planner.constraints import CONSTRAINTS
@@ -30,6 +34,7 @@ TOP: Final = (
         "2",
         "1 acts on broken rules only, 2 also on hot hosts … 5 evens out nearly everything",
     ),
+    ("timezone", "name", '"UTC"', "of the windows of `[[blackout]]`, as `Europe/Berlin`"),
     ("forecaster", "name", '"latest"', "how demand is expected: `latest` is the newest sample"),
 )
 
@@ -80,12 +85,14 @@ def _written(kind: type, key: str) -> str:
     unit = unit_of(kind, key)
     if unit is not None:
         return f"{unit.name}, as `{unit.example}`"
-    return {
+    words: Mapping[object, str] = {
         Selector: "pattern or list",
+        tuple[str, ...]: "text or list",
         bool: "true or false",
         str: "text",
         Resources: "table of amounts",
-    }[cast("type", type_of(kind, key))]
+    }
+    return words[type_of(kind, key)]
 
 
 def _default(kind: type, key: str) -> str:
@@ -121,5 +128,48 @@ def _table(rows: object) -> Iterator[str]:
         yield f"| `{key}` | {value} | {shown} | {sentence} |"
 
 
+HEAD: Final = """# Configuration
+
+Two kinds of files, never mixed: `config.toml` says how this installation works, a *policy* says what
+is wanted ([reference](../policies/README.md)). Made by `python -m balancer.config.reference
+configuration`; a test holds it to the code.
+
+Without `--config` the first of these is read: `$BALANCER_CONFIG`, `config.toml` in this folder,
+`/etc/balancer/config.toml`. Paths are relative to the file they stand in. Amounts carry their unit.
+A key that is not listed is an error that names the nearest one.
+"""
+
+
+def configuration() -> str:
+    """Return the reference of config.toml and of hosts files, in Markdown."""
+    base = Guards()
+    guards = {
+        key: Entry(
+            f"{entry.unit.name}, as `{entry.unit.example}`",
+            as_written(getattr(base, key), entry.unit),
+            entry.sentence,
+        )
+        for key, entry in GUARDS.items()
+    }
+    parts = (
+        ("`config.toml`", INSTALLATION),
+        ("`[guards]` of `config.toml`", guards),
+        ("`[[hosts]]`, `[defaults]` and `[[overrides]]` of a hosts file", {**NAMES, **DECLARED}),
+    )
+    lines = [HEAD]
+    for title, entries in parts:
+        lines += [
+            f"## {title}",
+            "",
+            "| key | value | default | what it says |",
+            "|---|---|---|---|",
+        ]
+        for key, (value, default, sentence) in entries.items():
+            shown = f"`{default}`" if default[0] in '"0123456789' else default
+            lines.append(f"| `{key}` | {value} | {shown} | {sentence} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
 if __name__ == "__main__":
-    sys.stdout.write(reference())
+    sys.stdout.write(configuration() if "configuration" in sys.argv[1:] else reference())

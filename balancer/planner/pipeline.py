@@ -20,14 +20,17 @@ from balancer.planner.model.policy import Policy
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Request
 from balancer.planner.model.violation import Violation
+from balancer.planner.model.weighed import Weighed
 from balancer.planner.objectives import all_goals
 from balancer.planner.order.schedule import order
 from balancer.planner.place.conflict import explain as explain_conflict
 from balancer.planner.place.evaluate import score
 from balancer.planner.place.solve import Answer, solve
 from balancer.planner.verify import judge
+from balancer.planner.weigh import weigh
 
 NOTHING_ASKED = Request()
+HOUR = 3600.0
 SHOWN = 3
 """How many broken rules an `Infeasible` spells out."""
 
@@ -77,6 +80,11 @@ def plan(
 def assess(observation: Observation, policy: Policy, request: Request = NOTHING_ASKED) -> Problem:
     """Return the problem that `observation` poses: its demand forecast, its guests that rest."""
     resting = policy.limits.same_guest_again_after
+    lately = [
+        outcome
+        for outcome in observation.outcomes
+        if outcome.result is not Result.REFUSED and observation.at - outcome.started < HOUR
+    ]
     return Problem(
         cluster=observation.cluster,
         demand=FORECASTERS[policy.forecaster](observation),
@@ -87,8 +95,27 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
             if outcome.result is Result.DONE and observation.at - outcome.ended < resting
         ),
         relieve=request.relieve,
+        held=request.held,
+        spent_moves=len(lately),
+        spent_mib=sum(outcome.mib for outcome in lately),
         at=observation.at,
     )
+
+
+def account(observation: Observation, policy: Policy, made: Plan) -> tuple[Weighed, ...]:
+    """Return, for each guest that `made` moves, what spoke for and against each host."""
+    problem = assess(observation, policy, Request(relieve=frozenset(made.relieve)))
+    reached = {**problem.cluster.placement, **{a.guest: a.target for a in made.actions}}
+    formulation = formulate(problem, all_rules(problem), all_goals(problem))
+    movers = dict.fromkeys(action.guest for action in made.actions)
+    return tuple(weigh(problem, formulation, reached, uuid) for uuid in movers)
+
+
+def consider(observation: Observation, policy: Policy, uuid: str) -> Weighed:
+    """Return what keeps a guest where it is now, and what speaks against each other host."""
+    problem = assess(observation, policy)
+    formulation = formulate(problem, all_rules(problem), all_goals(problem))
+    return weigh(problem, formulation, problem.cluster.placement, uuid)
 
 
 def broken(problem: Problem, placement: Placement) -> tuple[Violation, ...]:
@@ -123,6 +150,7 @@ def _assemble(
         id="P-" + sha256(f"{start}\n{moves}".encode()).hexdigest()[:8],
         made_at=problem.at,
         fingerprint=start,
+        relieve=tuple(sorted(problem.relieve)),
         policy=f"{problem.policy.name}@{problem.policy.digest[:4]}",
         actions=actions,
         score_before=before,

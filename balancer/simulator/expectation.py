@@ -35,6 +35,8 @@ class Figures:
     """Seconds from the start until the last migration ended."""
     quiet_cycles: int
     """Cycles at the end in which nothing was moved."""
+    stopped: bool = False
+    """Whether the service stopped itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ KEYS: Final[Mapping[str, _Promise]] = {
     "fullest_below": _Promise(RATIO, lambda f: f.fullest),
     "done_within": _Promise(SECONDS, lambda f: f.done_after),
     "pause_at_most": _Promise(SECONDS, lambda f: f.longest_pause_ms / 1000),
+    "stops_itself_at_most": _Promise(COUNT, lambda f: f.stopped),
+    "stops_itself_at_least": _Promise(COUNT, lambda f: f.stopped, least=True),
     "quiet_cycles": _Promise(COUNT, lambda f: f.quiet_cycles, least=True),
 }
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from balancer.config.reading import Table, nearest
 from balancer.config.units import KIB_S, RATIO, SECONDS
+from balancer.planner.model.cluster import HostState
 from balancer.simulator.population import Population, workload
 from balancer.simulator.world import World
 
@@ -19,6 +20,8 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "migration_fails": ("guests", "after", "reason"),
     "host_dies": ("host",),
     "host_returns": ("host",),
+    "drain": ("host",),
+    "undrain": ("host",),
     "link": ("host", "share"),
 }
 """Keys of each kind of event, beside `at` and `what`."""
@@ -91,6 +94,16 @@ def _host_returns(table: Table, population: Population) -> Happening:
     return lambda world: world.revive(host)
 
 
+def _drain(table: Table, population: Population) -> Happening:
+    host = _host(table, "host", population)
+    return lambda world: world.set_state(host, HostState.DRAINING)
+
+
+def _undrain(table: Table, population: Population) -> Happening:
+    host = _host(table, "host", population)
+    return lambda world: world.set_state(host, HostState.UP)
+
+
 def _link(table: Table, population: Population) -> Happening:
     host = _host(table, "host", population)
     if "share" not in table.values:
@@ -106,6 +119,8 @@ _OF_KIND: Final[Mapping[str, Callable[[Table, Population], Happening]]] = {
     "migration_fails": _migration_fails,
     "host_dies": _host_dies,
     "host_returns": _host_returns,
+    "drain": _drain,
+    "undrain": _undrain,
     "link": _link,
 }
 

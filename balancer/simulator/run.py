@@ -1,14 +1,23 @@
 """Runs the service over a simulated cluster, in virtual time."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from balancer.adapters.stand_in import MemoryJournal, SilentTelemetry, UncontestedLease
-from balancer.planner.model.plan import Outcome, Plan, Result
+from balancer.adapters.stand_in import (
+    MemoryBrake,
+    MemoryJournal,
+    SilentTelemetry,
+    UncontestedLease,
+)
+from balancer.config import Mode
+from balancer.planner.model.plan import Outcome, Result
 from balancer.planner.model.resources import CPU, MEMORY
 from balancer.planner.pipeline import assess, broken
-from balancer.ports import Journal, Ports, Refused, Telemetry
-from balancer.service import CycleReport, cycle
+from balancer.ports import Board, Brake, Journal, Ports, Telemetry
+from balancer.service import CycleReport
+from balancer.service.loop import Service
+from balancer.service.world import NoBoard
+from balancer.service.world import World as Installation
 from balancer.simulator.clock import VirtualClock
 from balancer.simulator.executor import SimulatedExecutor
 from balancer.simulator.expectation import Figures
@@ -26,6 +35,8 @@ class SimulationReport:
     cycles: tuple[CycleReport, ...]
     refusals: tuple[str, ...]
     """Why whole plans were refused."""
+    stopped: str
+    """Why the service stopped itself; empty if it did not."""
     lost: tuple[str, ...]
     """Guests that fell with their hosts."""
     unmet: tuple[str, ...]
@@ -48,6 +59,8 @@ class Simulation:
     scenario: Scenario
     telemetry: Telemetry = field(default_factory=SilentTelemetry)
     journal: Journal = field(default_factory=MemoryJournal)
+    brake: Brake = field(default_factory=MemoryBrake)
+    board: Board = field(default_factory=NoBoard)
     stop_requested: Callable[[], bool] = lambda: False
     pace: Callable[[float], None] = lambda _: None
     world: World = field(init=False)
@@ -65,6 +78,7 @@ class Simulation:
             clock=VirtualClock(self.world, self.pace),
             lease=UncontestedLease(),
             telemetry=self.telemetry,
+            brake=self.brake,
             stop_requested=self.stop_requested,
         )
 
@@ -73,32 +87,31 @@ class Simulation:
 
         Raises UsageError if the journal fails; everything else is a figure in the report.
         """
-        ports, reports, refusals = self.ports, list[CycleReport](), list[str]()
-        begin, end = self.scenario.start, self.scenario.start + self.scenario.length
-        while begin < end and not self.stop_requested():
-            ports.clock.sleep(begin - ports.clock.now())
-            try:
-                reports.append(cycle(ports, self.scenario.policy))
-            except Refused as refusal:
-                refusals.append(str(refusal))
-            begin = max(begin + self.scenario.interval, ports.clock.now())
-        ports.clock.sleep(end - ports.clock.now())
-        return self._report(tuple(reports), tuple(refusals))
+        scenario = self.scenario
+        installation = Installation(
+            ports=self.ports,
+            policy=scenario.policy,
+            mode=Mode.AUTO,
+            interval=scenario.interval,
+            guards=replace(scenario.guards, auto_after=0.0),
+            effort=scenario.effort,
+        )
+        service = Service(installation, board=self.board, nap=scenario.interval)
+        return self._report(service.run(scenario.start + scenario.length))
 
-    def _report(
-        self, cycles: tuple[CycleReport, ...], refusals: tuple[str, ...]
-    ) -> SimulationReport:
-        figures = self._figures(cycles, len(refusals))
+    def _report(self, cycles: tuple[CycleReport, ...]) -> SimulationReport:
+        figures = self._figures(cycles)
         return SimulationReport(
             scenario=self.scenario.name,
             figures=figures,
             cycles=cycles,
-            refusals=refusals,
+            refusals=tuple(report.refusal for report in cycles if report.refusal),
+            stopped=self.brake.reason(),
             lost=tuple(self.world.lost.values()),
             unmet=self.scenario.expect.broken_by(figures),
         )
 
-    def _figures(self, cycles: tuple[CycleReport, ...], refused: int) -> Figures:
+    def _figures(self, cycles: tuple[CycleReport, ...]) -> Figures:
         outcomes = [outcome for report in cycles for outcome in report.outcomes]
         tried = [o for o in outcomes if o.result is not Result.REFUSED]
         arrived = [o for o in tried if o.result is Result.DONE]
@@ -106,11 +119,11 @@ class Simulation:
         problem = assess(observation, self.scenario.policy)
         faults = broken(problem, observation.cluster.placement)
         return Figures(
-            cycles=len(cycles) + refused,
+            cycles=len(cycles),
             moves=len(arrived),
             temporary_moves=sum(o.action.temporary for o in arrived),
             failed=len(tried) - len(arrived),
-            refused=len(outcomes) - len(tried) + refused,
+            refused=len(outcomes) - len(tried) + sum(bool(report.refusal) for report in cycles),
             lost=len(self.world.lost),
             mib=sum(o.mib for o in tried),
             longest_pause_ms=max((o.downtime_ms or 0 for o in arrived), default=0),
@@ -120,6 +133,7 @@ class Simulation:
             done_after=max((o.ended for o in tried), default=self.scenario.start)
             - self.scenario.start,
             quiet_cycles=_quiet(cycles),
+            stopped=bool(self.brake.reason()),
         )
 
     def _busiest(self, resource: str, metric: str) -> float:
@@ -149,10 +163,10 @@ def _world(scenario: Scenario) -> World:
 
 
 def _quiet(cycles: tuple[CycleReport, ...]) -> int:
-    """Return how many cycles at the end planned no move."""
+    """Return how many cycles at the end moved nothing."""
     count = 0
     for report in reversed(cycles):
-        if isinstance(report.decision, Plan) and report.decision.actions:
+        if report.outcomes:
             return count
         count += 1
     return count

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Final
 
 from balancer.config import check_selectors, default_policy, load_policy, read_policy
+from balancer.config.guards import Guards, read_guards
 from balancer.config.reading import Table, read_toml
 from balancer.config.search import find
 from balancer.config.units import COUNT, SECONDS
 from balancer.planner.model.cluster import Host
 from balancer.planner.model.policy import Policy
+from balancer.planner.model.request import Effort
 from balancer.ports import UsageError
 from balancer.simulator.expectation import Expect, expect
 from balancer.simulator.happenings import Happening, happening
@@ -19,7 +21,7 @@ from balancer.simulator.population import Population
 from balancer.simulator.world import SimulatedGuest
 
 KEYS: Final = (
-    "about", "start", "length", "interval", "seed", "policy", "hosts", "guests", "events",
+    "about", "start", "length", "interval", "seed", "effort", "guards", "policy", "hosts", "guests", "events",
     "expect",
 )  # fmt: skip
 MONDAY: Final = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -39,6 +41,9 @@ class Scenario:
     """Seconds; cycles begin until then."""
     interval: float
     """Seconds between the beginnings of two cycles."""
+    effort: Effort = Effort.INSTANT
+    """How long the planner looks where its first answer helps; longer where it does not."""
+    guards: Guards = field(default_factory=Guards)
     policy: Policy
     hosts: tuple[Host, ...]
     guests: tuple[SimulatedGuest, ...]
@@ -64,6 +69,8 @@ def load_scenario(path: Path) -> Scenario:
         start=population.start,
         length=_length(top, "length", 3600.0),
         interval=_length(top, "interval", 300.0),
+        effort=Effort(top.choice("effort", tuple(Effort), Effort.INSTANT)),
+        guards=read_guards(top.table("guards")),
         policy=policy,
         hosts=tuple(population.hosts.values()),
         guests=tuple(population.guests.values()),

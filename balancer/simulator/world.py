@@ -8,10 +8,10 @@ its transfer arrives; whatever ends a transfer early leaves it where it was.
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from balancer.planner.model.cluster import Guest, Host
+from balancer.planner.model.cluster import Guest, Host, HostState
 from balancer.planner.model.resources import MEMORY
 from balancer.simulator.physics import EFFICIENCY, Phase, Stream, Transfer, share
 from balancer.simulator.workloads import Workload
@@ -173,6 +173,11 @@ class World:
     def revive(self, host: str) -> None:
         """Let a dead host come back, empty."""
         self.hosts[host].alive = True
+
+    def set_state(self, host: str, state: HostState) -> None:
+        """Close a host to arrivals and have it emptied, or open it again."""
+        known = self.hosts[host]
+        known.spec = replace(known.spec, state=state)
 
     def set_link(self, host: str, share: float) -> None:
         """Leave a host this share of its migration link: 0 cuts it, 1 heals it."""

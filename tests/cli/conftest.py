@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from balancer.cli import apply, run, sight
+from balancer.cli import apply, run, serve, sight
 from balancer.codec import dump_observation
 from balancer.config import Config, find
 from balancer.ports import Ports, Telemetry
 from balancer.simulator.run import Simulation
 from balancer.simulator.scenario import load_scenario
+from balancer.wiring import brake_of, journal_of
 from tests.drawing import observation
 
 HOT = """
@@ -91,6 +92,8 @@ class World:
     )
     stop: bool = False
     """Set it, and a stop is requested from the beginning."""
+    until: float = float("inf")
+    """Virtual time at which a stop is requested."""
 
     def mode(self, word: str) -> None:
         """Write the configuration."""
@@ -103,17 +106,22 @@ class World:
 
     def ports_for(
         self,
-        _config: Config,
+        config: Config,
         telemetry: Telemetry,
         *,
         read_only: bool,
+        keep_journal: bool = False,
         stop_requested: Callable[[], bool] = lambda: False,
     ) -> Ports:
         """Stand in for the wiring of the same name."""
         ports = replace(
             self.simulation.ports,
             telemetry=telemetry,
-            stop_requested=lambda: self.stop or stop_requested(),
+            brake=brake_of(config),
+            journal=journal_of(config, read_only=read_only and not keep_journal),
+            stop_requested=lambda: (
+                self.stop or stop_requested() or self.simulation.world.now >= self.until
+            ),
         )
         return replace(ports, executor=None) if read_only else ports
 
@@ -129,6 +137,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """A simulated cluster behind the verbs, in mode confirm."""
     made = World(tmp_path)
     made.mode("confirm")
-    for module in (apply, sight):
+    for module in (apply, serve, sight):
         monkeypatch.setattr(module, "ports_for", made.ports_for)
     return made

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from balancer.adapters.journal_sqlite import SqliteJournal
 from balancer.planner.model.plan import Action
 from balancer.ports import Event, UsageError
 from balancer.simulator.executor import SimulatedExecutor
@@ -172,11 +173,11 @@ def test_a_journal_that_fails_is_an_environment_fault(
 ) -> None:
     """Without a journal nothing starts: 3."""
 
-    def full(_event: Event) -> None:
+    def full(_journal: SqliteJournal, _event: Event) -> None:
         raise UsageError("journal.sqlite: its file system is full: free some space")
 
     before = world.placement
-    monkeypatch.setattr(world.simulation.journal, "write", full)
+    monkeypatch.setattr(SqliteJournal, "write", full)
     answer = balancer("apply", plan, "--yes")
     assert answer.code == 3
     assert "free some space" in answer.err

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from balancer.config.reference import BEGIN, reference
+from balancer.config.reference import BEGIN, configuration, reference
 
 README = Path(__file__).parents[2] / "policies/README.md"
 
@@ -25,3 +25,15 @@ def test_every_shipped_policy_is_listed() -> None:
     """The readme names each file beside it."""
     for path in README.parent.glob("*.toml"):
         assert f"({path.name})" in README.read_text()
+
+
+def test_the_configuration_reference_is_what_the_code_says() -> None:
+    """Stale? Run `python -m balancer.config.reference configuration > docs/configuration.md`."""
+    assert (README.parents[1] / "docs/configuration.md").read_text() == configuration()
+
+
+def test_every_key_of_the_configuration_has_a_unit_a_default_and_a_sentence() -> None:
+    """No cell of any table is empty."""
+    for line in configuration().splitlines():
+        if line.startswith("| `"):
+            assert all(cell.strip() for cell in line.strip("|").split("|")), line

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sqlite3
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -154,3 +156,28 @@ def test_what_cannot_move_stays_and_is_named_and_the_rest_moves(
     after = hosts_of(lab)
     assert (after["device"], after["local"]) == ("h1", "h1")
     assert after["free"] != "h1"
+
+
+def test_ctrl_c_finishes_what_is_in_flight_and_starts_nothing_more(
+    lab: Laboratory, operator: Operator
+) -> None:
+    """Interrupted in the middle of the first of two moves: one arrives, the other never leaves."""
+    lab["h1"].shape(200)
+    slow = {"link": "100Mbit"}
+    operator.configure('[[avoid]]\nguests = "tied-*"\nhosts = "h1"\n', h1=slow, h2=slow, h3=slow)
+    lab.boot(*(GuestSpec(f"tied-{n}", load=Load(set=16)) for n in (1, 2)))
+    applied = operator.begin("apply", "--now", "--yes")
+    assert applied.stdout is not None
+    said = []
+    for line in applied.stdout:
+        said.append(line)
+        if line.rstrip().endswith("started"):
+            break
+    applied.send_signal(signal.SIGINT)
+    said.append(applied.communicate(timeout=60)[0])
+    assert applied.returncode == 5, said
+    assert sorted(hosts_of(lab).values()).count("h1") == 1
+    journal = sqlite3.connect(operator.folder / "journal.sqlite")
+    kinds = [kind for (kind,) in journal.execute("SELECT kind FROM events ORDER BY id")]
+    assert kinds.count("started") == kinds.count("ended") == 1
+    assert "stopped" in kinds

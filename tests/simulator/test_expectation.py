@@ -22,6 +22,7 @@ FIGURES = Figures(
     fullest=0.6,
     done_after=120.0,
     quiet_cycles=3,
+    stopped=True,
 )
 
 
@@ -33,6 +34,8 @@ def unmet(figures: Figures = FIGURES, **promised: object) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("key", "kept", "broken"),
     [
+        ("stops_itself_at_most", 1, 0),
+        ("stops_itself_at_least", 1, 2),
         ("moves_at_most", 5, 4),
         ("moves_at_least", 5, 6),
         ("temporary_moves_at_most", 1, 0),

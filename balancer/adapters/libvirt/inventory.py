@@ -14,7 +14,7 @@ from balancer.adapters.libvirt.emulation import Processors
 from balancer.adapters.libvirt.errors import NotAnswering, explain, is_broken_connection
 from balancer.adapters.libvirt.sighting import HostSighting, domain_stats, look, measure
 from balancer.adapters.libvirt.statistics import HostReading, sample
-from balancer.adapters.libvirt.workers import Beat, Crew
+from balancer.adapters.libvirt.workers import AT_ONCE, Beat, Crew
 from balancer.config.host import HostConfig
 from balancer.planner.model.cluster import Cluster
 from balancer.planner.model.observation import History, Observation, Sample, Unseen
@@ -60,14 +60,15 @@ class LibvirtInventory:
         sample_gap: float = 2.0,
         *,
         read_only: bool = True,
+        workers: int = AT_ONCE,
     ) -> None:
-        """Connect to nothing yet."""
+        """Connect to nothing yet; `workers` hosts are asked at a time."""
         self._hosts = tuple(hosts)
         self._clock = clock
         self._gap = sample_gap
         self._connections = Connections(hosts, read_only=read_only)
         self._processors = Processors()
-        self._crew = Crew()
+        self._crew = Crew(workers)
         self._last: dict[str, HostReading] = {}
 
     def observe(self) -> Observation:

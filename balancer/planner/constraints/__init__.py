@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from balancer.planner.constraints.avoid import Avoid
+from balancer.planner.constraints.blackout import Blackout
 from balancer.planner.constraints.budget import Budget
 from balancer.planner.constraints.capacity import Capacity
 from balancer.planner.constraints.compatible import Compatible
 from balancer.planner.constraints.cooling import Cooling
 from balancer.planner.constraints.drain import Drain
 from balancer.planner.constraints.headroom import Headroom
+from balancer.planner.constraints.held import Held
 from balancer.planner.constraints.never_move import NeverMove
 from balancer.planner.constraints.only_on import OnlyOn
 from balancer.planner.constraints.reachable import Reachable
@@ -34,6 +36,7 @@ CONSTRAINTS: Final[Mapping[str, type]] = {
     "stay": Stay,
     "never_move": NeverMove,
     "drain": Drain,
+    "blackout": Blackout,
 }
 """What an operator can write, by the name of its TOML table."""
 
@@ -45,6 +48,7 @@ ALWAYS: Final[tuple[Constraint, ...]] = (
     Drain(),
     UnknownData(),
     Cooling(),
+    Held(),
     Budget(),
 )
 """In force whatever the policy says. One of the same class in the policy takes its place, but

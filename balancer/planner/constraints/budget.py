@@ -20,7 +20,8 @@ MIB_PER_GIB = 1024
 class Budget:
     """A plan moves at most as many guests and MiB as an hour may, by the policy's limits.
 
-    Always in force, for repairs and orders too: what is left over is for the next hour.
+    Always in force, for repairs and orders too: what was moved within the last hour counts, and
+    what is left over is for the next hour.
     """
 
     hard: ClassVar[bool] = True
@@ -39,13 +40,10 @@ class Budget:
     def post(self, formulation: Formulation) -> None:
         """Write both limits as budgets."""
         problem = formulation.problem
-        limits = problem.policy.limits
         guests = problem.cluster.guests
         data = np.array([volume(problem, g.uuid) for g in guests], dtype=np.int64)
-        formulation.add(
-            AtMostSpent("limit moves_per_hour", np.ones_like(data), limits.moves_per_hour)
-        )
-        formulation.add(AtMostSpent("limit data_per_hour", data, limits.data_per_hour))
+        formulation.add(AtMostSpent("limit moves_per_hour", np.ones_like(data), _left(problem)[0]))
+        formulation.add(AtMostSpent("limit data_per_hour", data, _left(problem)[1]))
 
     def violations(
         self, problem: Problem, occupancy: Occupancy, touched: Collection[str] | None = None
@@ -53,24 +51,39 @@ class Budget:
         """Return the limits that this many moves exceed; no single host is ever involved."""
         if touched is not None:
             return ()
-        limits = problem.policy.limits
+        moves_left, data_left = _left(problem)
         moved = tuple(dict.fromkeys(uuid for uuid, _ in problem.moved(occupancy)))
         data = sum(volume(problem, uuid) for uuid in moved)
         spent = (
-            ("moves_per_hour", len(moved), limits.moves_per_hour, f"{len(moved)} moves"),
-            ("data_per_hour", data, limits.data_per_hour, f"{data / MIB_PER_GIB:.1f} GiB moved"),
+            ("moves_per_hour", len(moved), moves_left, f"{len(moved)} moves"),
+            ("data_per_hour", data, data_left, f"{data / MIB_PER_GIB:.1f} GiB moved"),
         )
         return tuple(
             Violation(
                 rule=self.label,
                 subject=subject,
                 amount=amount - limit,
-                sentence=f"{words}, more than the limit {subject} allows",
+                sentence=f"{words}, more than the limit {subject} allows{_after(problem)}",
                 guests=moved,
             )
             for subject, amount, limit, words in spent
             if amount > limit
         )
+
+
+def _after(problem: Problem) -> str:
+    """Return what else counts, for people."""
+    moves = problem.spent_moves
+    return f" after {moves} in the last hour" if moves else ""
+
+
+def _left(problem: Problem) -> tuple[int, int]:
+    """Return the moves and the MiB that are left of this hour."""
+    limits = problem.policy.limits
+    return (
+        max(0, limits.moves_per_hour - problem.spent_moves),
+        max(0, limits.data_per_hour - problem.spent_mib),
+    )
 
 
 def volume(problem: Problem, uuid: str) -> int:

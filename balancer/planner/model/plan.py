@@ -121,6 +121,8 @@ class Plan:
     summary: str = ""
     """One sentence: what is wrong and what this plan does, or why nothing is worth moving."""
     hot_hosts: tuple[str, ...] = ()
+    relieve: tuple[str, ...] = ()
+    """Hosts that the operator ordered to relieve: for these, an order suspends cooldown."""
     limits: Mapping[str, int] = field(default_factory=dict)
     """Limits in force while it runs: at_once_total, at_once_per_host."""
 

@@ -97,6 +97,7 @@ class Limits:
     moves_per_hour: int = 20
     data_per_hour: int = 300 * 1024
     """MiB."""
+    moves_per_hour_per_host: int = 20
     at_once_per_host: int = 1
     at_once_total: int = 8
     migration_link_share: float = 0.40

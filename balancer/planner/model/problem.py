@@ -31,6 +31,11 @@ class Problem:
     """Uuids that moved too recently to be moved again for balance."""
     relieve: frozenset[str] = frozenset()
     """Hosts the operator asked to relieve."""
+    held: Mapping[str, str] = field(default_factory=dict)
+    """Uuids of guests to be left alone this time, and why."""
+    spent_moves: int = 0
+    spent_mib: int = 0
+    """What was moved already within the last hour, of the limits for any hour."""
     at: float = 0.0
     """Time of the observation, seconds since the epoch."""
     calibration: Calibration = UNCALIBRATED

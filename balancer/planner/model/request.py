@@ -1,12 +1,17 @@
 """What is asked of the planner this time, beyond the standing policy."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 
 class Effort(StrEnum):
-    """How long to look: a budget of steps, about 2, 20 and 300 seconds."""
+    """How long to look: a budget of steps, about 2, 20 and 300 seconds.
 
+    `INSTANT` takes the first answer, without looking for a proof or for a better one.
+    """
+
+    INSTANT = "instant"
     QUICK = "quick"
     NORMAL = "normal"
     THOROUGH = "thorough"
@@ -18,5 +23,7 @@ class Request:
 
     relieve: frozenset[str] = field(default_factory=frozenset)
     """Hosts to take load from."""
+    held: Mapping[str, str] = field(default_factory=dict)
+    """Uuids of guests to leave alone this time, and why."""
     effort: Effort = Effort.QUICK
     seed: int = 1

@@ -9,9 +9,19 @@ from balancer.planner.place.descent import Descent
 from balancer.planner.place.exchange import attempt, block_changes, blocks, needy, partners
 from balancer.planner.place.state import State
 
-STEPS: Final = {Effort.QUICK: 60_000, Effort.NORMAL: 600_000, Effort.THOROUGH: 6_000_000}
+STEPS: Final = {
+    Effort.INSTANT: 60_000,
+    Effort.QUICK: 60_000,
+    Effort.NORMAL: 600_000,
+    Effort.THOROUGH: 6_000_000,
+}
 """Guests whose shifts, or swaps, are all evaluated."""
-SWAPS: Final = {Effort.QUICK: 600, Effort.NORMAL: 6_000, Effort.THOROUGH: 60_000}
+SWAPS: Final = {
+    Effort.INSTANT: 100,
+    Effort.QUICK: 600,
+    Effort.NORMAL: 6_000,
+    Effort.THOROUGH: 60_000,
+}
 
 
 def greedy(

@@ -31,7 +31,9 @@ def solve(
         steps=steps,
         proven=state.score() == PERFECT,
     )
-    if found.proven or not keep_going() or not 0 < booleans(formulation) <= MOST_BOOLEANS:
+    if effort is Effort.INSTANT or found.proven or not keep_going():
+        return found
+    if not 0 < booleans(formulation) <= MOST_BOOLEANS:
         return found
     return _sharper(found, exact(formulation, found.placement, effort, seed, keep_going))
 

@@ -1,6 +1,10 @@
 """How much one plan may move."""
 
+from dataclasses import replace
+
 from balancer.planner.constraints.budget import Budget, volume
+from balancer.planner.formulation import Budget as AtMostSpent
+from balancer.planner.formulation import formulate
 from balancer.planner.model.demand import Demand
 from balancer.planner.model.placement import at_rest
 from balancer.planner.model.policy import Limits
@@ -35,3 +39,19 @@ def test_without_data_a_guest_counts_as_allocated() -> None:
     blind = Problem(question.cluster, Demand({}, {}), question.policy)
     assert volume(question, uuid_of("x")) == 6 * 1024
     assert volume(blind, uuid_of("x")) == 8 * 1024
+
+
+def test_what_was_moved_within_the_hour_counts() -> None:
+    """Solver and judge leave only what is left of the limits."""
+    text = "a 16c/64g : web-1 2v/4g | web-2 2v/4g\nb 16c/64g :"
+    question = replace(
+        problem(text, limits=Limits(moves_per_hour=3)), spent_moves=2, spent_mib=1024
+    )
+    moved = at_rest(dict.fromkeys(question.cluster.placement, "b"))
+    (found,) = Budget().violations(question, moved)
+    assert "2 moves, more than the limit moves_per_hour allows after 2 in the" in found.sentence
+    formulation = formulate(question, [Budget()], [])
+    assert [p.limit for p in formulation.primitives if isinstance(p, AtMostSpent)] == [
+        1,
+        300 * 1024 - 1024,
+    ]

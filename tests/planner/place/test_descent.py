@@ -14,6 +14,13 @@ from balancer.planner.place.state import State, lexicographic_least
 from tests.drawing import problem, select
 from tests.planner.place.formulations import formulations
 
+TWO_APART = """
+    a 8c/8g state=draining : x 1v/1g networks=n1
+    b 8c/8g state=draining : y 1v/1g networks=n2
+    c 8c/8g networks=n1    :
+    d 8c/8g networks=n2    :
+    """
+
 
 def on() -> bool:
     return True
@@ -67,13 +74,7 @@ def test_it_stops_when_told(given_: Formulation) -> None:
 
 def test_what_a_budget_no_longer_allows_is_looked_at_again() -> None:
     """Two would move, one may: the second is remembered as if it could."""
-    text = """
-        a 8c/8g state=draining : x 1v/1g networks=n1
-        b 8c/8g state=draining : y 1v/1g networks=n2
-        c 8c/8g networks=n1    :
-        d 8c/8g networks=n2    :
-        """
-    question = problem(text, limits=Limits(moves_per_hour=1))
+    question = problem(TWO_APART, limits=Limits(moves_per_hour=1))
     state = State(formulate(question, all_rules(question), []))
     Descent(state).run(10**6, on)
     assert (state.site != state.home).sum() == 1
@@ -81,12 +82,13 @@ def test_what_a_budget_no_longer_allows_is_looked_at_again() -> None:
 
 def test_a_budget_that_is_freed_is_offered_again() -> None:
     """Who was kept by it may move once another went home."""
-    text = "a 8c/8g state=draining : x 1v/1g | y 1v/1g\nb 8c/8g :"
-    question = problem(text, limits=Limits(moves_per_hour=1))
+    question = problem(TWO_APART, limits=Limits(moves_per_hour=1))
     state = State(formulate(question, all_rules(question), []))
     descent = Descent(state)
     descent.run(10**6, on)
-    descent.move(int(np.flatnonzero(state.site == 1)[0]), 0)
+    gone = int(np.flatnonzero(state.site != state.home)[0])
+    assert not negative(descent.bound)[1 - gone]
+    descent.move(gone, int(state.home[gone]))
     assert negative(descent.bound).all()
 
 

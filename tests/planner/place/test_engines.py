@@ -1,5 +1,6 @@
 """What every engine owes: a lawful answer, never worse than the start, the same every time."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -95,13 +96,7 @@ def test_planning_again_on_the_answer_moves_nothing(question: Problem) -> None:
         u: hosts[s] for u, s in zip(given.guest_number, answer.placement.tolist(), strict=True)
     }
     cluster = question.cluster
-    after = Problem(
-        type(cluster)(cluster.hosts, cluster.guests, moved),
-        question.demand,
-        question.policy,
-        question.cooling,
-        question.relieve,
-    )
+    after = replace(question, cluster=type(cluster)(cluster.hosts, cluster.guests, moved))
     budgets = [p for p in given.primitives if isinstance(p, Budget)]
     away = answer.placement != given.start
     if any(b.weight[away].sum() + b.weight.max() > b.limit for b in budgets):

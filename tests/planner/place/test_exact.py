@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from balancer.planner.formulation import Formulation, Level, formulate
+from balancer.planner.formulation import HARD, DomainCount, Formulation, Level, formulate
 from balancer.planner.model.request import Effort
 from balancer.planner.objectives import OBJECTIVES
 from balancer.planner.place.exact import booleans, exact
@@ -60,3 +60,14 @@ def test_one_worker_one_seed_one_answer() -> None:
     runs = [exact(formulation, formulation.start, Effort.QUICK, 7, lambda: True) for _ in "ab"]
     assert np.array_equal(runs[0].placement, runs[1].placement)
     assert runs[0].steps == runs[1].steps
+
+
+def test_a_group_of_nobody_asks_nothing() -> None:
+    """A selector may match nothing: it is neither broken nor in the way."""
+    formulation = given_()
+    nobody = formulation.numbers([])
+    domain = formulation.domains("host")
+    formulation.add(DomainCount("none", nobody, domain, 1, 1, HARD, hard=True))
+    answer = exact(formulation, formulation.start, Effort.QUICK, 1, lambda: True)
+    assert answer.proven
+    assert answer.score.repair == 0

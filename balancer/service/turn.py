@@ -15,6 +15,7 @@ from typing import Final
 
 from balancer.codec import as_data, load_outcome_data
 from balancer.planner import dispatch, pipeline
+from balancer.planner.constraints.blackout import Blackout
 from balancer.planner.model.cluster import Cluster
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Action, Infeasible, Outcome, Plan, Result
@@ -27,6 +28,8 @@ from balancer.ports import Event, Execution, Executor, Ports, Refused, UsageErro
 POLL: Final = 1.0
 """Seconds between two looks at what is in flight."""
 NOTHING_ASKED: Final = Request()
+HOUR: Final = 3600.0
+"""Over which budgets are counted, whatever guests' rest is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,10 @@ class CycleReport:
     observation: Observation
     decision: Plan | Infeasible
     outcomes: tuple[Outcome, ...] = ()
+    refusal: str = ""
+    """Why the plan was refused as a whole, where it was."""
+    sentence: str = ""
+    """What came of it in one sentence: why nothing happened, where nothing did."""
 
 
 def cycle(ports: Ports, policy: Policy, request: Request = NOTHING_ASKED) -> CycleReport:
@@ -62,20 +69,27 @@ def observe(ports: Ports, policy: Policy) -> Observation:
     Raises UsageError if nothing can be seen or the journal cannot be read.
     """
     seen = ports.inventory.observe()
-    since = seen.at - policy.limits.same_guest_again_after
-    past = tuple(
+    since = seen.at - max(HOUR, policy.limits.same_guest_again_after)
+    return replace(seen, outcomes=(*seen.outcomes, *past(ports, since)))
+
+
+def past(ports: Ports, since: float) -> tuple[Outcome, ...]:
+    """Return how moves ended since then, as the journal has it. Raises UsageError."""
+    return tuple(
         load_outcome_data(event.data["outcome"])
         for event in ports.journal.read(since, ("ended",))
         if "outcome" in event.data
     )
-    return replace(seen, outcomes=(*seen.outcomes, *past))
 
 
-def execute(ports: Ports, policy: Policy, plan: Plan) -> tuple[Outcome, ...]:
+def execute(
+    ports: Ports, policy: Policy, plan: Plan, about: Mapping[str, object] | None = None
+) -> tuple[Outcome, ...]:
     """Carry `plan` out on the cluster as it is now; return how each action ended.
 
-    Raises Refused if another planner is at work, nothing may be changed here, or the plan is
-    stale or no longer safe; UsageError if the journal cannot be written. On either nothing was
+    `about` is written into the journal with the plan: why each move, and who was rejected.
+    Raises Refused if another planner is at work, nothing may be changed here, everything is
+    frozen, or the plan is stale or no longer safe; UsageError if the journal cannot be written. On either nothing was
     started, save where the journal fails half-way: then what was in flight has ended.
     """
     if ports.executor is None:
@@ -83,11 +97,14 @@ def execute(ports: Ports, policy: Policy, plan: Plan) -> tuple[Outcome, ...]:
             f"plan {plan.id} is not carried out: nothing may be changed here; "
             'set mode = "confirm" or "auto" in config.toml'
         )
+    if frozen := ports.brake.reason():
+        raise Refused(f"plan {plan.id} is not carried out: {frozen}")
     ports.lease.acquire()
     try:
-        problem = recheck(observe(ports, policy), policy, plan)
-        ports.journal.write(_decided(plan, ports.clock.now()))
-        return _Run(ports, ports.executor, plan, problem).to_its_end()
+        seen = observe(ports, policy)
+        problem = recheck(seen, policy, plan)
+        ports.journal.write(_decided(plan, ports.clock.now(), about or {}))
+        return _Run(ports, ports.executor, plan, problem, seen.outcomes).to_its_end()
     finally:
         ports.lease.release()
 
@@ -102,7 +119,7 @@ def recheck(observation: Observation, policy: Policy, plan: Plan) -> Problem:
     stale = _staleness(observation, plan)
     if stale:
         raise Refused(f"plan {plan.id} is stale: {stale}; make a new plan")
-    problem = pipeline.assess(observation, policy)
+    problem = pipeline.assess(observation, policy, Request(relieve=frozenset(plan.relieve)))
     verdict = judge(problem, plan.actions)
     if not verdict.valid:
         raise Refused(f"plan {plan.id} is not safe any more: {verdict.faults[0]}; make a new plan")
@@ -137,10 +154,23 @@ def _displaced(cluster: Cluster, action: Action) -> str:
 class _Run:
     """One plan being carried out."""
 
-    def __init__(self, ports: Ports, executor: Executor, plan: Plan, problem: Problem) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        executor: Executor,
+        plan: Plan,
+        problem: Problem,
+        before: tuple[Outcome, ...],
+    ) -> None:
         self._ports = ports
         self._executor = executor
         self._plan = plan
+        self._problem = problem
+        self._starts_at: dict[str, list[float]] = {}
+        """When moves began that a host takes part in, by host."""
+        for outcome in before:
+            if outcome.result is not Result.REFUSED:
+                self._count(outcome.action, outcome.started)
         self._state = dispatch.begin(problem, plan.actions)
         self._running: dict[str, Execution] = {}
         self._outcomes: dict[str, Outcome] = {}
@@ -175,6 +205,8 @@ class _Run:
     def _must_halt(self) -> bool:
         if not self._halted and self._ports.stop_requested():
             self._halt("a stop was requested")
+        if not self._halted and (frozen := self._ports.brake.reason()):
+            self._halt(frozen)
         return bool(self._halted)
 
     def _halt(self, reason: str) -> None:
@@ -183,7 +215,11 @@ class _Run:
 
     def _starts(self, action: Action) -> bool:
         """Start `action` if the look just before it finds nothing against it."""
-        objection = self._executor.look_again(action)
+        objection = (
+            self._blackout(action)
+            or self._host_budget(action)
+            or self._executor.look_again(action)
+        )
         if objection:
             self._state = dispatch.ended(self._state, action.id, Result.REFUSED)
             self._end(self._never_started(action, objection), "refused")
@@ -191,8 +227,33 @@ class _Run:
         if not self._written(_started(self._plan, action, self._ports.clock.now())):
             return False
         self._running[action.id] = self._executor.start(action)
+        self._count(action, self._ports.clock.now())
         self._state = dispatch.started(self._state, action.id)
         return True
+
+    def _count(self, action: Action, at: float) -> None:
+        for host in (action.source, action.target):
+            self._starts_at.setdefault(host, []).append(at)
+
+    def _host_budget(self, action: Action) -> str:
+        """Return which end of the move took part in as many within the hour as it may."""
+        limit = self._problem.policy.limits.moves_per_hour_per_host
+        since = self._ports.clock.now() - HOUR
+        for host in (action.source, action.target):
+            moves = sum(at > since for at in self._starts_at.get(host, ()))
+            if moves >= limit:
+                return f"{host} took part in {moves} moves within an hour: limit moves_per_hour_per_host"
+        return ""
+
+    def _blackout(self, action: Action) -> str:
+        """Return the blackout that is on, or would begin before the move is likely to end."""
+        now, zone = self._ports.clock.now(), self._problem.policy.timezone
+        for rule in self._problem.policy.constraints:
+            if isinstance(rule, Blackout) and action.guest in self._problem.guests(rule.guests):
+                for at in (now, now + action.predicted.seconds_p90):
+                    if reason := rule.reason(at, zone):
+                        return f"{action.name}: {reason}"
+        return ""
 
     def _end_what_has(self) -> bool:
         """Take in every action that has ended; True if there was one."""
@@ -239,8 +300,8 @@ class _Run:
         return not self._fault
 
 
-def _decided(plan: Plan, at: float) -> Event:
-    data: Mapping[str, object] = {"plan": as_data(plan)}
+def _decided(plan: Plan, at: float, about: Mapping[str, object]) -> Event:
+    data: Mapping[str, object] = {"plan": as_data(plan), **about}
     return Event(at=at, kind="decided", plan=plan.id, text=plan.summary, data=data)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from balancer.adapters.journal_sqlite import SqliteJournal
 from balancer.adapters.lease import FileLease
-from balancer.adapters.stand_in import MemoryJournal
+from balancer.adapters.stand_in import MemoryBrake, MemoryJournal
 from balancer.codec import load_outcome_data, load_plan_data
 from balancer.planner import pipeline
 from balancer.planner.constraints.together import Together
@@ -506,3 +506,43 @@ def test_what_ended_lately_is_part_of_the_next_observation(tmp_path: Path) -> No
     assert pipeline.assess(observe(ports, EAGER), EAGER).cooling == {uuid_of("db-1")}
     world.advance(world.now + EAGER.limits.same_guest_again_after + 1)
     assert observe(ports, EAGER).outcomes == ()
+
+
+def test_an_order_needs_only_what_the_hypervisor_answers() -> None:
+    """A plan to relieve moves guests that rest or are unknown, and is carried out as such."""
+    crowd = " | ".join(f"db-{n} 4v/8g cpu=4" for n in (2, 3, 4))
+    world = world_of(f"a 16c/64g : db-1 4v/8g cpu=4\nb 16c/64g :\nc 16c/64g : {crowd}")
+    journal = MemoryJournal()
+    ports = ports_of(world, journal=journal)
+    execute(ports, EAGER, plan_of(world, "db-1 a c"))
+    seen = observe(ports, EAGER)
+    assert pipeline.assess(seen, EAGER).cooling == {uuid_of("db-1")}
+    blind = replace(seen, history=replace(seen.history, guests={}))
+    order = pipeline.plan(blind, EAGER, Request(relieve=frozenset({"c"})))
+    assert not isinstance(order, Infeasible)
+    assert order.relieve == ("c",)
+    assert uuid_of("db-1") in {a.guest for a in order.actions}
+    assert {o.result for o in execute(ports, EAGER, order)} == {Result.DONE}
+
+
+def test_everything_is_refused_while_a_brake_is_on() -> None:
+    """Before anything is looked at."""
+    world = world_of(THREE)
+    brake = MemoryBrake()
+    brake.pull("a test")
+    with pytest.raises(Refused, match="the service stopped itself: a test"):
+        execute(ports_of(world, brake=brake), EAGER, plan_of(world, "db-1 a c"))
+
+
+def test_no_host_takes_part_in_more_moves_within_an_hour_than_it_may() -> None:
+    """What was moved before counts; the move over the limit is not begun, and says why."""
+    world, journal = world_of(THREE), MemoryJournal()
+    policy = replace(EAGER, limits=replace(EAGER.limits, moves_per_hour_per_host=2))
+    ports = ports_of(world, journal=journal)
+    execute(ports, policy, plan_of(world, "db-1 a c"))
+    done, refused = execute(ports, policy, plan_of(world, "web-1 a b", "web-2 a c after 1"))
+    assert (done.result, refused.result) == (Result.DONE, Result.REFUSED)
+    assert refused.reason.startswith("a took part in 2 moves within an hour: limit moves_per_hour")
+    world.advance(world.now + 3700)
+    (later,) = execute(ports, policy, plan_of(world, "web-2 a c"))
+    assert later.result is Result.DONE

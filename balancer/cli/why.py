@@ -1,0 +1,155 @@
+"""`balancer why`: the reasons for what was done about a guest or a host, or was not."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import click
+from rich.console import RenderableType
+
+from balancer import config
+from balancer.cli.moments import Moment
+from balancer.cli.options import Session, common
+from balancer.cli.screen import Screen
+from balancer.cli.sight import Sight, look
+from balancer.codec import load_outcome_data, load_plan_data, load_weighed_data
+from balancer.planner.explain import loads, share
+from balancer.planner.model.plan import Outcome, Plan
+from balancer.planner.model.resources import CPU
+from balancer.planner.model.weighed import Weighed
+from balancer.planner.pipeline import assess, consider
+from balancer.ports import Event, UsageError
+from balancer.render.moments import moment
+from balancer.render.why import Story, host, lines, stays, story
+from balancer.render.words import count, percent
+from balancer.wiring import journal_of
+
+WEEK = 7 * 86_400.0
+TOLD = ("foreign", "refused")
+
+
+@click.command("why")
+@click.argument("name", metavar="GUEST|HOST")
+@click.option(
+    "--since",
+    metavar="TIME",
+    callback=Moment(forward=False),
+    help="2h, yesterday, a date; else a week.",
+)
+@common
+@click.pass_obj
+def command(session: Session, name: str, since: float | None) -> None:
+    """Say why GUEST was moved, or is not; or what is the matter with HOST.
+
+    From the journal: the trigger, why this guest, why this host and who was rejected, promised
+    against measured. From a look at the cluster, where it answers: what keeps the guest now.
+    """
+    screen = Screen(session)
+    records = Records(
+        journal_of(config.load(session.config)).read(
+            time.time() - WEEK if since is None else since
+        )
+    )
+    try:
+        sight = look(session, screen)
+    except UsageError as error:
+        screen.warn([f"only the journal is asked: {error}"])
+        sight = None
+    answers = [*_of_host(name, records, sight), *_of_guest(name, records, sight)]
+    if not answers:
+        raise UsageError(f"no guest or host {name} is seen or in the journal for that time")
+    screen.document("why", name=name, moves=list(records.stories(name)))
+    for answer in answers:
+        screen.show(answer)
+
+
+@dataclass
+class Records:
+    """The journal, read once."""
+
+    events: Sequence[Event]
+
+    def outcomes(self) -> Iterator[tuple[Event, Outcome]]:
+        """Yield every move that ended, oldest first."""
+        for event in self.events:
+            if event.kind == "ended" and "outcome" in event.data:
+                yield event, load_outcome_data(event.data["outcome"])
+
+    def stories(self, name: str) -> Iterator[Story]:
+        """Yield every move of the guest of this name or uuid, oldest first."""
+        for event, outcome in self.outcomes():
+            if name in (outcome.action.name, outcome.action.guest):
+                yield self._story(event, outcome)
+
+    def of(self, name: str, kinds: Sequence[str]) -> tuple[Event, ...]:
+        """Return events that concern the guest (by uuid) or the host."""
+        return tuple(e for e in self.events if e.kind in kinds and name in (e.guest, e.host))
+
+    def cycles(self) -> tuple[Event, ...]:
+        """Return the cycles of the service."""
+        return tuple(e for e in self.events if e.kind == "cycle")
+
+    def _story(self, event: Event, outcome: Outcome) -> Story:
+        decided = self._one("decided", event.plan)
+        measured = self._one("measured", event.plan)
+        because = decided.data.get("because", ()) if decided else ()
+        weighed = [load_weighed_data(found) for found in because]  # type: ignore[attr-defined]
+        plan: Plan | None = load_plan_data(decided.data["plan"]) if decided else None
+        return Story(
+            outcome=outcome,
+            plan=plan,
+            by=str(decided.data.get("by", "hand")) if decided else "",
+            weighed=next((w for w in weighed if w.guest == outcome.action.guest), None),
+            measured=measured.text if measured else "",
+        )
+
+    def _one(self, kind: str, plan: str) -> Event | None:
+        found = [e for e in self.events if e.kind == kind and e.plan == plan]
+        return found[-1] if found else None
+
+
+def _of_guest(name: str, records: Records, sight: Sight | None) -> Iterator[RenderableType]:
+    uuid, found = name, False
+    if sight:
+        guests = sight.observation.cluster.guests
+        uuid = next((g.uuid for g in guests if name in (g.name, g.uuid)), name)
+        found = any(g.uuid == uuid for g in guests)
+    for told in records.stories(name):
+        yield story(told)
+    if rest := records.of(uuid, TOLD):
+        yield lines(rest)
+    if sight and found:
+        cluster = sight.observation.cluster
+        weighed: Weighed = consider(sight.observation, sight.policy, uuid)
+        notes = [e.text for e in records.of(uuid, ("foreign",))[-1:]]
+        yield stays(cluster.guest[uuid].name, cluster.placement[uuid], weighed, notes)
+
+
+def _of_host(name: str, records: Records, sight: Sight | None) -> Iterator[RenderableType]:
+    facts: list[tuple[str, str]] = []
+    if sight and name in sight.observation.cluster.host:
+        problem = assess(sight.observation, sight.policy)
+        line = next(x for x in loads(problem, problem.cluster.placement) if x.host == name)
+        guests = count(len(problem.cluster.guests_on[name]), "guest")
+        limit = percent(sight.policy.hot.cpu_used)
+        facts.append(("Now", f"{guests}, CPU {percent(share(line, CPU))} (hot above {limit})"))
+    for event in records.cycles()[-1:]:
+        facts += _in_cycle(name, event)
+    for _, told in records.outcomes():
+        action = told.action
+        if name in (action.source, action.target):
+            text = f"{action.name} {action.source} → {action.target}: {told.result}"
+            facts.append((moment(told.started), text))
+    if facts:
+        yield host(name, facts)
+
+
+def _in_cycle(name: str, event: Event) -> Iterator[tuple[str, str]]:
+    hot, left, unseen = (event.data.get(key, {}) for key in ("hot", "left", "unseen"))
+    if isinstance(hot, dict) and name in hot:
+        yield "Asking", f"to be relieved since {moment(float(hot[name]))}"
+    if isinstance(left, dict) and name in left:
+        yield "Left", str(left[name])
+    if isinstance(unseen, dict) and name in unseen:
+        yield "Unseen", str(unseen[name])
+    yield "Last cycle", event.text

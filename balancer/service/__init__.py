@@ -1,0 +1,5 @@
+"""The service: one turn of the crank (`turn`), and turn after turn (`loop`)."""
+
+from balancer.service.turn import CycleReport, cycle, execute, observe, recheck
+
+__all__ = ["CycleReport", "cycle", "execute", "observe", "recheck"]

@@ -1,0 +1,90 @@
+"""What to do about one observation: what has lasted, for whom, and how hard to look."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from balancer.planner.model.observation import Observation
+from balancer.planner.model.placement import fingerprint
+from balancer.planner.model.plan import Infeasible, Plan
+from balancer.planner.model.problem import Problem
+from balancer.planner.model.request import Effort, Request
+from balancer.planner.pipeline import plan
+from balancer.service.guards import at_fault, failures
+from balancer.service.world import Memory, World
+
+RETRIED_AFTER: Final = 3600.0
+"""Seconds until a search that found nothing is tried again on the same trouble."""
+Decision = Plan | Infeasible
+
+
+class Decider:
+    """Decides for one installation; `beat` is called between chunks of work."""
+
+    def __init__(self, world: World, memory: Memory, beat: Callable[[], None]) -> None:
+        self._world = world
+        self._memory = memory
+        self._beat = beat
+
+    def decide(self, seen: Observation, problem: Problem, heat: Sequence[str]) -> Decision:
+        """Return the plan for what has lasted; look hard only where there is something to find."""
+        world, memory = self._world, self._memory
+        first = self.planned(seen, problem.held, Effort.INSTANT)
+        memory.patience.noted(problem, first, heat)
+        waiting = memory.patience.waiting(seen.at, world.policy.hot.lasting)
+        faulty = at_fault(first)
+        held = dict(problem.held)
+        for guest in seen.cluster.guests:
+            home = seen.cluster.placement[guest.uuid]
+            if home in waiting and guest.uuid not in faulty:
+                held.setdefault(guest.uuid, waiting[home])
+        answer = (
+            self.planned(seen, held, Effort.INSTANT) if len(held) > len(problem.held) else first
+        )
+        lasting = [host for host in heat if host not in waiting]
+        wanted = answer.actions if isinstance(answer, Plan) else ()
+        if world.effort is not Effort.INSTANT and (wanted or lasting or faulty):
+            return self._sought(seen, held, world.effort, f"{lasting} {sorted(faulty)}")
+        if isinstance(answer, Infeasible) or (lasting and not wanted):
+            return self._sought(seen, held, Effort.QUICK, f"{lasting} {sorted(faulty)}")
+        return answer
+
+    def _sought(
+        self, seen: Observation, held: Mapping[str, str], effort: Effort, trouble: str
+    ) -> Decision:
+        """Look hard; on the same trouble only now and then, once that was in vain."""
+        memory = self._memory
+        trouble = f"{fingerprint(seen.cluster.placement)} {trouble} {sorted(held)}"
+        if memory.vain[0] == trouble and seen.at - memory.vain[1] < RETRIED_AFTER:
+            return self.planned(seen, held, Effort.INSTANT)
+        answer = self.planned(seen, held, effort)
+        if isinstance(answer, Infeasible) or not answer.actions:
+            memory.vain = (trouble, seen.at)
+        return answer
+
+    def planned(self, seen: Observation, held: Mapping[str, str], effort: Effort) -> Decision:
+        """Return the plan for all but the guests that are held."""
+        world = self._world
+
+        def keep_going() -> bool:
+            self._beat()
+            return not world.ports.stop_requested()
+
+        return plan(seen, world.policy, Request(held=held, effort=effort), keep_going)
+
+    def held(self, seen: Observation) -> dict[str, str]:
+        """Return the guests to be left alone: moved by others, or failed a while ago."""
+        world = self._world
+        rest = world.policy.limits.same_guest_again_after
+        told = world.ports.journal.read(seen.at - rest, ("foreign",))
+        held = {event.guest: f"{event.text}: left alone" for event in told}
+        since = seen.at - world.guards.failed_guest_again_after
+        for outcome in failures(seen.outcomes, since):
+            held[outcome.action.guest] = f"its migration {outcome.result} lately"
+        return held
+
+
+def basis(problem: Problem) -> dict[str, object]:
+    """Return what memory in use was taken from, and how many guests nothing is known of."""
+    demand = problem.demand
+    return {"memory_from": dict(Counter(demand.basis.values())), "unknown": len(demand.unknown)}

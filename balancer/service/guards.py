@@ -1,0 +1,106 @@
+"""What the service holds against itself before it acts: plain functions of what was observed."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from balancer.planner.model.observation import Observation
+from balancer.planner.model.placement import Placement
+from balancer.planner.model.plan import Infeasible, Outcome, Plan, Result
+from balancer.planner.model.problem import Problem
+
+HOUR: Final = 3600.0
+STOPPED: Final = ("the operator stopped it", "the service was told to stop")
+"""Reasons of aborts that nobody failed at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A move that this planner did not make."""
+
+    guest: str
+    name: str
+    source: str
+    target: str
+
+    @property
+    def sentence(self) -> str:
+        """Say it."""
+        return f"{self.name} was moved from {self.source} to {self.target} by somebody else"
+
+
+def moved_by_others(before: Placement, since: float, seen: Observation) -> tuple[Foreign, ...]:
+    """Return the guests that are elsewhere than `before`, and not because of us.
+
+    Ours are moves in the journal that ended at or after `since` where the guest is now.
+    """
+    ours = {
+        (o.action.guest, o.action.target)
+        for o in seen.outcomes
+        if o.result is Result.DONE and o.ended >= since
+    }
+    now = seen.cluster.placement
+    return tuple(
+        Foreign(guest.uuid, guest.name, before[guest.uuid], now[guest.uuid])
+        for guest in seen.cluster.guests
+        if before.get(guest.uuid, now[guest.uuid]) != now[guest.uuid]
+        and (guest.uuid, now[guest.uuid]) not in ours
+    )
+
+
+def failures(outcomes: Iterable[Outcome], since: float) -> tuple[Outcome, ...]:
+    """Return the moves that went wrong since then; what was stopped on purpose did not."""
+    return tuple(
+        o
+        for o in outcomes
+        if o.ended >= since
+        and o.result not in (Result.DONE, Result.REFUSED)
+        and o.reason not in STOPPED
+    )
+
+
+def too_few_seen(seen: Observation, share: float) -> str:
+    """Return why too little of the cluster is seen to act; empty if enough is.
+
+    One host may always be missing: that a single one died is no reason to leave the rest alone.
+    """
+    missing = len(seen.unseen)
+    hosts = len(seen.cluster.hosts) + missing
+    if missing <= max(1, int(share * hosts)):
+        return ""
+    first = seen.unseen[0]
+    return f"{missing} of {hosts} hosts are not seen ({first.host}: {first.reason}): nothing moves"
+
+
+@dataclass(slots=True)
+class Patience:
+    """Remembers since when each host has been asking to be relieved, without a break."""
+
+    since: dict[str, float] = field(default_factory=dict)
+
+    def noted(self, problem: Problem, answer: Plan | Infeasible, hot: Iterable[str]) -> None:
+        """Note which hosts are hot now, or would be relieved by `answer`."""
+        actions = answer.actions if isinstance(answer, Plan) else ()
+        faulty = at_fault(answer)
+        asking = {a.source for a in actions if a.guest not in faulty and not a.temporary}
+        asking = (asking | set(hot)) - problem.emptied
+        self.since = {host: self.since.get(host, problem.at) for host in sorted(asking)}
+
+    def waiting(self, now: float, lasting: float) -> Mapping[str, str]:
+        """Return the hosts whose trouble has not lasted for long enough yet, and why they wait."""
+        return {
+            host: f"the load of {host} has lasted {_minutes(now - begin)} of {_minutes(lasting)} min"
+            for host, begin in self.since.items()
+            if now - begin < lasting
+        }
+
+
+def at_fault(answer: Plan | Infeasible) -> frozenset[str]:
+    """Return the guests that take part in a hard rule being broken: repairs wait for nothing."""
+    if isinstance(answer, Infeasible):
+        return frozenset()
+    return frozenset(g for v in answer.broken_before if v.hard for g in v.guests)
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f}"

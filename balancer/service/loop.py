@@ -1,0 +1,424 @@
+"""Turn after turn: the service that can be left running.
+
+What it promises, beside what `execute` promises:
+
+- mode observe starts nothing, mode confirm nothing that was not approved, mode auto nothing
+  before enough observation was scored;
+- nothing is started while a brake is on, while too few hosts are seen, or while the journal
+  cannot be written;
+- no load is acted upon before it has lasted; a guest that somebody else moved, or whose
+  migration failed, is left alone;
+- after repeated failures, a lost guest or repeated moves by others it pulls its own brake;
+- each cycle leaves one event in the journal that says what came of it, and why.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from balancer.codec import as_data
+from balancer.config import Mode
+from balancer.planner.explain import hot, loads
+from balancer.planner.model.observation import Observation
+from balancer.planner.model.plan import HostLoad, Infeasible, Outcome, Plan, Result
+from balancer.planner.model.request import Request
+from balancer.planner.pipeline import account, assess
+from balancer.ports import (
+    BalancerError,
+    Board,
+    Event,
+    Progress,
+    Status,
+    Telemetry,
+    UsageError,
+)
+from balancer.service.deciding import Decider, basis
+from balancer.service.guards import (
+    HOUR,
+    failures,
+    moved_by_others,
+    too_few_seen,
+)
+from balancer.service.score import DAY, expected, score
+from balancer.service.turn import CycleReport, execute, observe, past
+from balancer.service.world import Memory, NoBoard, World, admitted
+
+NAP: Final = 1.0
+"""Seconds between two looks at signals and approvals while resting."""
+
+
+class Service:
+    """The loop over one installation."""
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        board: Board | None = None,
+        reload: Callable[[], World | None] = lambda: None,
+        nap: float = NAP,
+    ) -> None:
+        """`reload` returns a new world where one was asked for; it raises BalancerError if bad."""
+        self._world = world
+        self._board = board or NoBoard()
+        self._reload = reload
+        self._nap = nap
+        self._memory = Memory()
+        self._troubles: tuple[str, ...] = ()
+        self._status = Status(
+            at=world.ports.clock.now(),
+            mode=world.mode,
+            state="looking",
+            sentence="the first cycle has begun",
+            interval=world.interval,
+            began=world.ports.clock.now(),
+        )
+
+    def admit(self) -> None:
+        """Raises Refused if the mode asks for more observation than was scored so far."""
+        self._status = replace(self._status, observed_days=admitted(self._world))
+
+    def run(self, until: float = float("inf")) -> tuple[CycleReport, ...]:
+        """Turn until stopped, or until a cycle would begin at `until`; return its last reports.
+
+        Raises Refused where mode auto is not admitted yet.
+        """
+        self.admit()
+        reports: list[CycleReport] = []
+        self._note("began", f"mode {self._world.mode}, policy {self._world.policy.name}")
+        while self._now() < until and not self._stopping():
+            begin = self._now()
+            report = self.turn()
+            if report and until < float("inf"):
+                reports.append(report)
+            self._rest(min(begin + self._world.interval, until))
+        self._note("ceased", "stopped on request" if self._stopping() else "its time is over")
+        self._show("stopped", "the service has stopped")
+        return tuple(reports)
+
+    def turn(self) -> CycleReport | None:
+        """Look, decide, and act where that is called for; None where nothing could be seen."""
+        world, begun = self._world, self._now()
+        self._status = replace(self._status, cycles=self._status.cycles + 1, last_cycle=begun)
+        self._show("looking")
+        try:
+            return self._turned()
+        except UsageError as error:  # nothing seen, or a journal that cannot be read
+            self._show("resting", f"nothing is done: {error}")
+            world.ports.telemetry.note(str(error))
+            return None
+
+    def _turned(self) -> CycleReport:
+        """Do one turn. Raises UsageError where nothing can be seen or the journal fails."""
+        world = self._world
+        seen = observe(world.ports, world.policy)
+        self._board.beat()
+        trouble = self._notice_others(seen)
+        self._show("planning")
+        decider = Decider(world, self._memory, self._board.beat)
+        held = decider.held(seen)
+        problem = assess(seen, world.policy, Request(held=held))
+        measured = loads(problem, seen.cluster.placement)
+        told = {**self._measure(seen, measured), **basis(problem)}
+        decision = decider.decide(seen, problem, [line.host for line in hot(problem, measured)])
+        report = self._act(CycleReport(observation=seen, decision=decision), trouble)
+        self._remember(report, measured)
+        self._close(report, told)
+        return report
+
+    # ── acting ──────────────────────────────────────────────────────────────────────────────
+
+    def _act(self, report: CycleReport, trouble: str) -> CycleReport:
+        """Do about the decision what mode and guards allow; say what came of it."""
+        decision, world = report.decision, self._world
+        if isinstance(decision, Infeasible):
+            self._memory.proposed = None
+            return replace(report, sentence=f"nothing can be done: {decision.reason}")
+        if not decision.actions:
+            self._memory.proposed = None
+            return replace(report, sentence=self._why_nothing(decision))
+        would = f"{decision.id} would be carried out: {decision.summary}"
+        if world.mode is Mode.OBSERVE or world.ports.executor is None:
+            return replace(report, sentence=f"mode observe: {would}")
+        if why_not := world.ports.brake.reason() or trouble:
+            return replace(report, sentence=f"{why_not}; {would}")
+        if world.mode is Mode.CONFIRM:
+            return replace(report, sentence=self._propose(decision, report.observation))
+        outcomes, sentence = self._carry_out(decision, report.observation)
+        refusal = "" if outcomes else sentence
+        return replace(report, outcomes=outcomes, sentence=sentence, refusal=refusal)
+
+    def _why_nothing(self, decision: Plan) -> str:
+        waiting = self._memory.patience.waiting(decision.made_at, self._world.policy.hot.lasting)
+        return "; ".join(waiting.values()) or decision.summary
+
+    def _propose(self, proposal: Plan, seen: Observation) -> str:
+        """Let `proposal` wait for approval; one that does so already keeps waiting."""
+        memory = self._memory
+        if memory.proposed is None or memory.proposed.id != proposal.id:
+            memory.proposed_at = self._now()
+            memory.because = as_data(account(seen, self._world.policy, proposal))
+            data = {"plan": as_data(proposal)}
+            event = Event(
+                memory.proposed_at, "proposed", proposal.id, text=proposal.summary, data=data
+            )
+            try:
+                self._world.ports.journal.write(event)
+            except UsageError as error:
+                return f"nothing is proposed: {error}"
+            self._world.ports.telemetry.planned(proposal)
+        memory.proposed = proposal
+        return f"{proposal.id} waits: balancer approve {proposal.id} ({proposal.summary})"
+
+    def _approved(self) -> bool:
+        memory = self._memory
+        if memory.proposed is None:
+            return False
+        try:
+            told = self._world.ports.journal.read(memory.proposed_at, ("approved",))
+        except UsageError:
+            return False
+        return any(event.plan == memory.proposed.id for event in told)
+
+    def _carry_out_approved(self) -> None:
+        """Judge the approved plan against the cluster as it is, and carry it out."""
+        proposal, self._memory.proposed = self._memory.proposed, None
+        assert proposal is not None  # noqa: S101 - only called when it is approved
+        _, sentence = self._carry_out(proposal, None)
+        self._show("resting", sentence)
+
+    def _carry_out(self, plan_: Plan, seen: Observation | None) -> tuple[tuple[Outcome, ...], str]:
+        """Execute; return the outcomes and what came of it. Pulls the brake where that is due."""
+        world = self._world
+        about = self._about(plan_, seen)
+        watch = Watch(world.ports.telemetry, self, plan_)
+        world.ports.telemetry.planned(plan_)
+        self._status = replace(
+            self._status, plan=plan_.id, summary=plan_.summary, moves=len(plan_.actions),
+            predicted_end=self._now() + plan_.seconds,
+        )  # fmt: skip
+        try:
+            outcomes = execute(replace(world.ports, telemetry=watch), world.policy, plan_, about)
+        except BalancerError as error:
+            world.ports.telemetry.note(str(error))
+            self._note("refused", str(error), plan_.id)
+            return (), str(error)
+        finally:
+            self._status = replace(
+                self._status, plan="", summary="", moves=0, ended=0, in_flight=(), names={},
+                predicted_end=0.0,
+            )  # fmt: skip
+        try:
+            self._follow(plan_, outcomes)
+        except UsageError as error:
+            self._halt(str(error))
+        done = sum(o.result is Result.DONE for o in outcomes)
+        return outcomes, f"{plan_.id}: {done} of {len(outcomes)} moves done"
+
+    def _about(self, plan_: Plan, seen: Observation | None) -> Mapping[str, object]:
+        """Return what the journal shall keep beside the plan: who let it be made, and why so."""
+        if seen is None:
+            return {"by": "the service, approved", "because": self._memory.because}
+        because = as_data(account(seen, self._world.policy, plan_))
+        return {"by": f"the service, mode {self._world.mode}", "because": because}
+
+    def _follow(self, plan_: Plan, outcomes: tuple[Outcome, ...]) -> None:
+        """Take our own moves into account; stop ourselves where too much went wrong."""
+        memory = self._memory
+        done = [o for o in outcomes if o.result is Result.DONE]
+        memory.promised = expected(plan_.loads, carried_out=len(done) == len(outcomes))
+        memory.carried_out = plan_.id if done else ""
+        lost = [o for o in outcomes if o.result is Result.LOST]
+        if lost:
+            self._halt(f"{lost[0].action.name} is lost: {lost[0].reason}")
+            return
+        since = self._accountable()
+        failed = failures(past(self._world.ports, since), since)
+        if len(failed) >= self._world.guards.failures_per_hour:
+            last = failed[-1]
+            self._halt(
+                f"{len(failed)} migrations failed within an hour, the last one "
+                f"{last.action.name}: {last.result}, {last.reason}"
+            )
+
+    def _accountable(self) -> float:
+        """Return since when failures count: an hour ago, or since the operator released us."""
+        hour_ago = self._now() - HOUR
+        released = self._world.ports.journal.read(hour_ago, ("unfroze",))
+        return max((event.at for event in released), default=hour_ago)
+
+    def _notice_others(self, seen: Observation) -> str:
+        """Journal moves that we did not make; return why nothing is to be moved meanwhile.
+
+        Raises UsageError if the journal fails.
+        """
+        memory, guards = self._memory, self._world.guards
+        journal = self._world.ports.journal
+        for move in moved_by_others(memory.placement or {}, memory.at, seen):
+            self._world.ports.telemetry.note(move.sentence)
+            journal.write(
+                Event(seen.at, "foreign", guest=move.guest, host=move.target, text=move.sentence)
+            )
+        recent = journal.read(self._accountable(), ("foreign",))
+        if len(recent) >= guards.moves_by_others_per_hour and not self._braked():
+            self._halt(
+                f"{len(recent)} guests were moved by others within an hour, the last time: "
+                f"{recent[-1].text}"
+            )
+        return too_few_seen(seen, guards.hosts_unseen_at_most)
+
+    def _braked(self) -> bool:
+        return bool(self._world.ports.brake.reason())
+
+    def _halt(self, reason: str) -> None:
+        self._world.ports.brake.pull(reason)
+        self._world.ports.telemetry.note(f"the service stops itself: {reason}")
+        self._note("halted", reason)
+
+    # ── telling ─────────────────────────────────────────────────────────────────────────────
+
+    def _measure(self, seen: Observation, measured: tuple[HostLoad, ...]) -> dict[str, object]:
+        """Return how well the last cycle foresaw this one; journal what a plan's promise became."""
+        memory = self._memory
+        span = min(seen.at - memory.at, 2 * self._world.interval)
+        found = score(memory.promised, measured, round(span, 1))
+        if found and memory.carried_out:
+            now = {line.host: line.before.get("cpu", 0) for line in measured}
+            data = {"promised": dict(memory.promised), "measured": now}
+            text = f"hosts are {found.median:.1%} from the promise, {found.worst:.1%} at worst"
+            self._note("measured", text, memory.carried_out, data)
+        memory.carried_out = ""
+        if not found:
+            return {}
+        days = self._status.observed_days + found.seconds / DAY
+        self._status = replace(self._status, observed_days=days)
+        return {"score": as_data(found)}
+
+    def _remember(self, report: CycleReport, measured: tuple[HostLoad, ...]) -> None:
+        memory = self._memory
+        memory.at = report.observation.at
+        memory.placement = report.observation.cluster.placement
+        if not report.outcomes:
+            memory.promised = expected(measured, carried_out=False)
+
+    def _close(self, report: CycleReport, told: dict[str, object]) -> None:
+        """Leave the cycle's one event, and show how it ended."""
+        decision = report.decision
+        stays = decision.left if isinstance(decision, Plan) else ()
+        data = {
+            **told,
+            "hot": dict(self._memory.patience.since),
+            "left": {stay.subject: stay.reason for stay in stays},
+            "unseen": {u.host: u.reason for u in report.observation.unseen},
+        }
+        plan_id = decision.id if isinstance(decision, Plan) and decision.actions else ""
+        self._note("cycle", report.sentence, plan_id, data)
+        waits = self._memory.proposed is not None
+        self._show("awaiting approval" if waits else "resting", report.sentence)
+
+    def _note(self, kind: str, text: str, plan_id: str = "", data: object = None) -> None:
+        """Journal something that no move hangs on; a journal that fails is shown as trouble."""
+        event = Event(self._now(), kind, plan_id, text=text, data=data or {})  # type: ignore[arg-type]
+        try:
+            self._world.ports.journal.write(event)
+            self._troubles = tuple(t for t in self._troubles if not t.startswith("the journal"))
+        except UsageError as error:
+            self._world.ports.telemetry.note(str(error))
+            self._troubles = (str(error),)
+
+    def _show(self, state: str, sentence: str = "") -> None:
+        proposal = self._memory.proposed
+        running = self._status.plan
+        self._status = replace(
+            self._status,
+            at=self._now(),
+            mode=self._world.mode,
+            interval=self._world.interval,
+            state=state,
+            sentence=sentence or self._status.sentence,
+            plan=running or (proposal.id if proposal else ""),
+            summary=self._status.summary or (proposal.summary if proposal else ""),
+            frozen=self._world.ports.brake.reason(),
+            troubles=self._troubles,
+        )
+        self._board.show(self._status)
+        if not running:
+            self._status = replace(self._status, plan="", summary="")
+
+    def moving(self, running: Sequence[Progress], plan_: Plan, ended: int) -> None:
+        """Show how far the moves in flight are."""
+        names = {a.id: f"{a.name} to {a.target}" for a in plan_.actions}
+        flying = {step.action: names.get(step.action, step.action) for step in running}
+        state = "stopping" if self._stopping() else "moving"
+        self._status = replace(self._status, in_flight=tuple(running), names=flying, ended=ended)
+        self._show(state, f"{plan_.id}: {ended} of {len(plan_.actions)} moves ended")
+
+    # ── resting ─────────────────────────────────────────────────────────────────────────────
+
+    def _rest(self, until: float) -> None:
+        """Let time pass; hear signals, approvals and orders to reload meanwhile."""
+        while self._now() < until and not self._stopping():
+            if self._reloaded():
+                return
+            if self._approved():
+                self._carry_out_approved()
+                return
+            self._world.ports.clock.sleep(min(self._nap, until - self._now()))
+            self._board.beat()
+
+    def _reloaded(self) -> bool:
+        """Take a new configuration where one was asked for; a bad one changes nothing."""
+        new = None
+        try:
+            new = self._reload()
+            if new is None:
+                return False
+            days = admitted(new)
+        except BalancerError as error:
+            if new is not None:
+                new.close()
+            text = f"the configuration is as it was, the new one was refused: {error}"
+            self._world.ports.telemetry.note(text)
+            self._troubles = (text,)
+            self._note("reloaded", text)
+            self._show("resting")
+            return False
+        self._world.close()
+        self._world, self._troubles, self._memory.proposed = new, (), None
+        self._status = replace(self._status, observed_days=days)
+        self._note("reloaded", f"mode {new.mode}, policy {new.policy.name}")
+        return True
+
+    def _now(self) -> float:
+        return self._world.ports.clock.now()
+
+    def _stopping(self) -> bool:
+        return self._world.ports.stop_requested()
+
+
+class Watch:
+    """Implements the port Telemetry: shows the moves in flight, and hands on."""
+
+    def __init__(self, to: Telemetry, service: Service, plan_: Plan) -> None:
+        self._to = to
+        self._service = service
+        self._plan = plan_
+        self._ended = 0
+
+    def planned(self, plan_: Plan) -> None:
+        """Hand on."""
+        self._to.planned(plan_)
+
+    def progress(self, running: Sequence[Progress]) -> None:
+        """Show it, and hand on."""
+        self._service.moving(running, self._plan, self._ended)
+        self._to.progress(running)
+
+    def ended(self, outcome: Outcome) -> None:
+        """Count it, and hand on."""
+        self._ended += 1
+        self._to.ended(outcome)
+
+    def note(self, sentence: str) -> None:
+        """Hand on."""
+        self._to.note(sentence)
