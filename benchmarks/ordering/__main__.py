@@ -8,9 +8,9 @@ from time import process_time
 import numpy as np
 
 from balancer.planner.order.arrange import Effort, arrange
+from balancer.planner.order.certificate import nobody_can_start
 from balancer.planner.order.yard import LIVE, Yard
 from benchmarks.ordering.reading import KINDS, read
-
 
 COMPILING = 1.5
 """Seconds from which the first call of the kernels is taken for their compilation."""
@@ -32,7 +32,7 @@ def _warm() -> float:
     took = process_time() - began
     if took < COMPILING:
         return 0.0
-    print(f"compiled the kernels in {took:.0f} s of processor time; later runs find them compiled")
+    print(f"compiled the kernels in {took:.0f} s of processor time; later runs find them compiled")  # noqa: T201 - its answer
     return took
 
 
@@ -56,7 +56,10 @@ def main() -> None:
     found = arrange(instance.yard, effort)
     document: dict[str, object] = {"format": "vmig-plan/1", "instance": instance.name}
     if found.schedule is None:
-        document["status"] = "none found"
+        cold = instance.yard.cold is not None and bool(instance.yard.cold.any())
+        why = "" if cold else nobody_can_start(instance.yard, instance.idle)
+        document["status"] = "infeasible" if why else "none found"
+        print(f"{instance.name}: {document['status']}: {why}")  # noqa: T201 - its answer
         document["actions"] = []
     else:
         made = found.schedule
@@ -72,7 +75,7 @@ def main() -> None:
             }
             for i, trip in enumerate(made.trips)
         ]
-        print(
+        print(  # noqa: T201 - its answer
             f"{instance.name}: {made.seconds:.3f} s, bound {found.bound.seconds:.3f} s "
             f"({found.bound.why}), {made.steps_aside} steps aside, {found.rounds} rounds, "
             f"{process_time():.2f} s of processor time"

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from balancer.planner.order.yard import Yard
+from balancer.planner.order.yard import Ints, Yard
 
 STORE_RATE = 1000.0
 KINDS = ("live", "suspend", "resume")
@@ -20,6 +20,8 @@ class Read:
     yard: Yard
     hosts: Sequence[str]
     movers: Sequence[str]
+    idle: Ints
+    """[others, resources]: what guests need that need not move, but might."""
 
 
 def read(instance: Mapping[str, Any]) -> Read:
@@ -69,7 +71,9 @@ def read(instance: Mapping[str, Any]) -> Read:
         cold=np.array([bool(limits.get("cold")) and v.get("cold_ok", False) for v in movers]),
         store=use[:, 0] / float(limits.get("store_bw", STORE_RATE)),
     )
-    return Read(instance["name"], yard, [h["id"] for h in hosts], [v["id"] for v in movers])
+    others = [v["use"] for v in vms.values() if v["id"] not in number and not v.get("pinned")]
+    idle = np.array(others, dtype=np.int64).reshape(len(others), room.shape[1])
+    return Read(instance["name"], yard, [h["id"] for h in hosts], [v["id"] for v in movers], idle)
 
 
 def _channels(

@@ -17,9 +17,7 @@ def main() -> None:
     parser.add_argument("plan", type=Path)
     parser.add_argument("--target", type=Path, required=True)
     asked = parser.parse_args()
-    wanted = {
-        m["vm"]: m["dst"] for m in json.loads(asked.target.read_text())["migrations"]
-    }
+    wanted = {m["vm"]: m["dst"] for m in json.loads(asked.target.read_text())["migrations"]}
     problem = problem_of(json.loads(asked.snapshot.read_text()), wanted)
     began, wall = process_time(), perf_counter()
     found = order(problem, {**problem.cluster.placement, **wanted})
@@ -33,13 +31,13 @@ def main() -> None:
         "migrations": plan_of(found.actions),
     }
     asked.plan.write_text(json.dumps(document))
-    print(
+    print(  # noqa: T201 - its answer
         f"{len(wanted)} wanted, {len(found.actions)} migrations, {aside} steps aside, "
         f"{len(found.left)} left, {spent:.2f} s of processor time, "
         f"{'valid' if verdict.valid else verdict.faults[0]}"
     )
     for stay in found.left[:3]:
-        print(f"  {stay.subject} {stay.reason}")
+        print(f"  {stay.subject} {stay.reason}")  # noqa: T201 - its answer
 
 
 if __name__ == "__main__":

@@ -6,19 +6,24 @@ many. 3. Back and forth over the schedule, shaken, until the bound or the budget
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from balancer.planner.order.bounds import Bound, bound, channel_work, lengths
 from balancer.planner.order.kernels import passes, roaming
 from balancer.planner.order.kernels.passes import NEVER
+from balancer.planner.order.roamers import (
+    drawn_settings,
+    first_settings,
+    ground_of,
+    movers_of,
+    near_settings,
+)
 from balancer.planner.order.yard import (
     UNLIMITED,
-    Bools,
     Compiled,
     Floats,
-    Ints,
     Trip,
     Yard,
     compile_trips,
@@ -37,6 +42,12 @@ one by one; how much longer a schedule may be on the way; how often rates are ch
 
 DEAR: Final = 0.02
 """Price from which few steps aside matter more than a short schedule."""
+FIRST: Final = 2
+"""Ways round circles that are tried with careful settings."""
+PLENTY: Final = 8
+"""Ways from which on good settings are used again."""
+REST: Final = 0.1
+"""From this share of a top rate on, what is left of a channel is worth dividing."""
 WALKS: Final = 6
 MANY_TRIPS: Final = 3000
 MUST: Final = 4
@@ -85,20 +96,26 @@ class Effort:
     """Asked between chunks of work: the share of the time that is over; from 1 on, all is."""
 
 
-def kernels(compiled: bool) -> Any:  # noqa: FBT001 - the only thing to say
+@dataclass(frozen=True, slots=True)
+class Kernels:
+    """The four that are called from here; see there."""
+
+    step: Callable[..., float]
+    generate: Callable[..., float]
+    improve: Callable[..., float]
+    roam: Callable[..., tuple[int, int, float]]
+
+
+PLAIN: Final = Kernels(passes.step, passes.generate, passes.improve, roaming.roam)
+
+
+def kernels(*, compiled: bool) -> Kernels:
     """Return the kernels, compiled or as written."""
     if not compiled:
-        return _Plain
-    from balancer.planner.order.kernels import compiled as _compiled  # noqa: PLC0415 - takes long to import
+        return PLAIN
+    from balancer.planner.order.kernels import compiled as fast  # noqa: PLC0415 - takes long
 
-    return _compiled
-
-
-class _Plain:
-    step = staticmethod(passes.step)
-    generate = staticmethod(passes.generate)
-    improve = staticmethod(passes.improve)
-    roam = staticmethod(roaming.roam)
+    return Kernels(fast.step, fast.generate, fast.improve, fast.roam)
 
 
 def arrange(yard: Yard, effort: Effort) -> Arranged:
@@ -167,9 +184,7 @@ class _Work:
         n = len(compiled.trips)
         start, end, rate = np.zeros(n), np.zeros(n), np.zeros(n)
         c = compiled
-        seconds = self.kernels.step(
-            c.legs, c.stock, c.flow, key, 1.0, c.pause, start, end, rate
-        )
+        seconds = self.kernels.step(c.legs, c.stock, c.flow, key, 1.0, c.pause, start, end, rate)
         self.rounds += 1
         if seconds >= NEVER:
             return None
@@ -181,47 +196,41 @@ class _Work:
         seen: list[tuple[float, Floats]] = []
         attempt = since = 0
         while since < self.effort.roams and (attempt < MUST or self.effort.spent() < SEARCHING):
-            knobs = self.knobs(attempt)
-            if len(seen) > 8 and attempt % 2:
-                chosen = min(self.rng.integers(len(seen), size=3))
-                knobs = self.near(sorted(seen, key=lambda s: s[0])[chosen][1])
+            settings = self.settings(attempt, seen)
             before = self.best
-            cost = self.roamed(movers, ground, knobs, attempt)
+            cost = self.roamed(movers, ground, settings, attempt)
             if cost < NEVER:
-                seen.append((cost, knobs))
+                seen.append((cost, settings))
             attempt, since = attempt + 1, since + 1 if self.best is before else 0
 
-    def knobs(self, attempt: int) -> Floats:
-        """Return settings for `roaming.roam`: careful ones first, then by chance."""
-        aside = float(self.yard.temporary)
-        if attempt == 0:
-            return np.array([0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 1.0, aside, 0.0, 0.0])
-        if attempt == 1:
-            return np.array([0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0, aside, 0.0, 0.0])
-        r = self.rng.random
+    def settings(self, attempt: int, seen: Sequence[tuple[float, Floats]]) -> Floats:
+        """Return careful settings first, then such as were good before, and others by chance."""
+        aside = self.yard.temporary
+        if attempt < FIRST:
+            return first_settings(attempt, aside=aside)
+        if len(seen) > PLENTY and attempt % 2:
+            chosen = min(self.rng.integers(len(seen), size=3))
+            return near_settings(self.rng, sorted(seen, key=lambda s: s[0])[chosen][1])
         few = self.effort.price_of_a_step_aside > DEAR
-        quota = 0.0 if r() < (0.8 if few else 0.2) else 0.05 + 0.4 * r() ** 1.5
-        chosen = 4.0 if few and r() < 0.6 else float(int(5 * r()))
-        return np.array(
-            [quota, float(r() < 0.1), 1.0, r(), 2 * r() ** 2, float(r() < 0.7),
-             float(r() < (0.5 if few else 0.05)), float(r() < (0.5 if few else 0.8)), aside,
-             float(r() < (0.7 if few else 0.1)), chosen if self.n <= 500 or few else 0.0]
-        )  # fmt: skip
+        return drawn_settings(self.rng, self.n, aside=aside, few=few)
 
-    def near(self, knobs: Floats) -> Floats:
-        """Return settings a little off `knobs`."""
-        changed = knobs.copy()
-        for k in (0, 3, 4):
-            changed[k] = max(0.0, changed[k] + 0.1 * self.rng.normal())
-        return changed
-
-    def roamed(self, movers: Any, ground: Any, knobs: Floats, attempt: int) -> float:
+    def roamed(
+        self, movers: roaming.Movers, ground: roaming.Ground, knobs: Floats, attempt: int
+    ) -> float:
         """Roam once, tighten what comes out; return its cost, or NEVER if somebody is stuck."""
         limit = 4 * self.n + 8
         mover, source, target, kind = (np.zeros(limit, dtype=np.int64) for _ in range(4))
         start = np.zeros(limit)
         number, left, seconds = self.kernels.roam(
-            movers, ground, knobs, self.effort.seed * 7919 + attempt, mover, source, target, kind, start
+            movers,
+            ground,
+            knobs,
+            self.effort.seed * 7919 + attempt,
+            mover,
+            source,
+            target,
+            kind,
+            start,
         )
         self.rounds += 1
         if left:
@@ -233,7 +242,9 @@ class _Work:
             return float(seconds * price)
         trips = [
             Trip(int(m), int(a), int(b), int(k))
-            for m, a, b, k in zip(mover[:number], source[:number], target[:number], kind[:number], strict=True)
+            for m, a, b, k in zip(
+                mover[:number], source[:number], target[:number], kind[:number], strict=True
+            )
         ]
         compiled = compile_trips(self.yard, trips)
         made = self.tightened(compiled, start[:number].copy())
@@ -334,39 +345,6 @@ def _odd_rates(direct: Compiled) -> bool:
         c = direct.legs.channel[:, k]
         on = (c >= 0) & (direct.legs.top > 0)
         times = rate[c[on]] / direct.legs.top[on]
-        if np.any(times - np.floor(times + 1e-6) > 0.1):
+        if np.any(times - np.floor(times + 1e-6) > REST):
             return True
     return False
-
-
-def movers_of(yard: Yard) -> roaming.Movers:
-    """Return the movers as `roaming` reads them."""
-    n = len(yard.source)
-    total = np.maximum(1, yard.room.sum(axis=0))
-    size = (yard.need / total).max(axis=1) if n else np.zeros(0)
-    groups = yard.groups or [()] * n
-    at = np.concatenate([[0], np.cumsum([len(g) for g in groups])]).astype(np.int64)
-    flat = np.array([g for mine in groups for g in mine], dtype=np.int64)
-    none = np.zeros(n, dtype=np.bool_)
-    return roaming.Movers(
-        yard.source, yard.target, yard.need, size, yard.volume, yard.dirty, yard.setup, yard.top,
-        none if yard.cold is None else yard.cold,
-        np.zeros(n) if yard.store is None else yard.store, at, flat,
-    )  # fmt: skip
-
-
-def ground_of(yard: Yard) -> roaming.Ground:
-    """Return the hosts as `roaming` reads them."""
-    shapes: dict[int, int] = {}
-    shape = [shapes.setdefault(id(d), len(shapes)) for d in yard.domain]
-    lines = {id(d): d for d in yard.domain}
-    hosts = len(yard.zone)
-    domain: Ints = (
-        np.array([lines[i] for i in shapes]) if shapes else np.zeros((1, hosts), dtype=np.int64)
-    )
-    everywhere: Bools = np.ones((1, 1), dtype=np.bool_)
-    return roaming.Ground(
-        yard.free, yard.base[:-1].copy(), np.array(shape, dtype=np.int64), domain,
-        yard.rate, yard.number, yard.leaving, yard.entering, yard.leaving_zone,
-        yard.entering_zone, yard.zone, everywhere if yard.allowed is None else yard.allowed,
-    )  # fmt: skip

@@ -49,6 +49,8 @@ def bound(yard: Yard, direct: Compiled) -> Bound:
     length = lengths(direct)
     if not len(length):
         return Bound(0.0, "nothing moves")
+    if yard.cold is not None and yard.cold.any():
+        return Bound(0.0, "guests may be stored, for which no bound is known")
     best = Bound(float(length.max()), "the longest move")
     work = channel_work(direct, length)
     if work.max() > best.seconds:

@@ -78,6 +78,8 @@ def _opening(moves: Sequence[Move]) -> list[Move]:
     for i in range(len(moves) - 1, -1, -1):
         move = moves[i]
         if move.temporary:
-            told[i] = Move(move.guest, move.source, move.target, True, next_in.get(move.source, ""))
+            told[i] = Move(
+                move.guest, move.source, move.target, True, next_in.get(move.source, "")
+            )
         next_in[move.target] = move.guest
     return told

@@ -90,9 +90,7 @@ def _channels(problem: Problem, names: Sequence[str]) -> tuple[np.ndarray, Ints,
     )
 
 
-def _groups(
-    formulation: Formulation, who: Ints
-) -> tuple[list[list[int]], list[Ints], list[Ints]]:
+def _groups(formulation: Formulation, who: Ints) -> tuple[list[list[int]], list[Ints], list[Ints]]:
     """Return each mover's groups, their domains by site, and the places free in each domain."""
     number = {guest: i for i, guest in enumerate(who.tolist())}
     groups: list[list[int]] = [[] for _ in number]

@@ -55,9 +55,7 @@ def order(problem: Problem, target: Placement, reasons: Mapping[str, str] = NO_R
     )
 
 
-def _found(
-    guard: Guard, travel: Travel, able: Sequence[Move]
-) -> tuple[Sequenced, Sequence[Wish]]:
+def _found(guard: Guard, travel: Travel, able: Sequence[Move]) -> tuple[Sequenced, Sequence[Wish]]:
     """Return how far one gets, in which order, and when and how fast each move would best go.
 
     The engine first; where it does not get all the way, as far as one can get move by move, and
@@ -72,9 +70,7 @@ def _found(
     return (found, ()) if part is None else _sequenced(part, found.left)
 
 
-def _sequenced(
-    made: Arrangement, left: Sequence[Move]
-) -> tuple[Sequenced, Sequence[Wish]]:
+def _sequenced(made: Arrangement, left: Sequence[Move]) -> tuple[Sequenced, Sequence[Wish]]:
     return Sequenced(made.moves, tuple(left), made.rest), made.wishes
 
 

@@ -103,9 +103,7 @@ LIVE, STORE, RESUME = 0, 1, 2
 def rows_of(yard: Yard, mover: int, host: int) -> dict[int, int]:
     """Return what `mover` takes of each row on `host`."""
     hosts = len(yard.room)
-    taken = {
-        r * hosts + host: int(amount) for r, amount in enumerate(yard.need[mover]) if amount
-    }
+    taken = {r * hosts + host: int(amount) for r, amount in enumerate(yard.need[mover]) if amount}
     for g in yard.groups[mover] if yard.groups else ():
         taken[int(yard.base[g] + yard.domain[g][host])] = 1
     return taken
@@ -150,7 +148,10 @@ def compile_trips(yard: Yard, trips: Sequence[Trip]) -> Compiled:
         live = trip.kind == LIVE
         paths.append(channels_of(yard, trip.source, trip.target) if live else [])
     tops = np.array(
-        [top_rate(yard, t.mover, p) if t.kind == LIVE else 0.0 for t, p in zip(trips, paths, strict=True)]
+        [
+            top_rate(yard, t.mover, p) if t.kind == LIVE else 0.0
+            for t, p in zip(trips, paths, strict=True)
+        ]
     )
     level, end, room = _levels(yard, take, give)
     stock = Stock(level, end, room)

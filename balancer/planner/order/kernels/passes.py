@@ -48,7 +48,7 @@ class Legs(NamedTuple):
 
 
 class Stock(NamedTuple):
-    """[rows]"""
+    """[rows] each."""
 
     level: Ints
     """Taken before anything moves."""
@@ -58,7 +58,7 @@ class Stock(NamedTuple):
 
 
 class Flow(NamedTuple):
-    """[channels]"""
+    """[channels] each."""
 
     rate: Floats
     number: Ints

@@ -79,7 +79,9 @@ def has_rows(movers: Movers, ground: Ground, rows: Ints, m: int, here: int, ther
     for k in range(movers.group_at[m], movers.group_at[m + 1]):
         g = movers.group[k]
         d = ground.domain[ground.shape[g], there]
-        if (here < 0 or ground.domain[ground.shape[g], here] != d) and rows[ground.base[g] + d] < 1:
+        if (here < 0 or ground.domain[ground.shape[g], here] != d) and rows[
+            ground.base[g] + d
+        ] < 1:
             return False
     return True
 
@@ -300,7 +302,9 @@ def roam(
         rested = False
         # steps aside
         stuck = busy == 0
-        while knobs[8] > 0.0 and (stuck or quota > 0) and trips < limit and not (alone and busy > 0):
+        while (
+            knobs[8] > 0.0 and (stuck or quota > 0) and trips < limit and not (alone and busy > 0)
+        ):
             best, who, where, how = NEVER, NONE, NONE, LIVE
             for h in range(hosts):
                 total_free[h] = room.rows[h] * first_row_size
@@ -353,7 +357,7 @@ def roam(
                     places = at.copy()
                     waiting = (phase == WAITING) & (parked == 0)
                     waiting[m] = False
-                    gain = reach(movers, ground, rows, places, waiting, order)
+                    gain = 1.0 * reach(movers, ground, rows, places, waiting, order)
                     waiting = (phase == WAITING) & (places != movers.target)
                     places[m] = third
                     gain += 0.5 * reach(movers, ground, rows, places, waiting, order)
