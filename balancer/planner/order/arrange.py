@@ -236,9 +236,8 @@ class _Work:
         if left:
             return NEVER
         price = 1 + self.effort.price_of_a_step_aside * (number - self.n)
-        if self.best is not None and seconds * price > 1.5 * self.cost(self.best):
-            return float(seconds * price)
-        if self.best is not None and self.bound.seconds * price > self.cost(self.best):
+        least = max(seconds / 1.5, self.bound.seconds) * price
+        if self.best is not None and least > self.cost(self.best):
             return float(seconds * price)
         trips = [
             Trip(int(m), int(a), int(b), int(k))
