@@ -1,6 +1,6 @@
 """From a target placement to a plan: what moves when, how fast, after what, and what cannot."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -9,12 +9,15 @@ from balancer.planner.model.plan import Action, Migration, Stay
 from balancer.planner.model.problem import Problem
 from balancer.planner.order.cost import WillNotConverge
 from balancer.planner.order.dependencies import Waits, waits
+from balancer.planner.order.engine import Arrangement, arrangement
 from balancer.planner.order.guard import Guard
 from balancer.planner.order.moves import Move, Travel
 from balancer.planner.order.obstruction import obstructions
 from balancer.planner.order.sequence import Sequenced, sequence
-from balancer.planner.order.timetable import Timed, timetable
+from balancer.planner.order.timetable import Timed, Wish, timetable
 
+AT_ONCE = 1e-6
+"""Seconds within which two instants count as one."""
 NO_REASONS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -39,17 +42,36 @@ def order(problem: Problem, target: Placement, reasons: Mapping[str, str] = NO_R
     travel, guard = Travel(problem), Guard(problem)
     wanted = _moves(problem, target)
     able, left = _able(travel, wanted)
-    found = sequence(guard, travel, able)
+    found, wishes = _found(guard, travel, able)
     while torn := _torn(guard, found, able):
         able = [move for move in able if move not in torn]
         left += [_stay(problem, move, sentence) for move, sentence in torn.items()]
-        found = sequence(guard, travel, able)
-    moves, needed, timed = _timed(guard, travel, found.done)
+        found, wishes = _found(guard, travel, able)
+    moves, needed, timed = _timed(guard, travel, found.done, wishes)
     return Ordered(
         actions=_actions(problem, moves, needed, timed, reasons),
         left=(*left, *obstructions(guard, found.rest, found.left)),
         reached={guest: found.rest[guest][0] for guest in problem.cluster.placement},
     )
+
+
+def _found(guard: Guard, travel: Travel, able: Sequence[Move]) -> tuple[Sequenced, Sequence[Wish]]:
+    """Return how far one gets, in which order, and when and how fast each move would best go.
+
+    The engine first; where it does not get all the way, as far as one can get move by move, and
+    the engine again for those moves.
+    """
+    whole_way = arrangement(guard, travel, able)
+    if whole_way is not None:
+        return _sequenced(whole_way, ())
+    found = sequence(guard, travel, able)
+    left = {move.guest for move in found.left}
+    part = arrangement(guard, travel, [move for move in able if move.guest not in left])
+    return (found, ()) if part is None else _sequenced(part, found.left)
+
+
+def _sequenced(made: Arrangement, left: Sequence[Move]) -> tuple[Sequenced, Sequence[Wish]]:
+    return Sequenced(made.moves, tuple(left), made.rest), made.wishes
 
 
 def _moves(problem: Problem, target: Placement) -> list[Move]:
@@ -101,19 +123,25 @@ def _stay(problem: Problem, move: Move, why: str) -> Stay:
 
 
 def _timed(
-    guard: Guard, travel: Travel, moves: Sequence[Move]
+    guard: Guard, travel: Travel, moves: Sequence[Move], wishes: Sequence[Wish]
 ) -> tuple[Sequence[Move], Waits, Sequence[Timed]]:
     """Return the moves in the order of their start, what each waits for, and their times.
 
     What a move waits for is asked twice: by sequence, which makes the timetable, and then by the
     timetable, so that the actions are told only of what has ended by their own start.
     """
-    times = timetable(travel, moves, waits(guard, moves))
+    first = waits(guard, moves, _wished(wishes)) if wishes else waits(guard, moves)
+    times = timetable(travel, moves, first, wishes)
     turn = sorted(range(len(moves)), key=lambda i: (times[i].start, i))
     moves = [moves[i] for i in turn]
     times = tuple(times[i] for i in turn)
     needed = waits(guard, moves, lambda k, i: times[k].end <= times[i].start)
     return moves, needed, times
+
+
+def _wished(wishes: Sequence[Wish]) -> Callable[[int, int], bool]:
+    """Return whether move k has ended when move i starts, as wished."""
+    return lambda k, i: wishes[k].end <= wishes[i].start + AT_ONCE
 
 
 def _actions(
@@ -143,6 +171,8 @@ def _actions(
 
 
 def _reason(problem: Problem, move: Move, reasons: Mapping[str, str]) -> str:
+    if move.temporary and not move.opens:
+        return f"steps aside to {move.target} and moves on later"
     if move.temporary:
         return (
             f"steps aside to {move.target} and moves on later: "

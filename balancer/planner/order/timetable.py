@@ -31,12 +31,24 @@ class Timed:
         return self.start + self.predicted.seconds
 
 
-def timetable(travel: Travel, moves: Sequence[Move], waits: Waits) -> tuple[Timed, ...]:
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """When a move would best start and end, seconds, and how fast it would best go."""
+
+    start: float
+    end: float
+    rate_kib_s: int
+
+
+def timetable(
+    travel: Travel, moves: Sequence[Move], waits: Waits, wishes: Sequence[Wish] = ()
+) -> tuple[Timed, ...]:
     """Return the time of each of `moves`, every one of which converges at its best rate.
 
+    With `wishes`, one for each move, rates are as wished and turns in the order of wished starts.
     Needs limits on numbers of at least one.
     """
-    work = _Clockwork(travel, moves, waits)
+    work = _Clockwork(travel, moves, waits, wishes)
     while work.running or work.ready:
         work.start_all()
         work.end_next()
@@ -46,8 +58,10 @@ def timetable(travel: Travel, moves: Sequence[Move], waits: Waits) -> tuple[Time
 class _Clockwork:
     """The state of one call of `timetable`."""
 
-    def __init__(self, travel: Travel, moves: Sequence[Move], waits: Waits) -> None:
-        self.travel, self.moves = travel, moves
+    def __init__(
+        self, travel: Travel, moves: Sequence[Move], waits: Waits, wishes: Sequence[Wish]
+    ) -> None:
+        self.travel, self.moves, self.wishes = travel, moves, wishes
         self.limits = travel.problem.policy.limits
         self.now = 0.0
         self.timed: dict[int, Timed] = {}
@@ -76,34 +90,38 @@ class _Clockwork:
 
     def _make_ready(self, numbers: Iterable[int]) -> None:
         self.ready.extend(numbers)
-        self.ready.sort(key=lambda i: (-self._tail[i], i))
+        self.ready.sort(key=lambda i: (self._turn(i), i))
+
+    def _turn(self, i: int) -> float:
+        return self.wishes[i].start if self.wishes else -self._tail[i]
 
     def start_all(self) -> None:
         """Start every move that numbers and links allow now."""
         waiting = []
         for i in self.ready:
-            timed = self._chance(self.moves[i])
+            timed = self._chance(i)
             if timed is None:
                 waiting.append(i)
             else:
                 self._start(i, timed)
         self.ready = waiting
 
-    def _chance(self, move: Move) -> Timed | None:
-        """Return how `move` would go if it started now, or None if it has to wait."""
-        most = self.limits.at_once_per_host
+    def _chance(self, i: int) -> Timed | None:
+        """Return how move `i` would go if it started now, or None if it has to wait."""
+        move, most = self.moves[i], self.limits.at_once_per_host
         if len(self.running) >= self.limits.at_once_total:
             return None
         if self._busy[move.source] >= most or self._busy[move.target] >= most:
             return None
-        for rate in self._rates(move):
+        for rate in self._rates(i):
             predicted = self.travel.predict(move.guest, move.source, move.target, rate)
             if isinstance(predicted, Prediction):
                 return Timed(self.now, rate, predicted)
         return None
 
-    def _rates(self, move: Move) -> tuple[int, ...]:
+    def _rates(self, i: int) -> tuple[int, ...]:
         """Return the rates to try now, KiB/s: its part, and all that is free where it needs that."""
+        move = self.moves[i]
         out = link_share(self.travel.problem, move.source)
         into = link_share(self.travel.problem, move.target)
         most = self.limits.at_once_per_host
@@ -111,6 +129,8 @@ class _Clockwork:
         entering = into // min(most, self._in_due[move.target])
         part = max(1, min(leaving, entering))
         free = min(out - self._out_used[move.source], into - self._in_used[move.target])
+        if self.wishes:
+            return (self.wishes[i].rate_kib_s,) if self.wishes[i].rate_kib_s <= free else ()
         if free <= 0 or 2 * free < part:
             return ()
         return whole(min(part, free)), whole(free)

@@ -1,0 +1,349 @@
+"""The engine that turns a yard into a schedule: bounds first, then what works, then better.
+
+1. Direct moves, event by event. 2. Where those block each other in circles: steps aside, few or
+many. 3. Back and forth over the schedule, shaken, until the bound or the budget is reached.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from balancer.planner.order.bounds import Bound, bound, channel_work, lengths
+from balancer.planner.order.kernels import passes, roaming
+from balancer.planner.order.kernels.passes import NEVER
+from balancer.planner.order.roamers import (
+    drawn_settings,
+    first_settings,
+    ground_of,
+    movers_of,
+    near_settings,
+)
+from balancer.planner.order.yard import (
+    UNLIMITED,
+    Compiled,
+    Floats,
+    Trip,
+    Yard,
+    compile_trips,
+)
+
+ENOUGH: Final = 1e-9
+SEARCHING: Final = 0.7
+"""The share of the time in which ways round circles are sought; the rest goes into polishing."""
+
+WHOLE: Final = np.array([1.0])
+SHARED: Final = np.array([1.0, 0.75, 0.5, 0.3, 0.2])
+"""Least shares of the top rate, one of which each round accepts."""
+KNOBS: Final = np.array([0.5, 0.3, 0.3, 0.5, 0.03, 0.3, 0.5, 0.1, 0.5])
+"""How often orders are shaken, how much; how often busy links come first; how often legs are placed
+one by one; how much longer a schedule may be on the way; how often rates are changed, how many."""
+
+DEAR: Final = 0.02
+"""Price from which few steps aside matter more than a short schedule."""
+FIRST: Final = 2
+"""Ways round circles that are tried with careful settings."""
+PLENTY: Final = 8
+"""Ways from which on good settings are used again."""
+REST: Final = 0.1
+"""From this share of a top rate on, what is left of a channel is worth dividing."""
+WALKS: Final = 6
+MANY_TRIPS: Final = 3000
+MUST: Final = 4
+"""Ways round circles that are tried whatever the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Trips with their times and rates."""
+
+    trips: Sequence[Trip]
+    start: Floats
+    end: Floats
+    rate: Floats
+    seconds: float
+
+    @property
+    def steps_aside(self) -> int:
+        """How many trips do not end where their mover wants to be."""
+        return len(self.trips) - len({trip.mover for trip in self.trips})
+
+
+@dataclass(frozen=True, slots=True)
+class Arranged:
+    """The best schedule found, and what no schedule can undercut."""
+
+    schedule: Schedule | None
+    bound: Bound
+    rounds: int
+    """Work done; a replay reuses it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How much to do. Steps decide, so that the same seed gives the same answer."""
+
+    rounds: int = 400
+    roams: int = 60
+    """How many ways round circles to try after the last that was better."""
+    seed: int = 1
+    price_of_a_step_aside: float = 0.5
+    """How much longer, as a share, a schedule may be for each step aside that it saves."""
+    compiled_from: int = 0
+    """Moves from which the kernels run compiled; a first compilation takes half a minute."""
+    spent: Callable[[], float] = lambda: 0.0
+    """Asked between chunks of work: the share of the time that is over; from 1 on, all is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kernels:
+    """The four that are called from here; see there."""
+
+    step: Callable[..., float]
+    generate: Callable[..., float]
+    improve: Callable[..., float]
+    roam: Callable[..., tuple[int, int, float]]
+
+
+PLAIN: Final = Kernels(passes.step, passes.generate, passes.improve, roaming.roam)
+
+
+def kernels(*, compiled: bool) -> Kernels:
+    """Return the kernels, compiled or as written."""
+    if not compiled:
+        return PLAIN
+    from balancer.planner.order.kernels import compiled as fast  # noqa: PLC0415 - takes long
+
+    return Kernels(fast.step, fast.generate, fast.improve, fast.roam)
+
+
+def arrange(yard: Yard, effort: Effort) -> Arranged:
+    """Return a schedule that takes every mover to its target, or none if none was found."""
+    return _Work(yard, effort).run()
+
+
+class _Work:
+    """The state of one call of `arrange`."""
+
+    def __init__(self, yard: Yard, effort: Effort) -> None:
+        self.yard, self.effort = yard, effort
+        self.n = len(yard.source)
+        trips = [Trip(m, int(yard.source[m]), int(yard.target[m])) for m in range(self.n)]
+        self.direct = compile_trips(yard, trips)
+        self.kernels = kernels(compiled=self.n >= effort.compiled_from)
+        self.bound = bound(yard, self.direct)
+        self.length = lengths(self.direct)
+        self.rng = np.random.default_rng(effort.seed)
+        self.rounds = 0
+        self.shares = SHARED if _odd_rates(self.direct) else WHOLE
+        self.best: Schedule | None = None
+        self.compiled: Compiled = self.direct
+
+    def run(self) -> Arranged:
+        """Find, then improve."""
+        if not self.n:
+            nothing = np.zeros(0)
+            return Arranged(Schedule((), nothing, nothing, nothing, 0.0), self.bound, 0)
+        self.find_direct()
+        if self.best is None and (self.yard.temporary or self.yard.cold is not None):
+            self.find_detours()
+        if self.best is not None:
+            self.polish()
+        return Arranged(self.best, self.bound, self.rounds)
+
+    def reached(self) -> bool:
+        """True if the best is as good as can be."""
+        return self.best is not None and self.best.seconds <= self.bound.seconds * (1 + ENOUGH)
+
+    def cost(self, schedule: Schedule) -> float:
+        """Return what a schedule is worth; less is better."""
+        price = self.effort.price_of_a_step_aside
+        return schedule.seconds * (1 + price * schedule.steps_aside)
+
+    def keep(self, compiled: Compiled, schedule: Schedule) -> bool:
+        """Make `schedule` the best if it is."""
+        if self.best is not None and self.cost(schedule) >= self.cost(self.best):
+            return False
+        self.best, self.compiled = schedule, compiled
+        return True
+
+    def find_direct(self) -> None:
+        """Try direct moves, longest first and then in shaken orders."""
+        for attempt in range(1 + 20):
+            shake = 1.0 if not attempt else self.rng.random(self.n)
+            done = self.stepped(self.direct, -self.length * shake)
+            if done is not None:
+                self.keep(self.direct, done)
+                return
+            if attempt and self.effort.spent() >= 1:
+                return
+
+    def stepped(self, compiled: Compiled, key: Floats) -> Schedule | None:
+        """Return the schedule that going by events in the order of `key` gives, if it gets far."""
+        n = len(compiled.trips)
+        start, end, rate = np.zeros(n), np.zeros(n), np.zeros(n)
+        c = compiled
+        seconds = self.kernels.step(c.legs, c.stock, c.flow, key, 1.0, c.pause, start, end, rate)
+        self.rounds += 1
+        if seconds >= NEVER:
+            return None
+        return Schedule(c.trips, start, end, rate, seconds)
+
+    def find_detours(self) -> None:
+        """Roam with many settings; keep the best of what gets everybody home."""
+        movers, ground = movers_of(self.yard), ground_of(self.yard)
+        seen: list[tuple[float, Floats]] = []
+        attempt = since = 0
+        while since < self.effort.roams and (attempt < MUST or self.effort.spent() < SEARCHING):
+            settings = self.settings(attempt, seen)
+            before = self.best
+            cost = self.roamed(movers, ground, settings, attempt)
+            if cost < NEVER:
+                seen.append((cost, settings))
+            attempt, since = attempt + 1, since + 1 if self.best is before else 0
+
+    def settings(self, attempt: int, seen: Sequence[tuple[float, Floats]]) -> Floats:
+        """Return careful settings first, then such as were good before, and others by chance."""
+        aside = self.yard.temporary
+        if attempt < FIRST:
+            return first_settings(attempt, aside=aside)
+        if len(seen) > PLENTY and attempt % 2:
+            chosen = min(self.rng.integers(len(seen), size=3))
+            return near_settings(self.rng, sorted(seen, key=lambda s: s[0])[chosen][1])
+        few = self.effort.price_of_a_step_aside > DEAR
+        return drawn_settings(self.rng, self.n, aside=aside, few=few)
+
+    def roamed(
+        self, movers: roaming.Movers, ground: roaming.Ground, knobs: Floats, attempt: int
+    ) -> float:
+        """Roam once, tighten what comes out; return its cost, or NEVER if somebody is stuck."""
+        limit = 4 * self.n + 8
+        mover, source, target, kind = (np.zeros(limit, dtype=np.int64) for _ in range(4))
+        start = np.zeros(limit)
+        number, left, seconds = self.kernels.roam(
+            movers,
+            ground,
+            knobs,
+            self.effort.seed * 7919 + attempt,
+            mover,
+            source,
+            target,
+            kind,
+            start,
+        )
+        self.rounds += 1
+        if left:
+            return NEVER
+        price = 1 + self.effort.price_of_a_step_aside * (number - self.n)
+        least = max(seconds / 1.5, self.bound.seconds) * price
+        if self.best is not None and least > self.cost(self.best):
+            return float(seconds * price)
+        trips = [
+            Trip(int(m), int(a), int(b), int(k))
+            for m, a, b, k in zip(
+                mover[:number], source[:number], target[:number], kind[:number], strict=True
+            )
+        ]
+        compiled = compile_trips(self.yard, trips)
+        made = self.tightened(compiled, start[:number].copy())
+        if made is None:
+            return NEVER
+        if self.keep(compiled, made) and made.steps_aside:
+            self.straighten()
+        return self.cost(made)
+
+    def straighten(self) -> None:
+        """Make direct moves of steps aside in the best schedule that nobody needs."""
+        for mover in sorted({t.mover for t in self.direct.trips}):
+            best = self.best
+            legs = [i for i, t in enumerate(best.trips) if t.mover == mover] if best else []
+            if best is None or len(legs) < 2:  # noqa: PLR2004 - there and on
+                continue
+            rest = [i for i in range(len(best.trips)) if i not in legs]
+            compiled = compile_trips(
+                self.yard, [*(best.trips[i] for i in rest), self.direct.trips[mover]]
+            )
+            for at in (legs[0], legs[-1]):
+                key = np.append(best.start[rest], best.start[at])
+                made = self.tightened(compiled, key)
+                if made is not None and self.keep(compiled, made):
+                    break
+
+    def tightened(self, compiled: Compiled, key: Floats) -> Schedule | None:
+        """Return the schedule that placing trips in the order of `key`, back and forth, gives."""
+        c, n = compiled, len(compiled.trips)
+        start, end, rate = np.zeros(n), np.zeros(n), np.zeros(n)
+        seconds = self.kernels.generate(
+            c.legs, c.stock, c.flow, c.book, key, 1.0, c.pause, start, end, rate
+        )
+        if seconds >= NEVER:
+            return None
+        seconds = self.walk(c, start, end, rate, 6)
+        return Schedule(c.trips, start, end, rate, seconds)
+
+    def walk(self, c: Compiled, start: Floats, end: Floats, rate: Floats, rounds: int) -> float:
+        """Improve a schedule in place for some rounds; return its makespan."""
+        self.rounds += rounds
+        weight = self.weights(c)
+        seed = int(self.rng.integers(1 << 30))
+        return float(
+            self.kernels.improve(
+                c.legs, c.stock, c.flow, c.book, self.bound.seconds, weight,
+                self.shares, c.pause, KNOBS, rounds, seed, start, end, rate,
+            )
+        )  # fmt: skip
+
+    def weights(self, c: Compiled) -> Floats:
+        """Return [legs]: how busy each leg's busiest channel is, 1 for the busiest of all."""
+        work = channel_work(c, lengths(c))
+        padded = np.append(work, 0.0)
+        most = padded[c.legs.channel].max(axis=1)
+        found: Floats = most / max(1e-12, float(most.max(initial=0.0)))
+        return found
+
+    def polish(self) -> None:
+        """Improve the best until the bound, the rounds or the time end it.
+
+        Several walks set out, from the best and from shaken orders; the longest are given up one
+        by one as the budget goes.
+        """
+        first = self.best
+        if first is None or self.reached():
+            return
+        c = self.compiled
+        walks = [first, *self.others(c)]
+        chunk = max(2, min(200, 100_000 // len(first.trips), self.effort.rounds // 20))
+        while self.over() < 1 and not self.reached():
+            walks.sort(key=lambda made: made.seconds)
+            del walks[max(1, round(WALKS * (1 - 1.7 * self.over()))) :]
+            for i, made in enumerate(walks):
+                start, end, rate = made.start.copy(), made.end.copy(), made.rate.copy()
+                seconds = self.walk(c, start, end, rate, chunk)
+                walks[i] = Schedule(c.trips, start, end, rate, seconds)
+                self.keep(c, walks[i])
+                if self.over() >= 1 or self.reached():
+                    break
+
+    def others(self, c: Compiled) -> list[Schedule]:
+        """Return schedules of the same trips to set out from as well; few if those are many."""
+        if len(c.trips) > MANY_TRIPS:
+            return []
+        found = [self.stepped(c, -self.rng.random(len(c.trips))) for _ in range(WALKS - 1)]
+        return [made for made in found if made is not None]
+
+    def over(self) -> float:
+        """Return the share of the budget that is over."""
+        return max(self.effort.spent(), self.rounds / self.effort.rounds)
+
+
+def _odd_rates(direct: Compiled) -> bool:
+    """True if some channel is no whole multiple of a top rate that it carries: rest is left."""
+    rate = np.append(direct.flow.rate, UNLIMITED)
+    for k in range(direct.legs.channel.shape[1]):
+        c = direct.legs.channel[:, k]
+        on = (c >= 0) & (direct.legs.top > 0)
+        times = rate[c[on]] / direct.legs.top[on]
+        if np.any(times - np.floor(times + 1e-6) > REST):
+            return True
+    return False

@@ -1,0 +1,85 @@
+"""The array engine's answer in the planner's words, if every rule agrees with each of its steps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from balancer.planner.model.ledger import Ledger
+from balancer.planner.model.plan import Prediction
+from balancer.planner.order.arrange import Effort, Schedule, arrange
+from balancer.planner.order.cost import KIB
+from balancer.planner.order.guard import Guard
+from balancer.planner.order.moves import Move, Travel, whole
+from balancer.planner.order.posing import pose
+from balancer.planner.order.timetable import Wish
+
+COMPILED_FROM: Final = 50
+"""Moves from which a compiler is waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """Moves in the order of their start, when and how fast each would best go, who ends where."""
+
+    moves: tuple[Move, ...]
+    wishes: tuple[Wish, ...]
+    rest: Ledger
+
+
+def arrangement(guard: Guard, travel: Travel, able: Sequence[Move]) -> Arrangement | None:
+    """Return how all of `able` are best made; None if no way was found for all of them."""
+    if not able:
+        return None
+    yard = pose(travel, able)
+    found = arrange(yard, _effort(len(able))).schedule
+    return None if found is None else _checked(guard, travel, able, found)
+
+
+def _effort(moves: int) -> Effort:
+    """Return work that takes about a second, whether compiled or not."""
+    compiled = moves > COMPILED_FROM
+    rounds = 400_000 // moves if compiled else 1500 // moves
+    return Effort(
+        rounds=min(2000, max(12, rounds)),
+        roams=1500 if compiled else 60,
+        compiled_from=COMPILED_FROM,
+    )
+
+
+def _checked(
+    guard: Guard, travel: Travel, able: Sequence[Move], found: Schedule
+) -> Arrangement | None:
+    """Return `found` in words, unless a rule that rows cannot say forbids a step of it."""
+    names = [host.name for host in guard.problem.cluster.hosts]
+    ledger = guard.ledger()
+    moves: list[Move] = []
+    wishes: list[Wish] = []
+    for i in np.argsort(found.start, kind="stable").tolist():
+        trip = found.trips[i]
+        final = able[trip.mover]
+        source, target = names[trip.source], names[trip.target]
+        rate = max(1, whole(int(found.rate[i] * KIB)))
+        answer = travel.predict(final.guest, source, target, rate)
+        fits = isinstance(answer, Prediction) and not guard.blocks(ledger, final.guest, target)
+        if not fits:
+            return None
+        ledger.put(final.guest, target)
+        moves.append(Move(final.guest, source, target, target != final.target))
+        wishes.append(Wish(float(found.start[i]), float(found.end[i]), rate))
+    return Arrangement(tuple(_opening(moves)), tuple(wishes), ledger)
+
+
+def _opening(moves: Sequence[Move]) -> list[Move]:
+    """Return `moves`, the temporary ones with the guest that first uses the room they leave."""
+    told = list(moves)
+    next_in: dict[str, str] = {}
+    for i in range(len(moves) - 1, -1, -1):
+        move = moves[i]
+        if move.temporary:
+            told[i] = Move(
+                move.guest, move.source, move.target, True, next_in.get(move.source, "")
+            )
+        next_in[move.target] = move.guest
+    return told
