@@ -9,13 +9,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 
+from balancer.planner.assessment import NOTHING_ASKED
+from balancer.planner.assessment import assess as assess  # noqa: PLC0414 - callers find both stages here
 from balancer.planner.constraints import all_rules
 from balancer.planner.explain import hot, loads, reasons, summary
-from balancer.planner.forecast import FORECASTERS
 from balancer.planner.formulation import formulate
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.placement import Placement, at_rest, fingerprint
-from balancer.planner.model.plan import Action, Infeasible, Plan, Quality, Result, Score, Stay
+from balancer.planner.model.plan import Action, Infeasible, Plan, Quality, Score, Stay
 from balancer.planner.model.policy import Policy
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Request
@@ -29,8 +30,6 @@ from balancer.planner.place.solve import Answer, solve
 from balancer.planner.verify import judge
 from balancer.planner.weigh import weigh
 
-NOTHING_ASKED = Request()
-HOUR = 3600.0
 SHOWN = 3
 """How many broken rules an `Infeasible` spells out."""
 
@@ -75,31 +74,6 @@ def plan(
     left = (*ordered.left, *explain_conflict(formulation, reached))
     made = _assemble(problem, ordered.actions, ordered.reached, left, (before, after), answer)
     return _or_infeasible(made, request)
-
-
-def assess(observation: Observation, policy: Policy, request: Request = NOTHING_ASKED) -> Problem:
-    """Return the problem that `observation` poses: its demand forecast, its guests that rest."""
-    resting = policy.limits.same_guest_again_after
-    lately = [
-        outcome
-        for outcome in observation.outcomes
-        if outcome.result is not Result.REFUSED and observation.at - outcome.started < HOUR
-    ]
-    return Problem(
-        cluster=observation.cluster,
-        demand=FORECASTERS[policy.forecaster](observation),
-        policy=policy,
-        cooling=frozenset(
-            outcome.action.guest
-            for outcome in observation.outcomes
-            if outcome.result is Result.DONE and observation.at - outcome.ended < resting
-        ),
-        relieve=request.relieve,
-        held=request.held,
-        spent_moves=len(lately),
-        spent_mib=sum(outcome.mib for outcome in lately),
-        at=observation.at,
-    )
 
 
 def account(observation: Observation, policy: Policy, made: Plan) -> tuple[Weighed, ...]:
