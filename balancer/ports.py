@@ -4,13 +4,15 @@ Values cross a port, never connections. Every method that talks to the world may
 its adapter's own time limits allow, and raises only what is named here.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
-from balancer.planner.model.observation import Observation
+from balancer.planner.model.cluster import Cluster
+from balancer.planner.model.observation import History, Observation
 from balancer.planner.model.plan import Action, Outcome, Plan
+from balancer.planner.model.rollups import Rollups
 
 
 class BalancerError(Exception):
@@ -113,6 +115,24 @@ class Execution(Protocol):
         ...
 
 
+ABANDONED: Final = "whoever began it is gone, and it never left"
+"""Reason of an outcome: nobody failed, the planner died."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """An action that the journal says was begun, and not how it ended: its planner died."""
+
+    plan: str
+    """Id of the plan it is from."""
+    action: Action
+    at: float
+    """When it was begun, seconds since the epoch."""
+    persistent: bool = True
+    autostart: bool = False
+    """What its guest was before."""
+
+
 class Executor(Protocol):
     """Carries actions out."""
 
@@ -124,6 +144,14 @@ class Executor(Protocol):
         """Begin `action` and return at once; failures come as an outcome, not as exceptions."""
         ...
 
+    def follow(self, begun: Begun) -> Execution:
+        """Watch what another planner began as if it were ours; never begins it again.
+
+        Returns at once. The outcome says where the guest is, whether the action was still under
+        way, had ended, or was never begun (then its reason is ABANDONED).
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -132,7 +160,7 @@ class Event:
     at: float
     kind: str
     """Of a plan: decided, started, ended, refused, stopped, measured. Of the service: began,
-    cycle, proposed, approved, foreign, halted, froze, unfroze, reloaded, ceased."""
+    cycle, proposed, approved, foreign, halted, froze, unfroze, reloaded, ceased. Of hosts: closed, opened."""
     plan: str = ""
     action: str = ""
     guest: str = ""
@@ -152,6 +180,46 @@ class Journal(Protocol):
 
     def read(self, since: float = 0.0, kinds: Sequence[str] = ()) -> tuple[Event, ...]:
         """Return events from `since` on, oldest first, of `kinds` if any are named."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What a source of metrics knows of a cluster at this moment."""
+
+    source: str
+    history: History
+    """One sample of each guest and host it knows."""
+    unmatched: Mapping[str, str] = field(default_factory=dict)
+    """Why a series belongs to no guest or host, by what the source calls it."""
+    warnings: tuple[str, ...] = ()
+    """What the source itself says of its data."""
+    queries: int = 0
+    """How many it took."""
+
+
+class MetricSource(Protocol):
+    """Measures guests and hosts beside the hypervisor."""
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        ...
+
+    def measure(self, cluster: Cluster, at: float) -> Measured:
+        """Return the newest interval of what `cluster` holds. Raises UsageError."""
+        ...
+
+
+class HistoryStore(Protocol):
+    """What was measured before: kept by whoever looks, read by forecasters."""
+
+    def append(self, observation: Observation) -> None:
+        """Keep what `observation` measured. Raises UsageError if it cannot be kept."""
+        ...
+
+    def rollups(self, until: float, seconds: float, metrics: Iterable[str] = ...) -> Rollups:
+        """Return the 5-minute means of the `seconds` up to `until`. Raises UsageError."""
         ...
 
 
@@ -271,3 +339,5 @@ class Ports:
     brake: Brake = field(default_factory=NoBrake)
     stop_requested: Callable[[], bool] = lambda: False
     """True once no further action may be started; what is in flight is finished."""
+    history: HistoryStore | None = None
+    """None where nothing is kept: a saved observation holds its own past."""

@@ -1,5 +1,7 @@
 """Configuration to ports: the only place that names adapters. Each is imported when it is needed."""
 
+import os
+import socket
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +21,11 @@ from balancer.ports import (
 )
 
 if TYPE_CHECKING:
+    from balancer.adapters.closed import ClosedHosts
     from balancer.adapters.freeze import FreezeFiles
+    from balancer.adapters.history_sqlite import SqliteHistory
+    from balancer.adapters.libvirt.ownership import Owner
+    from balancer.adapters.prometheus import Prometheus
 
 
 def never() -> bool:
@@ -46,20 +52,41 @@ def ports_for(
 
     clock = WallClock()
     executor = None
-    inventory = _inventory(config, read_only=read_only)
+    lease: Lease = FileLease(config.lock_path)
+    inventory = _measured(config, _inventory(config, read_only=read_only))
     if not read_only:
         from balancer.adapters.libvirt.executor import LibvirtExecutor
 
-        executor = LibvirtExecutor(config.hosts, clock, allow=config.policy.allow)
+        owner = _owner(config, lease)
+        executor = LibvirtExecutor(
+            config.hosts, clock, allow=config.policy.allow, objection=owner.objection
+        )
+        lease = owner
     return Ports(
         inventory=inventory,
         executor=executor,
         journal=_journal(config, read_only=read_only and not keep_journal),
         clock=clock,
-        lease=FileLease(config.lock_path),
+        lease=lease,
         telemetry=telemetry,
         brake=brake_of(config),
         stop_requested=stop_requested,
+        history=_history(config, read_only=read_only),
+    )
+
+
+def _owner(config: Config, local: Lease) -> "Owner":
+    """Return the claim on every hypervisor, beside the lock on this machine."""
+    from balancer.adapters.clock import WallClock
+    from balancer.adapters.libvirt.ownership import Owner
+
+    node = socket.gethostname()
+    return Owner(
+        local=local,
+        hosts=config.hosts,
+        clock=WallClock(),
+        node=f"{node}:{config.lock_path}",
+        who=f"pid {os.getpid()} on {node}",
     )
 
 
@@ -69,6 +96,13 @@ def brake_of(config: Config) -> "FreezeFiles":
     from balancer.adapters.freeze import FreezeFiles
 
     return FreezeFiles(config.freeze_path, config.stopped_path, WallClock().now)
+
+
+def closed_hosts(config: Config) -> "ClosedHosts":
+    """Return the hosts that are closed to placement here."""
+    from balancer.adapters.closed import ClosedHosts
+
+    return ClosedHosts(config.closed_path)
 
 
 def journal_of(config: Config, *, read_only: bool = True) -> Journal:
@@ -147,13 +181,34 @@ def _inventory(config: Config, *, read_only: bool) -> Inventory:
     from balancer.adapters.clock import WallClock
     from balancer.adapters.libvirt.inventory import LibvirtInventory
 
+    closed = closed_hosts(config)
     return LibvirtInventory(
         config.hosts,
         WallClock(),
         config.sample_gap,
         read_only=read_only,
+        closed=lambda: tuple(closed.known()),
         workers=config.workers,
     )
+
+
+def _measured(config: Config, inventory: Inventory) -> Inventory:
+    """Return the inventory, completed by the store of metrics that is configured, if any."""
+    source = metric_source(config)
+    if source is None or config.prometheus is None:
+        return inventory
+    from balancer.adapters.measured import MeasuredInventory
+
+    return MeasuredInventory(inventory, (source,), config.prometheus.prefer)
+
+
+def metric_source(config: Config) -> "Prometheus | None":
+    """Return the store of metrics that is configured, or None. Raises UsageError."""
+    if config.prometheus is None:
+        return None
+    from balancer.adapters.prometheus import Prometheus
+
+    return Prometheus(config.prometheus)
 
 
 def _journal(config: Config, *, read_only: bool) -> Journal:
@@ -163,3 +218,19 @@ def _journal(config: Config, *, read_only: bool) -> Journal:
     if read_only and not config.journal_path.exists():
         return MemoryJournal()
     return SqliteJournal(config.journal_path)
+
+
+def history(config: Config) -> "SqliteHistory":
+    """Return the history of what was measured."""
+    from balancer.adapters.history_sqlite import Retention, SqliteHistory
+
+    retention = Retention(mean_seconds=config.history_seconds, bytes=config.history_mib * 2**20)
+    return SqliteHistory(config.history_path, retention)
+
+
+def _history(config: Config, *, read_only: bool) -> "SqliteHistory | None":
+    """Return the history; read-only, none where its folder cannot be written to."""
+    folder = config.history_path.parent
+    if read_only and not (folder.is_dir() and os.access(folder, os.W_OK)):
+        return None
+    return history(config)

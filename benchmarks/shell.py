@@ -34,15 +34,15 @@ LOCAL: Final = frozenset({"UUIDString", "name", "ID", "isAlive", "setKeepAlive"}
 class Slow:
     """A connection or a domain whose calls take as long as over a network."""
 
-    def __init__(self, to: Any) -> None:  # noqa: ANN401 - stands for anything of libvirt's
+    def __init__(self, to: Any) -> None:
         self._to = to
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+    def __getattr__(self, name: str) -> Any:
         known = getattr(self._to, name)
         if name in LOCAL or not callable(known):
             return known
 
-        def call(*given: Any) -> Any:  # noqa: ANN401
+        def call(*given: Any) -> Any:
             time.sleep(DELAYS.get(name, ROUND_TRIP))
             answer = known(*given)
             if name == "getAllDomainStats":
@@ -122,7 +122,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--guests", type=int, default=15, help="on each host")
     parser.add_argument("--looks", type=int, default=2, help="warm ones")
     asked = parser.parse_args(words)
-    print(json.dumps(measured(asked.hosts, asked.guests, asked.looks)))  # noqa: T201 - its answer
+    print(json.dumps(measured(asked.hosts, asked.guests, asked.looks)))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 
 from balancer.planner.constraints import CONSTRAINTS
 from balancer.planner.constraints.avoid import Avoid
+from balancer.planner.constraints.barred import Barred
 from balancer.planner.constraints.blackout import Blackout
 from balancer.planner.constraints.budget import Budget
 from balancer.planner.constraints.capacity import Capacity
@@ -381,6 +382,7 @@ RULES: Mapping[type, st.SearchStrategy[Constraint]] = {
     UnknownData: st.just(UnknownData()),
     Cooling: st.just(Cooling()),
     Budget: st.just(Budget()),
+    Barred: st.just(Barred()),
     Held: st.just(Held()),
     Blackout: st.builds(Blackout, when=WINDOWS, guests=selectors()),
 }
@@ -416,6 +418,19 @@ def problems(
         relieve=frozenset(draw(st.sets(st.sampled_from(names), max_size=1))),
         held=dict.fromkeys(
             draw(st.sets(st.sampled_from(sorted(drawing.usage)), max_size=1)), "so"
+        ),
+        ordered=frozenset(draw(st.sets(st.sampled_from(sorted(drawing.usage)), max_size=1))),
+        barred=dict.fromkeys(
+            draw(
+                st.sets(
+                    st.tuples(
+                        st.sampled_from([*sorted(drawing.usage), "gone"]),
+                        st.sampled_from([*names, "nowhere"]),
+                    ),
+                    max_size=2,
+                )
+            ),
+            "so",
         ),
         at=NOON,
     )

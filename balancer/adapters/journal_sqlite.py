@@ -80,8 +80,9 @@ class SqliteJournal:
         with self._explained("read"):
             if self._connection is None and not self._path.exists():
                 return ()
+            # only question marks are put in
             rows = self._open().execute(
-                "SELECT at, kind, plan, action, guest, host, text, data FROM events "  # noqa: S608 - only question marks are put in
+                "SELECT at, kind, plan, action, guest, host, text, data FROM events "  # noqa: S608 # nosec
                 f"WHERE at >= ? {chosen} ORDER BY id",
                 (since, *kinds),
             )

@@ -17,6 +17,7 @@ from balancer.cli.sight import Sight, look
 from balancer.codec import read_plan
 from balancer.config import Config, Mode
 from balancer.planner.model.plan import Infeasible, Outcome, Plan, Result
+from balancer.planner.model.policy import Policy
 from balancer.planner.model.request import Request
 from balancer.ports import Refused
 from balancer.render.live import Live
@@ -46,8 +47,10 @@ def command(
     if now == (plan_file is not None):
         raise click.UsageError("name a saved plan, or say --now to plan at this moment")
     saved = read_plan(plan_file) if plan_file else None
-    _may_change(config.load(session.config))
     screen = Screen(session)
+    configuration = config.load(session.config)
+    may_change(configuration)
+    finish_what_was_begun(configuration, screen)
     sight = look(session, screen, policy=policy)
     answer = (
         decide(sight.observation, sight.policy, Request(), screen)
@@ -59,14 +62,14 @@ def command(
         return INFEASIBLE
     screen.people.print(readable(answer, screen))
     if answer.actions:
-        _confirm(answer, screen, yes=yes)
-    ended = _carry_out(answer, sight, screen) if answer.actions else ()
+        confirm(answer, screen, yes=yes)
+    ended = carry_out(answer, sight.config, sight.policy, screen) if answer.actions else ()
     screen.document("outcomes", plan=answer, outcomes=ended)
     screen.show(outcomes_text(ended))
     return 0 if all(outcome.result is Result.DONE for outcome in ended) else NOT_ALL
 
 
-def _may_change(configuration: Config) -> None:
+def may_change(configuration: Config) -> None:
     """Raises Refused unless this installation lets plans be carried out at this moment."""
     if configuration.mode is Mode.OBSERVE:
         where = configuration.source or "config.toml"
@@ -77,13 +80,21 @@ def _may_change(configuration: Config) -> None:
         raise Refused(f"nothing is applied: {frozen}")
 
 
+def finish_what_was_begun(configuration: Config, screen: Screen) -> None:
+    """Follow to its end what a planner that died had begun. Raises Refused, UsageError."""
+    with Live(screen.people) as live, Interrupts(live.note) as interrupts:
+        telemetry = Logged(SilentTelemetry() if screen.quiet else live)
+        ports = ports_for(configuration, telemetry, read_only=False)
+        service.resume(abortable(ports, interrupts))
+
+
 def _judged(plan: Plan, sight: Sight) -> Plan:
     """Return the plan if it fits the cluster as it is. Raises Refused."""
     service.recheck(sight.observation, sight.policy, plan)
     return plan
 
 
-def _confirm(plan: Plan, screen: Screen, *, yes: bool) -> None:
+def confirm(plan: Plan, screen: Screen, *, yes: bool) -> None:
     """Ask. Raises Refused where the answer is no, or nobody is there to answer."""
     if yes:
         return
@@ -94,11 +105,15 @@ def _confirm(plan: Plan, screen: Screen, *, yes: bool) -> None:
         raise Refused(f"plan {plan.id} was not confirmed: nothing was changed")
 
 
-def _carry_out(plan: Plan, sight: Sight, screen: Screen) -> tuple[Outcome, ...]:
+def carry_out(
+    plan: Plan, configuration: Config, policy: Policy, screen: Screen, *, by: str = ""
+) -> tuple[Outcome, ...]:
+    """Carry `plan` out while somebody watches; `by` is kept in the journal with it."""
     with Live(screen.people) as live, Interrupts(live.note) as interrupts:
         telemetry = Logged(SilentTelemetry() if screen.quiet else live)
         telemetry.planned(plan)
         ports = ports_for(
-            sight.config, telemetry, read_only=False, stop_requested=interrupts.stop_requested
+            configuration, telemetry, read_only=False, stop_requested=interrupts.stop_requested
         )
-        return service.execute(abortable(ports, interrupts), sight.policy, plan)
+        about = {"by": by} if by else None
+        return service.execute(abortable(ports, interrupts), policy, plan, about)

@@ -9,12 +9,11 @@ from balancer import config
 from balancer.cli.options import FILE, Session, common
 from balancer.cli.screen import Screen
 from balancer.codec import read_observation, read_plan
-from balancer.planner.assessment import assess
+from balancer.planner.assessment import assess, orders_of
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.placement import fingerprint
 from balancer.planner.model.plan import Plan
 from balancer.planner.model.policy import Policy
-from balancer.planner.model.request import Request
 from balancer.planner.verify import judge
 from balancer.render.words import clean, count
 
@@ -67,7 +66,7 @@ def findings(
     observation: Observation, policy: Policy, plan: Plan
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return all that is wrong with `plan`, and the labels of the rules it was held to."""
-    problem = assess(observation, policy, Request(relieve=frozenset(plan.relieve)))
+    problem = assess(observation, policy, orders_of(plan))
     verdict = judge(problem, plan.actions)
     now = fingerprint(problem.cluster.placement)
     other = (f"it starts from placement {plan.fingerprint}, guests are placed as {now}",)

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any, Final, Protocol, Self
 
 from balancer.planner.model.plan import Action, Outcome
-from balancer.ports import Execution, Executor, Ports, Progress
+from balancer.ports import Begun, Execution, Executor, Ports, Progress
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 STOP: Final = 1
@@ -75,6 +75,10 @@ class AbortableExecutor:
     def start(self, action: Action) -> Execution:
         """Start it, to be aborted on request."""
         return _AbortableExecution(self._to.start(action), self._interrupts)
+
+    def follow(self, begun: Begun) -> Execution:
+        """Follow it, to be aborted on request."""
+        return _AbortableExecution(self._to.follow(begun), self._interrupts)
 
 
 class _AbortableExecution:

@@ -2,11 +2,12 @@
 
 import json
 import sys
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from rich.console import RenderableType
+from rich.progress import Progress
 from rich.text import Text
 
 from balancer import codec
@@ -66,6 +67,13 @@ class Screen:
         if self.quiet or not self._err.is_terminal:
             return nullcontext()
         return self._err.status(Text(clean(doing)))
+
+    @contextmanager
+    def progress(self, doing: str, of: int) -> Iterator[Callable[[], None]]:
+        """Show a bar, where somebody watches; call what is given once for each of `of` parts."""
+        with Progress(console=self._err, disable=self.quiet or not self._err.is_terminal) as bar:
+            task = bar.add_task(clean(doing), total=of)
+            yield lambda: bar.advance(task)
 
     def save(self, path: Path, document: str) -> None:
         """Write a document to a file. Raises UsageError."""

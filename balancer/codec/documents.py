@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
@@ -18,7 +19,7 @@ from balancer.codec.envelopes import (
 from balancer.codec.faults import printable, sentence
 from balancer.codec.integrity import observation_faults, plan_faults
 from balancer.planner.model.observation import Observation
-from balancer.planner.model.plan import Infeasible, Outcome, Plan
+from balancer.planner.model.plan import Action, Infeasible, Outcome, Plan, Result
 from balancer.planner.model.weighed import Weighed
 from balancer.ports import Event, UsageError
 
@@ -27,7 +28,8 @@ D = TypeVar("D", bound=BaseModel)
 
 def dump_observation(observation: Observation) -> str:
     """Return the document; one host, guest or history to a line, so that two can be compared."""
-    return _text(ObservationDocument(observation=observation), depth=4)
+    small = replace(observation, rollups=observation.rollups.deflated())
+    return _text(ObservationDocument(observation=small), depth=4)
 
 
 def load_observation(text: str | bytes, source: str = "observation") -> Observation:
@@ -38,7 +40,7 @@ def load_observation(text: str | bytes, source: str = "observation") -> Observat
     """
     observation = _load(ObservationDocument, text, source).observation
     _refuse(source, observation_faults(observation))
-    return observation
+    return replace(observation, rollups=observation.rollups.inflated())
 
 
 def dump_plan(plan: Plan) -> str:
@@ -77,6 +79,12 @@ def load_outcome_data(data: object, source: str = "journal") -> Outcome:
     """Return the outcome that `as_data` turned into `data`. Raises UsageError."""
     text = json.dumps({"format": "balancer-outcome/1", "outcome": data})
     return _load(OutcomeDocument, text, source).outcome
+
+
+def load_action_data(data: object, source: str = "journal") -> Action:
+    """Return the action that `as_data` turned into `data`. Raises UsageError."""
+    wrapped = {"action": data, "result": Result.FAILED, "started": 0.0, "ended": 0.0}
+    return load_outcome_data(wrapped, source).action
 
 
 def load_weighed_data(data: object, source: str = "journal") -> Weighed:

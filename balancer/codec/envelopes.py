@@ -16,6 +16,8 @@ RULES: Final = ConfigDict(
     allow_inf_nan=False,
     use_attribute_docstrings=True,
     defer_build=True,
+    ser_json_bytes="base64",
+    val_json_bytes="base64",
 )
 
 

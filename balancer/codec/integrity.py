@@ -14,7 +14,10 @@ from balancer.planner.model.cluster import Cluster
 from balancer.planner.model.observation import METRICS, Observation, Sample
 from balancer.planner.model.plan import Action, Plan
 from balancer.planner.model.resources import DIMENSIONS, HUGEPAGES, Resources
+from balancer.planner.model.rollups import STEP, Rollups
 
+MOST_COLUMNS: Final = 366 * 288
+"""Columns of roll-ups in one document: a year's."""
 LARGEST: Final = 2**53
 """Amounts stay below this, so that sums of them stay exact wherever they are added up."""
 
@@ -30,6 +33,7 @@ def observation_faults(observation: Observation) -> tuple[str, ...]:
             _amounts(observation.cluster),
             _samples("history.guests", observation.history.guests),
             _samples("history.hosts", observation.history.hosts),
+            _rollups(observation.rollups),
         )
         for fault in part
     )
@@ -40,6 +44,22 @@ def plan_faults(plan: Plan) -> tuple[str, ...]:
     return tuple(
         f"plan.{fault}" for part in (_action_ids(plan.actions), _each(plan)) for fault in part
     )
+
+
+def _rollups(rollups: Rollups) -> Iterator[str]:
+    if not 0 <= rollups.columns <= MOST_COLUMNS or rollups.start % STEP:
+        yield f"rollups: columns are 0 to {MOST_COLUMNS}, and start is a multiple of {STEP}"
+        return
+    for kind, blocks in (("guests", rollups.guests), ("hosts", rollups.hosts)):
+        for metric, block in blocks.items():
+            place = f"rollups.{kind}.{metric}"
+            if metric not in METRICS:
+                yield f"{place}: no such metric"
+            yield from _repeated(place, "name", block.names)
+            try:
+                rollups.matrix(block)
+            except ValueError as error:
+                yield f"{place}: {error}"
 
 
 def _repeats(cluster: Cluster) -> Iterator[str]:

@@ -14,9 +14,10 @@ from balancer.config.hosts import hosts_files, read_hosts
 from balancer.config.keys import Entry
 from balancer.config.paths import configuration_file, state_folder
 from balancer.config.policy import NO_GROUPS, LoadedPolicy, default_policy, open_policy, sealed
+from balancer.config.prometheus import PrometheusConfig, read_prometheus
 from balancer.config.reading import Table, read_toml
 from balancer.config.search import find
-from balancer.config.units import COUNT, SECONDS
+from balancer.config.units import COUNT, MIB, SECONDS
 from balancer.planner.model.policy import Policy
 from balancer.ports import UsageError
 
@@ -34,6 +35,10 @@ KEYS: Final[Mapping[str, Entry]] = {
     "workers": Entry("whole number, 1 to 1024", "64", "hosts asked at a time"),
     "state": Entry("path", "/var/lib/balancer", "folder for what must survive a restart; for users other than root below their home"),
     "journal": Entry("path", "journal.sqlite in `state`", "file of the journal"),
+    "history": Entry("path", "history.sqlite in `state`", "file of what was measured before"),
+    "history_age": Entry('duration, as `"28d"`', '"28d"', "how far back 5-minute means are kept; samples are kept two days"),
+    "history_size": Entry('size, as `"1GiB"`', '"1GiB"', "how large the history may grow"),
+    "prometheus": Entry("table", "none", "a store of metrics that measures beside the hypervisors; see `[prometheus]`"),
     "lock": Entry("path", "balancer.lock in `state`", "file that keeps two planners apart"),
     "freeze": Entry("path", "FREEZE beside this file", "file whose mere existence stops all action"),
 }  # fmt: skip
@@ -73,9 +78,16 @@ class Config:
     """Hosts asked at a time."""
     state_dir: Path
     journal_path: Path
+    history_path: Path
+    history_seconds: float = 28 * 86_400.0
+    """How far back 5-minute means are kept."""
+    history_mib: int = 1024
+    """How large the history may grow."""
     lock_path: Path
     freeze_path: Path
     """The operator's: while it exists nothing is moved."""
+    prometheus: PrometheusConfig | None = None
+    """A store that measures beside the hypervisors; None for none."""
     warnings: tuple[str, ...] = ()
     """Sentences on what the operator may not have meant."""
 
@@ -83,6 +95,11 @@ class Config:
     def stopped_path(self) -> Path:
         """The file in which the service says that it stopped itself."""
         return self.state_dir / "STOPPED"
+
+    @property
+    def closed_path(self) -> Path:
+        """The file that names the hosts closed to placement."""
+        return self.state_dir / "closed.json"
 
     @property
     def status_path(self) -> Path:
@@ -117,6 +134,7 @@ def _built_in() -> Config:
         policy=default_policy(),
         state_dir=state,
         journal_path=state / "journal.sqlite",
+        history_path=state / "history.sqlite",
         lock_path=state / "balancer.lock",
         freeze_path=state / "FREEZE",
     )
@@ -142,8 +160,12 @@ def _read(top: Table) -> Config:
         workers=_workers(top),
         state_dir=state,
         journal_path=_path(top, "journal", state / "journal.sqlite"),
+        history_path=_path(top, "history", state / "history.sqlite"),
+        history_seconds=_seconds(top, "history_age", Config.history_seconds),
+        history_mib=int(top.amount("history_size", MIB, Config.history_mib)),
         lock_path=_path(top, "lock", state / "balancer.lock"),
         freeze_path=_path(top, "freeze", folder / "FREEZE"),
+        prometheus=read_prometheus(top.table("prometheus")),
         warnings=loaded.warnings,
     )
 

@@ -48,11 +48,16 @@ KEYS: Final[Mapping[str, Key]] = {
     # of hot
     "cpu_used": Key("share of its processors a host may use before it counts as hot", RATIO, 0.01, 1),
     "memory_used": Key("share of its memory a host may use before it counts as hot", RATIO, 0.01, 1),
-    "lasting": Key("how long load must last before the service acts on it", SECONDS),
+    "lasting": Key("how long load must have been too much before it is a reason to move", SECONDS, 0, 86_400),
     # of capacity
     "vcpus_per_core": Key("virtual processors that one core may carry", FACTOR, 0.01),
     "memory_overcommit": Key("allocated memory a host may carry, as a ratio to what it has", FACTOR, 0.01),
     "keep_for_hypervisor": Key("memory of each host that no guest gets", MIB),
+    # of forecast
+    "horizon": Key("how far ahead demand is expected", SECONDS, 300, 7 * 86_400),
+    "quantile": Key("share of the time that a guest's peak covers", RATIO, 0.5, 0.999),
+    "lookback": Key("how far back the history is read", SECONDS, 3600, 366 * 86_400),
+    "scenarios": Key("joint futures held against hosts: guests that peak together are kept apart", COUNT, 0, 100),
     # of limits
     "moves_per_hour": Key("migrations that may start in any hour", COUNT),
     "data_per_hour": Key("memory that may be sent in any hour", MIB),
@@ -82,6 +87,10 @@ KEYS: Final[Mapping[str, Key]] = {
     "memory": Key("share of its memory that stays free", None, 0, 1),
     "balance.cpu": Key("whether use of processors is balanced"),
     "balance.memory": Key("whether use of memory is balanced"),
+    "even.cpu": Key("weight of even use of processors; 0 for none", COUNT),
+    "even.memory": Key("weight of even use of memory; 0 for none", COUNT),
+    "points_per_gib": Key("price of each GiB a move sends; 0: as aggressiveness says", COUNT),
+    "minimise": Key("`data`: moves cost by what they send; `moves`: the fewest moves, then the least data"),
     "within": Key("how far above the cluster's mean a host may be", RATIO, 0, 1),
     "margin": Key("how far below the limit a hot host is brought", RATIO, 0, 1),
     "may_be_empty": Key("true: no fault if its patterns match nothing"),

@@ -14,7 +14,7 @@ from balancer.config.search import find
 from balancer.config.units import COUNT
 from balancer.planner.constraints import CONSTRAINTS
 from balancer.planner.forecast import FORECASTERS
-from balancer.planner.model.policy import Allow, Constraint, Hot, Limits, Policy
+from balancer.planner.model.policy import Allow, Constraint, Forecast, Hot, Limits, Policy
 from balancer.planner.objectives import OBJECTIVES
 from balancer.ports import UsageError
 
@@ -22,7 +22,7 @@ STANDING: Final = ("capacity",)
 """Rules of the table that every policy holds, with their defaults where no file speaks of them."""
 NO_GROUPS: Final[Groups] = {}
 PLAIN_KEYS: Final = ("extends", "aggressiveness", "timezone", "forecaster")
-TABLES: Final = ("groups", "hot", "limits", "allow", *CONSTRAINTS, *OBJECTIVES)
+TABLES: Final = ("groups", "hot", "forecast", "limits", "allow", *CONSTRAINTS, *OBJECTIVES)
 MOST_EAGER: Final = 5
 
 
@@ -105,6 +105,7 @@ def _overlaid(base: Policy, table: Table, groups: Groups, rules: dict[str, Table
         groups={**base.groups, **own},
         hot=build(Hot, table.table("hot"), base.hot),
         limits=build(Limits, table.table("limits"), base.limits),
+        forecast=build(Forecast, table.table("forecast"), base.forecast),
         allow=build(Allow, table.table("allow"), base.allow),
         constraints=_rules(table, base.constraints, rules),
         objectives=tuple(

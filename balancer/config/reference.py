@@ -18,12 +18,18 @@ from balancer.config.keys import KEYS, Entry
 from balancer.config.policy import STANDING
 from balancer.config.units import Unit
 from balancer.planner.constraints import CONSTRAINTS
-from balancer.planner.model.policy import Allow, Hot, Limits
+from balancer.planner.forecast import FORECASTERS
+from balancer.planner.model.policy import Allow, Forecast, Hot, Limits
 from balancer.planner.model.resources import Resources
 from balancer.planner.model.selector import EVERYTHING, Selector
 from balancer.planner.objectives import OBJECTIVES
 
-SETTINGS: Final[Mapping[str, type]] = {"hot": Hot, "limits": Limits, "allow": Allow}
+SETTINGS: Final[Mapping[str, type]] = {
+    "hot": Hot,
+    "forecast": Forecast,
+    "limits": Limits,
+    "allow": Allow,
+}
 NOUGHT: Final = str.maketrans("123456789", "000000000")
 BEGIN: Final = "<!-- from here on made by: python -m balancer.config.reference -->"
 TOP: Final = (
@@ -35,7 +41,12 @@ TOP: Final = (
         "1 acts on broken rules only, 2 also on hot hosts … 5 evens out nearly everything",
     ),
     ("timezone", "name", '"UTC"', "of the windows of `[[blackout]]`, as `Europe/Berlin`"),
-    ("forecaster", "name", '"latest"', "how demand is expected: `latest` is the newest sample"),
+    (
+        "forecaster",
+        "name",
+        '"latest"',
+        "how demand is expected: " + ", ".join(f"`{name}`" for name in FORECASTERS),
+    ),
 )
 
 

@@ -76,7 +76,7 @@ class Row:
     hard: bool
     transient: bool = True
     scale: Ints | None = None
-    """[sites]: the excess is counted as excess * 1000 // scale where given, that is, per mille
+    """[sites]: the excess is counted as ceil(excess * 1000 / scale) where given, that is, per mille
     of this amount, so that unequal hosts compare; None counts it plainly."""
 
 
@@ -231,13 +231,14 @@ class Formulation:
 
     def mean(self, name: str) -> Ints:
         """Return [guests]: the mean demand for resource `name`, in its unit."""
-        return self._demand(self.problem.demand.mean, name)
+        return self.demand(self.problem.demand.mean, name)
 
     def peak(self, name: str) -> Ints:
         """Return [guests]: the demand for resource `name` that capacity is held against."""
-        return self._demand(self.problem.demand.peak, name)
+        return self.demand(self.problem.demand.peak, name)
 
-    def _demand(self, demand: Mapping[str, Resources], name: str) -> Ints:
+    def demand(self, demand: Mapping[str, Resources], name: str) -> Ints:
+        """Return [guests]: what `demand` says of resource `name`, in its unit."""
         guests = self.problem.cluster.guests
         return np.array([demand.get(g.uuid, {}).get(name, 0) for g in guests], dtype=np.int64)
 
@@ -246,6 +247,23 @@ class Formulation:
         sums = np.zeros(len(self.site_number), dtype=np.int64)
         np.add.at(sums, self.start, use)
         return sums
+
+    def blind(self) -> Bools:
+        """Return [sites]: hosts whose load is not known, so that it is no reason for anything."""
+        known = self.problem.demand.blind
+        return np.array([h.name in known for h in self.problem.cluster.hosts], dtype=np.bool_)
+
+    def spared(self, name: str, limit: Ints) -> Bools:
+        """Return [sites]: hosts whose load of `name` is no reason to take guests off them.
+
+        Of some the load is not known; others were within `limit` at some recent moment, as their
+        guests are placed now, so that what they are over has not lasted yet.
+        """
+        passing = [
+            self.load(self.demand(moment, name)) <= limit for moment in self.problem.demand.recent
+        ]
+        spared: Bools = np.logical_or.reduce([self.blind(), *passing])
+        return spared
 
     def sites(self, hosts: Iterable[str]) -> Ints:
         """Return the site numbers of `hosts`, ascending."""

@@ -1,6 +1,6 @@
 """The straight line: observation and policy in, a judged plan out.
 
-    forecast -> place -> order -> verify
+    gate -> forecast -> place -> order -> verify
 
 Each stage is one call; nothing here decides, it only hands values on and says what came of it.
 """
@@ -11,19 +11,20 @@ from hashlib import sha256
 
 from balancer.planner.assessment import NOTHING_ASKED
 from balancer.planner.assessment import assess as assess  # noqa: PLC0414 - callers find both stages here
+from balancer.planner.assessment import orders_of as orders_of  # noqa: PLC0414
 from balancer.planner.constraints import all_rules
 from balancer.planner.explain import hot, loads, reasons, summary
-from balancer.planner.formulation import formulate
+from balancer.planner.formulation import Formulation, Ints, formulate
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.placement import Placement, at_rest, fingerprint
-from balancer.planner.model.plan import Action, Infeasible, Plan, Quality, Score, Stay
+from balancer.planner.model.plan import Infeasible, Plan, Quality, Score
 from balancer.planner.model.policy import Policy
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Request
 from balancer.planner.model.violation import Violation
 from balancer.planner.model.weighed import Weighed
 from balancer.planner.objectives import all_goals
-from balancer.planner.order.schedule import order
+from balancer.planner.order.schedule import Ordered, order
 from balancer.planner.place.conflict import explain as explain_conflict
 from balancer.planner.place.evaluate import score
 from balancer.planner.place.solve import Answer, solve
@@ -57,28 +58,71 @@ def plan(
     if not _worth_it(before, answer.score, policy):
         target = dict(problem.cluster.placement)
     ordered = order(problem, target, reasons(problem, formulation, target))
-    verdict = judge(problem, ordered.actions)
-    if not verdict.valid:
-        return Infeasible(
-            reason=f"the judge refuses the plan that was found: {verdict.faults[0]}",
-            remedy="nothing was changed; save the observation (balancer observe -o FILE) and report it",
-        )
-    numbers = formulation.start.copy()
-    for uuid, host in ordered.reached.items():
-        numbers[formulation.guest_number[uuid]] = formulation.site_number[host]
+    if refused := _refused(problem, ordered):
+        return refused
+    numbers = _numbers(formulation, ordered.reached)
     after = score(formulation, numbers)
     if ordered.actions and not _worth_it(before, after, policy):
         ordered = replace(ordered, actions=(), reached=problem.cluster.placement)
         after = before
     reached = replace(answer, placement=numbers) if ordered.actions else answer
     left = (*ordered.left, *explain_conflict(formulation, reached))
-    made = _assemble(problem, ordered.actions, ordered.reached, left, (before, after), answer)
+    made = _assemble(problem, replace(ordered, left=left), (before, after), answer)
     return _or_infeasible(made, request)
+
+
+def towards(
+    observation: Observation,
+    policy: Policy,
+    target: Placement,
+    reason: str,
+    request: Request = NOTHING_ASKED,
+) -> Plan | Infeasible:
+    """Return the way to where the operator wants guests: as much of it as breaks no rule.
+
+    `target` names hosts by uuid of a guest; guests that are not in it stay. Judged as every plan
+    is. Guests that cannot get there are in `left`; `Infeasible` where that is all of them.
+    """
+    problem = assess(observation, policy, replace(request, ordered=frozenset(target)))
+    now = problem.cluster.placement
+    wanted = {**now, **{uuid: host for uuid, host in target.items() if uuid in now}}
+    ordered = order(problem, wanted, dict.fromkeys(target, reason))
+    if refused := _refused(problem, ordered):
+        return refused
+    if not ordered.actions and wanted != now:
+        sentences = [f"{stay.subject}: {stay.reason}" for stay in ordered.left]
+        return Infeasible(reason="; ".join(sentences[:SHOWN]))
+    formulation = formulate(problem, all_rules(problem), all_goals(problem))
+    numbers = _numbers(formulation, ordered.reached)
+    before, after = score(formulation, formulation.start), score(formulation, numbers)
+    answer = Answer(
+        placement=numbers, score=after, bound=None, engine="order", steps=0, proven=False
+    )
+    return _assemble(problem, ordered, (before, after), answer)
+
+
+def _refused(problem: Problem, ordered: Ordered) -> Infeasible | None:
+    """Return what to say where the judge does not accept these actions; None where it does."""
+    verdict = judge(problem, ordered.actions)
+    if verdict.valid:
+        return None
+    return Infeasible(
+        reason=f"the judge refuses the plan that was found: {verdict.faults[0]}",
+        remedy="nothing was changed; save the observation (balancer observe -o FILE) and report it",
+    )
+
+
+def _numbers(formulation: Formulation, placement: Placement) -> Ints:
+    """Return a placement as the engines write it."""
+    numbers = formulation.start.copy()
+    for uuid, host in placement.items():
+        numbers[formulation.guest_number[uuid]] = formulation.site_number[host]
+    return numbers
 
 
 def account(observation: Observation, policy: Policy, made: Plan) -> tuple[Weighed, ...]:
     """Return, for each guest that `made` moves, what spoke for and against each host."""
-    problem = assess(observation, policy, Request(relieve=frozenset(made.relieve)))
+    problem = assess(observation, policy, orders_of(made))
     reached = {**problem.cluster.placement, **{a.guest: a.target for a in made.actions}}
     formulation = formulate(problem, all_rules(problem), all_goals(problem))
     movers = dict.fromkeys(action.guest for action in made.actions)
@@ -108,12 +152,11 @@ def _worth_it(before: Score, after: Score, policy: Policy) -> bool:
 
 def _assemble(
     problem: Problem,
-    actions: tuple[Action, ...],
-    reached: Placement,
-    left: tuple[Stay, ...],
+    ordered: Ordered,
     scores: tuple[Score, Score],
     answer: Answer,
 ) -> Plan:
+    actions, reached = ordered.actions, ordered.reached
     limits = problem.policy.limits
     start = fingerprint(problem.cluster.placement)
     moves = "\n".join(f"{a.guest} {a.source} {a.target}" for a in actions)
@@ -136,7 +179,8 @@ def _assemble(
         hot_hosts=tuple(line.host for line in hot(problem, host_loads)),
         broken_before=broken_before,
         broken_after=broken(problem, reached) if actions else broken_before,
-        left=left,
+        left=ordered.left,
+        ordered=tuple(sorted(problem.ordered)),
         rules_checked=tuple(rule.label for rule in all_rules(problem) if rule.hard),
         limits={
             "at_once_per_host": limits.at_once_per_host,

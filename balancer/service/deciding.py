@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from balancer.codec import load_outcome_data
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.placement import fingerprint
 from balancer.planner.model.plan import Infeasible, Plan
@@ -70,7 +71,15 @@ class Decider:
             self._beat()
             return not world.ports.stop_requested()
 
-        return plan(seen, world.policy, Request(held=held, effort=effort), keep_going)
+        request = Request(held=held, barred=self._barred(seen), effort=effort)
+        return plan(seen, world.policy, request, keep_going)
+
+    def _barred(self, seen: Observation) -> Mapping[tuple[str, str], str]:
+        """Return where guests are not sent for a while: the look before a start said no."""
+        since = seen.at - self._world.guards.failed_guest_again_after
+        told = self._world.ports.journal.read(since, ("refused",))
+        outcomes = [load_outcome_data(e.data["outcome"]) for e in told if e.data.get("barred")]
+        return {(o.action.guest, o.action.target): o.reason for o in outcomes}
 
     def held(self, seen: Observation) -> dict[str, str]:
         """Return the guests to be left alone: moved by others, or failed a while ago."""

@@ -8,9 +8,12 @@ from balancer.planner.model.observation import Observation
 from balancer.planner.model.placement import Placement
 from balancer.planner.model.plan import Infeasible, Outcome, Plan, Result
 from balancer.planner.model.problem import Problem
+from balancer.ports import ABANDONED
 
 HOUR: Final = 3600.0
-STOPPED: Final = ("the operator stopped it", "the service was told to stop")
+STOP_ASKED: Final = "a stop was requested"
+"""Why moves that were not begun yet were not."""
+STOPPED: Final = (STOP_ASKED, "the operator stopped it", "the service was told to stop", ABANDONED)
 """Reasons of aborts that nobody failed at."""
 
 

@@ -39,6 +39,7 @@ from balancer.service.guards import (
     moved_by_others,
     too_few_seen,
 )
+from balancer.service.recovery import REMEMBERED, resume
 from balancer.service.score import DAY, expected, score
 from balancer.service.turn import CycleReport, execute, observe, past
 from balancer.service.world import Memory, NoBoard, World, admitted
@@ -65,6 +66,8 @@ class Service:
         self._nap = nap
         self._memory = Memory()
         self._troubles: tuple[str, ...] = ()
+        self._looked_back = False
+        """True once the whole journal was searched for what a planner left open."""
         self._status = Status(
             at=world.ports.clock.now(),
             mode=world.mode,
@@ -100,6 +103,7 @@ class Service:
         """Look, decide, and act where that is called for; None where nothing could be seen."""
         world, begun = self._world, self._now()
         self._status = replace(self._status, cycles=self._status.cycles + 1, last_cycle=begun)
+        self._resume()
         self._show("looking")
         try:
             return self._turned()
@@ -125,6 +129,17 @@ class Service:
         self._remember(report, measured)
         self._close(report, told)
         return report
+
+    def _resume(self) -> None:
+        """See to its end what a planner that died had begun; halt if a guest is lost by it."""
+        within, self._looked_back = (DAY if self._looked_back else REMEMBERED), True
+        try:
+            outcomes = resume(self._world.ports, within)
+        except BalancerError:  # another planner is at work, or the journal fails: seen next
+            return
+        for outcome in outcomes:
+            if outcome.result is Result.LOST:
+                self._halt(f"{outcome.action.name} is lost: {outcome.reason}")
 
     # ── acting ──────────────────────────────────────────────────────────────────────────────
 

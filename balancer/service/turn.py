@@ -6,14 +6,15 @@ What `execute` promises, whatever happens to it:
 - nothing starts that is not in the journal already, and all that ended is in it too;
 - once something says stop (the operator, a lost guest, a journal that cannot be written),
   nothing more starts, and what is in flight is followed to its end;
-- every action of the plan has exactly one outcome, those that never started included.
+- every action of the plan has exactly one outcome, those that never started included;
+- what a planner that died had begun is followed to its end first, and never begun again.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from balancer.codec import as_data, load_outcome_data
+from balancer.codec import load_outcome_data
 from balancer.planner import dispatch, pipeline
 from balancer.planner.constraints.blackout import Blackout
 from balancer.planner.model.cluster import Cluster
@@ -22,8 +23,12 @@ from balancer.planner.model.plan import Action, Infeasible, Outcome, Plan, Resul
 from balancer.planner.model.policy import Policy
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Request
+from balancer.planner.quality import gate
 from balancer.planner.verify import judge
 from balancer.ports import Event, Execution, Executor, Ports, Refused, UsageError
+from balancer.service import telling
+from balancer.service.guards import STOP_ASKED
+from balancer.service.recovery import follow
 
 POLL: Final = 1.0
 """Seconds between two looks at what is in flight."""
@@ -70,6 +75,7 @@ def observe(ports: Ports, policy: Policy) -> Observation:
     """
     seen = ports.inventory.observe()
     since = seen.at - max(HOUR, policy.limits.same_guest_again_after)
+    seen = _with_past(ports, policy, seen)
     return replace(seen, outcomes=(*seen.outcomes, *past(ports, since)))
 
 
@@ -80,6 +86,23 @@ def past(ports: Ports, since: float) -> tuple[Outcome, ...]:
         for event in ports.journal.read(since, ("ended",))
         if "outcome" in event.data
     )
+
+
+def _with_past(ports: Ports, policy: Policy, seen: Observation) -> Observation:
+    """Return `seen` with what was measured before; keep what of it is believed for later.
+
+    A history that cannot be read or written is a doubt, not a fault: the present is enough to act
+    upon where the policy does not look back.
+    """
+    if ports.history is None:
+        return seen
+    try:
+        means = ports.history.rollups(seen.at, policy.forecast.lookback)
+        with_past = replace(seen, rollups=means)
+        ports.history.append(gate(with_past).observation)
+    except UsageError as error:
+        return replace(seen, doubts=(*seen.doubts, str(error)))
+    return with_past
 
 
 def execute(
@@ -101,9 +124,12 @@ def execute(
         raise Refused(f"plan {plan.id} is not carried out: {frozen}")
     ports.lease.acquire()
     try:
+        lost = [o for o in follow(ports) if o.result is Result.LOST]
+        if lost:
+            raise Refused(f"{lost[0].action.name} is lost: {lost[0].reason}; nothing was started")
         seen = observe(ports, policy)
         problem = recheck(seen, policy, plan)
-        ports.journal.write(_decided(plan, ports.clock.now(), about or {}))
+        ports.journal.write(telling.decided(plan, ports.clock.now(), about or {}))
         return _Run(ports, ports.executor, plan, problem, seen.outcomes).to_its_end()
     finally:
         ports.lease.release()
@@ -119,7 +145,7 @@ def recheck(observation: Observation, policy: Policy, plan: Plan) -> Problem:
     stale = _staleness(observation, plan)
     if stale:
         raise Refused(f"plan {plan.id} is stale: {stale}; make a new plan")
-    problem = pipeline.assess(observation, policy, Request(relieve=frozenset(plan.relieve)))
+    problem = pipeline.assess(observation, policy, pipeline.orders_of(plan))
     verdict = judge(problem, plan.actions)
     if not verdict.valid:
         raise Refused(f"plan {plan.id} is not safe any more: {verdict.faults[0]}; make a new plan")
@@ -204,7 +230,7 @@ class _Run:
 
     def _must_halt(self) -> bool:
         if not self._halted and self._ports.stop_requested():
-            self._halt("a stop was requested")
+            self._halt(STOP_ASKED)
         if not self._halted and (frozen := self._ports.brake.reason()):
             self._halt(frozen)
         return bool(self._halted)
@@ -215,21 +241,22 @@ class _Run:
 
     def _starts(self, action: Action) -> bool:
         """Start `action` if the look just before it finds nothing against it."""
-        objection = (
-            self._blackout(action)
-            or self._host_budget(action)
-            or self._executor.look_again(action)
-        )
-        if objection:
+        for_now = self._blackout(action) or self._host_budget(action)
+        misfit = "" if for_now else self._executor.look_again(action)
+        if objection := for_now or misfit:
             self._state = dispatch.ended(self._state, action.id, Result.REFUSED)
-            self._end(self._never_started(action, objection), "refused")
+            self._end(self._never_started(action, objection), "refused", barred=bool(misfit))
             return False
-        if not self._written(_started(self._plan, action, self._ports.clock.now())):
+        if not self._written(self._announced(action)):
             return False
         self._running[action.id] = self._executor.start(action)
         self._count(action, self._ports.clock.now())
         self._state = dispatch.started(self._state, action.id)
         return True
+
+    def _announced(self, action: Action) -> Event:
+        guest = self._problem.cluster.guest[action.guest]
+        return telling.started(self._plan.id, action, self._ports.clock.now(), guest)
 
     def _count(self, action: Action, at: float) -> None:
         for host in (action.source, action.target):
@@ -266,9 +293,9 @@ class _Run:
                 self._halt(f"{outcome.action.name} is lost")
         return bool(ended)
 
-    def _end(self, outcome: Outcome, kind: str) -> None:
+    def _end(self, outcome: Outcome, kind: str, *, barred: bool = False) -> None:
         self._outcomes[outcome.action.id] = outcome
-        self._written(_ended(self._plan, outcome, kind))
+        self._written(telling.ended(self._plan.id, outcome, kind, barred=barred))
         self._ports.telemetry.ended(outcome)
 
     def _account_for_the_rest(self) -> None:
@@ -298,37 +325,3 @@ class _Run:
             self._fault = error
             self._halt(str(error))
         return not self._fault
-
-
-def _decided(plan: Plan, at: float, about: Mapping[str, object]) -> Event:
-    data: Mapping[str, object] = {"plan": as_data(plan), **about}
-    return Event(at=at, kind="decided", plan=plan.id, text=plan.summary, data=data)
-
-
-def _started(plan: Plan, action: Action, at: float) -> Event:
-    return Event(
-        at=at,
-        kind="started",
-        plan=plan.id,
-        action=action.id,
-        guest=action.guest,
-        host=action.target,
-        text=f"{action.name} from {action.source} to {action.target}: {action.reason}",
-        data={"action": as_data(action)},
-    )
-
-
-def _ended(plan: Plan, outcome: Outcome, kind: str) -> Event:
-    action = outcome.action
-    arrived = outcome.result is Result.DONE
-    where = f"to {action.target}" if arrived else f"from {action.source} to {action.target}"
-    return Event(
-        at=outcome.ended,
-        kind=kind,
-        plan=plan.id,
-        action=action.id,
-        guest=action.guest,
-        host=action.target if arrived else action.source,
-        text=f"{action.name} {where}: {outcome.result}{outcome.reason and f', {outcome.reason}'}",
-        data={"outcome": as_data(outcome)},
-    )

@@ -3,7 +3,7 @@
 from typing import Final
 
 from balancer.planner.model.plan import Action, Outcome, Result
-from balancer.ports import Progress
+from balancer.ports import ABANDONED, Begun, Progress
 from balancer.simulator.world import Move, World
 
 STALLED_AFTER: Final = 60.0
@@ -35,6 +35,13 @@ class SimulatedExecutor:
             action.guest, action.target, action.rate_kib_s / 1024, action.downtime_ms / 1000
         )
         return SimulatedExecution(self._world, action, move, self._stalled_after)
+
+    def follow(self, begun: Begun) -> "SimulatedExecution":
+        """Watch the move that the world knows of, or one that is over already."""
+        action, world = begun.action, self._world
+        found = [m for m in world.moves if (m.guest, m.target) == (action.guest, action.target)]
+        move = found[0] if found else world.ended_long_ago(action.guest, action.target, begun.at)
+        return SimulatedExecution(world, action, move, self._stalled_after)
 
 
 class SimulatedExecution:
@@ -116,6 +123,8 @@ class SimulatedExecution:
             return Result.LOST, gone[self._action.guest]
         if self._stopped:
             return self._stopped
+        if self._move.fault == ABANDONED:
+            return Result.ABORTED, ABANDONED
         if self._move.fault:
             return Result.FAILED, self._move.fault
         return Result.DONE, ""

@@ -13,6 +13,7 @@ from typing import Final
 
 from balancer.planner.model.cluster import Guest, Host, HostState
 from balancer.planner.model.resources import MEMORY
+from balancer.ports import ABANDONED
 from balancer.simulator.physics import EFFICIENCY, Phase, Stream, Transfer, share
 from balancer.simulator.workloads import Workload
 
@@ -131,6 +132,20 @@ class World:
             move.doomed = (self.now + after, reason)
         self.moves.append(move)
         return move
+
+    def ended_long_ago(self, uuid: str, target: str, at: float) -> Move:
+        """Return what can be told, by where a guest is, of a move that nobody watched."""
+        here = self.placement.get(uuid, "")
+        return Move(
+            guest=uuid,
+            source=here,
+            target=target,
+            at_most=0.0,
+            transfer=Transfer(memory_mib=0, dirty_mib_s=0, hot_set_mib=0, pause_allowed=0.0),
+            started=at,
+            ended=max(at, self.now),
+            fault="" if here == target else ABANDONED,
+        )
 
     def objection(self, uuid: str, target: str) -> str:
         """Return why the hypervisors would not begin this move now, or an empty string."""

@@ -32,7 +32,7 @@ def _warm() -> float:
     took = process_time() - began
     if took < COMPILING:
         return 0.0
-    print(f"compiled the kernels in {took:.0f} s of processor time; later runs find them compiled")  # noqa: T201 - its answer
+    print(f"compiled the kernels in {took:.0f} s of processor time; later runs find them compiled")
     return took
 
 
@@ -59,7 +59,7 @@ def main() -> None:
         cold = instance.yard.cold is not None and bool(instance.yard.cold.any())
         why = "" if cold else nobody_can_start(instance.yard, instance.idle)
         document["status"] = "infeasible" if why else "none found"
-        print(f"{instance.name}: {document['status']}: {why}")  # noqa: T201 - its answer
+        print(f"{instance.name}: {document['status']}: {why}")
         document["actions"] = []
     else:
         made = found.schedule
@@ -75,7 +75,7 @@ def main() -> None:
             }
             for i, trip in enumerate(made.trips)
         ]
-        print(  # noqa: T201 - its answer
+        print(
             f"{instance.name}: {made.seconds:.3f} s, bound {found.bound.seconds:.3f} s "
             f"({found.bound.why}), {made.steps_aside} steps aside, {found.rounds} rounds, "
             f"{process_time():.2f} s of processor time"

@@ -1,69 +1,72 @@
-"""`peers-snapshot/1` to a problem of the product's own, and its answer to the plan that is scored."""
+"""A `peers-snapshot/1` document as the planner's own observation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from balancer.planner.constraints.capacity import Capacity
 from balancer.planner.constraints.spread import Spread
-from balancer.planner.model.cluster import Cluster, Guest, Host
-from balancer.planner.model.demand import Demand
-from balancer.planner.model.plan import Action
-from balancer.planner.model.policy import Limits, Policy
-from balancer.planner.model.problem import Problem
-from balancer.planner.model.resources import CPU, MEMORY, VCPUS
+from balancer.planner.model.cluster import Cluster, Guest, GuestCpu, Host
+from balancer.planner.model.observation import History, Observation, Sample
 from balancer.planner.model.selector import Selector
 
-MANY = 1_000_000_000
-KIB_PER_MBIT = 1e6 / 8 / 1024
+AT = 1_750_000_000.0
+WINDOW = 300.0
+GROUP = "anti-affinity"
+MODEL = "any"
+"""The bench knows no processors: all run all."""
+VERSION = 8_000_000
+KIB_S_PER_MBIT = 1_000_000 / 8 / 1024
 
 
-def problem_of(snapshot: Mapping[str, Any], target: Mapping[str, str]) -> Problem:
-    """Return the problem; rules that guard against too many moves at a time are left open."""
-    policy = snapshot["policy"]
-    hosts = tuple(
-        Host(
-            name=h["id"],
-            capacity={CPU: h["cpu_cores"] * 1000, MEMORY: h["mem_mib"]},
-            labels={"rack": h["rack"]},
-            qemu_version=7_002_000,
-            libvirt_version=9_000_000,
-            link_kib_s=int(min(policy["migration_mbps"], h["net_mbps"]) * KIB_PER_MBIT),
-        )
-        for h in snapshot["hosts"]
+def observation(snap: Mapping[str, Any]) -> Observation:
+    """Return the snapshot as observed: CPU as measured, memory as allocated."""
+    groups = {vm: group["id"] for group in snap["anti_affinity"] for vm in group["vms"]}
+    link = snap["policy"]["migration_mbps"]
+    cluster = Cluster(
+        hosts=tuple(_host(host, link) for host in snap["hosts"]),
+        guests=tuple(_guest(vm, groups.get(vm["id"], "")) for vm in snap["vms"]),
+        placement={vm["id"]: vm["host"] for vm in snap["vms"]},
     )
-    guests = tuple(
-        Guest(uuid=v["id"], name=v["id"], allocation={VCPUS: v["vcpus"], MEMORY: v["mem_mib"]})
-        for v in snapshot["vms"]
-    )
-    placement = {v["id"]: v["host"] for v in snapshot["vms"]}
-    mean = {
-        v["id"]: {CPU: int(v["cpu_used_cores"] * 1000), MEMORY: v["mem_active_mib"]}
-        for v in snapshot["vms"]
-    }
-    dirty = {v["id"]: int(v["dirty_mib_s"]) for v in snapshot["vms"]}
-    moved = set(target)
-    groups = [
-        Spread(guests=Selector(tuple(f"{vm}" for vm in group["vms"])), name=group["id"])
-        for group in snapshot["anti_affinity"]
-        if not moved or moved.intersection(group["vms"])
-    ]
-    return Problem(
-        cluster=Cluster(hosts, guests, placement),
-        demand=Demand(mean=mean, peak=mean, dirty_mib_s=dirty),
-        policy=Policy(
-            name="peers",
-            constraints=(Capacity(vcpus_per_core=policy["vcpu_ratio"]), *groups),
-            limits=Limits(
-                moves_per_hour=MANY,
-                data_per_hour=MANY,
-                at_once_per_host=2,
-                at_once_total=policy["max_parallel"],
-                migration_link_share=1.0,
-            ),
-        ),
+    samples = {vm["id"]: (_sample(vm),) for vm in snap["vms"]}
+    return Observation(at=AT, cluster=cluster, history=History(guests=samples))
+
+
+def rules(snap: Mapping[str, Any]) -> tuple[Spread, ...]:
+    """Return one rule for each group of guests to be kept apart."""
+    return tuple(
+        Spread(guests=Selector((f"label:{GROUP}={group['id']}",)), name=group["id"])
+        for group in snap["anti_affinity"]
     )
 
 
-def plan_of(actions: Sequence[Action]) -> list[dict[str, str]]:
-    """Return the migrations in the order of their start, safe one at a time."""
-    return [{"vm": a.guest, "src": a.source, "dst": a.target} for a in actions]
+def _host(host: Mapping[str, Any], link_mbps: int) -> Host:
+    return Host(
+        name=host["id"],
+        capacity={"cpu": host["cpu_cores"] * 1000, "memory": host["mem_mib"]},
+        labels={"rack": host["rack"]},
+        cpu_models=(MODEL,),
+        qemu_version=VERSION,
+        link_kib_s=int(min(host["net_mbps"], link_mbps) * KIB_S_PER_MBIT),
+    )
+
+
+def _guest(vm: Mapping[str, Any], group: str) -> Guest:
+    return Guest(
+        uuid=vm["id"],
+        name=vm["id"],
+        allocation={"vcpus": vm["vcpus"], "memory": vm["mem_mib"]},
+        labels={GROUP: group} if group else {},
+        cpu=GuestCpu(model=MODEL),
+    )
+
+
+def _sample(vm: Mapping[str, Any]) -> Sample:
+    """Memory counts as allocated: the bench's limits are about what is given out."""
+    return Sample(
+        at=AT,
+        window=WINDOW,
+        values={
+            "cpu": round(vm["cpu_used_cores"] * 1000),
+            "memory.rss": vm["mem_mib"],
+            "dirty": round(vm["dirty_mib_s"]),
+        },
+    )

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from balancer.cli import apply, run, serve, sight
+from balancer.cli import abort, apply, run, serve, sight
 from balancer.codec import dump_observation
 from balancer.config import Config, find
-from balancer.ports import Ports, Telemetry
+from balancer.planner.model.cluster import emptying
+from balancer.planner.model.observation import Observation
+from balancer.ports import Inventory, Ports, Telemetry
 from balancer.simulator.run import Simulation
 from balancer.simulator.scenario import load_scenario
-from balancer.wiring import brake_of, journal_of
+from balancer.wiring import brake_of, closed_hosts, journal_of
 from tests.drawing import observation
 
 HOT = """
@@ -83,6 +85,20 @@ def saved(file: Path, drawing: str) -> Path:
 
 
 @dataclass
+class Closing:
+    """An inventory in which closed hosts are to be emptied, as that of libvirt is."""
+
+    to: Inventory
+    config: Config
+
+    def observe(self) -> Observation:
+        """Look, and close."""
+        seen = self.to.observe()
+        closed = closed_hosts(self.config).known()
+        return replace(seen, cluster=emptying(seen.cluster, closed))
+
+
+@dataclass
 class World:
     """The demo's simulated cluster in the place of hypervisors, with a configuration to match."""
 
@@ -116,6 +132,7 @@ class World:
         """Stand in for the wiring of the same name."""
         ports = replace(
             self.simulation.ports,
+            inventory=Closing(self.simulation.ports.inventory, config),
             telemetry=telemetry,
             brake=brake_of(config),
             journal=journal_of(config, read_only=read_only and not keep_journal),
@@ -137,6 +154,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """A simulated cluster behind the verbs, in mode confirm."""
     made = World(tmp_path)
     made.mode("confirm")
-    for module in (apply, serve, sight):
+    for module in (abort, apply, serve, sight):
         monkeypatch.setattr(module, "ports_for", made.ports_for)
     return made

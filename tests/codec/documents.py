@@ -16,6 +16,7 @@ from balancer.planner.model.plan import (
     Score,
     Stay,
 )
+from balancer.planner.model.rollups import STEP, Block, Rollups
 from balancer.planner.model.violation import Violation
 from tests.drawing import draw, observation, texts
 
@@ -40,6 +41,14 @@ def observations(draw_: st.DrawFn) -> Observation:
     uuids = [guest.uuid for guest in cluster.guests]
     guests = st.dictionaries(st.sampled_from(uuids), series) if uuids else st.just({})
     hosts = st.dictionaries(st.sampled_from([h.name for h in cluster.hosts]), series)
+    columns = draw_(st.integers(0, 3))
+    cells = st.binary(min_size=4 * columns, max_size=4 * columns)
+    rows = st.dictionaries(words.filter(bool), cells, max_size=2)
+    blocks = st.dictionaries(
+        st.sampled_from(list(METRICS)),
+        rows.map(lambda r: Block(tuple(r), b"".join(r.values()))),
+        max_size=2,
+    )
     return Observation(
         at=draw_(moments),
         cluster=replace(
@@ -50,6 +59,9 @@ def observations(draw_: st.DrawFn) -> Observation:
             ),
         ),
         history=History(draw_(guests), draw_(hosts)),
+        rollups=Rollups(
+            STEP * draw_(st.integers(0, 2**20)), columns, draw_(blocks), draw_(blocks)
+        ),
         outcomes=tuple(draw_(st.lists(outcomes(), max_size=2))),
         unseen=tuple(draw_(st.lists(st.builds(Unseen, words, words, words), max_size=2))),
         doubts=tuple(draw_(st.lists(words, max_size=2))),

@@ -17,6 +17,7 @@ from .host import Host
 from .image import image
 from .network import LINKS
 from .paths import RUN, cache
+from .programs import unpack_missing
 from .requirements import install_missing, missing, missing_packages
 
 Verb = Callable[[argparse.Namespace], None]
@@ -32,6 +33,8 @@ def prepare(_: argparse.Namespace) -> None:
     if lacks := missing():
         raise LookupError("the laboratory cannot run here:\n  " + "\n  ".join(lacks))
     built = image()
+    if unpacked := unpack_missing():
+        print("unpacked:", *unpacked)
     if not (cache() / "capabilities").exists():
         with Laboratory(1, name="lab-prepare"):
             pass  # has libvirt probe QEMU, and keeps the result

@@ -155,8 +155,13 @@ class Service:
 
     def events(self, *kinds: str) -> list[Event]:
         """Return what is in the journal of these kinds."""
-        journal = SqliteJournal(self.operator.folder / "journal.sqlite")
-        try:
-            return list(journal.read(0.0, kinds))
-        finally:
-            journal.close()
+        return events_of(self.operator, *kinds)
+
+
+def events_of(operator: Operator, *kinds: str) -> list[Event]:
+    """Return what is in the journal of these kinds."""
+    journal = SqliteJournal(operator.folder / "journal.sqlite")
+    try:
+        return list(journal.read(0.0, kinds))
+    finally:
+        journal.close()

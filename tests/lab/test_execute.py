@@ -12,6 +12,7 @@ from balancer.adapters.libvirt.execution import LibvirtExecution, Patience
 from balancer.adapters.libvirt.executor import LibvirtExecutor
 from balancer.config.host import HostConfig
 from balancer.planner.model.plan import Migration, Outcome, Prediction, Result
+from balancer.planner.model.policy import Allow
 
 from .binding import libvirt
 from .cluster import Laboratory
@@ -237,3 +238,45 @@ def test_the_look_before_the_start(lab: Laboratory, executor: LibvirtExecutor) -
     begin = time.monotonic()
     assert executor.look_again(move(guest, "h2")) == "h2: no answer in 3 s"
     assert time.monotonic() - begin < 5
+
+
+def with_post_copy(lab: Laboratory, **patience: float) -> LibvirtExecutor:
+    hosts = [config(h) for h in lab.hosts.values()]
+    given = Patience(**({"least": 8, "factor": 1, "poll": 0.1} | patience))  # type: ignore[arg-type]
+    return LibvirtExecutor(hosts, WallClock(), given, Allow(post_copy=True))
+
+
+SWIFT = Prediction(seconds=2, seconds_p90=4, mib=64, downtime_ms=10)
+
+
+def test_what_does_not_converge_arrives_by_post_copy(lab: Laboratory) -> None:
+    """Where the policy allows it, half of the time limit is spent on pre-copy, then it switches."""
+    executor = with_post_copy(lab)
+    (guest,) = lab.boot(GuestSpec("busy", load=Load(set=32, dirty=20)))
+    lab["h2"].shape(40)
+    outcome = ended(executor.start(move(guest, "h2", predicted=SWIFT, downtime_ms=10)))
+    assert outcome.result is Result.DONE, outcome
+    assert until(lambda: guest.whereabouts() == {"h2": libvirt.VIR_DOMAIN_RUNNING})
+    assert guest.domain().isPersistent()
+    executor.close()
+
+
+@pytest.mark.soak
+def test_post_copy_with_the_link_cut_is_left_untouched(lab: Laboratory) -> None:
+    """Both copies are kept, an abort does nothing, the way to mend it is said; healed it goes on."""
+    executor = with_post_copy(lab, stalled_after=6)
+    (guest,) = lab.boot(GuestSpec("torn", load=Load(set=32, dirty=20)))
+    lab["h2"].shape(10)
+    execution = executor.start(move(guest, "h2", predicted=SWIFT, downtime_ms=10))
+    until(lambda: execution._post_copied)
+    lab["h2"].cut("mig")
+    execution.abort("the operator stopped it")
+    outcome = ended(execution)
+    assert outcome.result is Result.LOST, outcome
+    assert "touch neither copy" in outcome.reason
+    assert f"migrate --live --p2p --postcopy --postcopy-resume {guest.uuid}" in outcome.reason
+    assert set(guest.whereabouts()) == {"h1", "h2"}
+    lab["h2"].mend("mig")
+    lab["h2"].shape(None)
+    assert until(lambda: guest.whereabouts() == {"h2": libvirt.VIR_DOMAIN_RUNNING}, 90)
+    executor.close()

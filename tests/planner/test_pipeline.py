@@ -7,10 +7,12 @@ from hypothesis import HealthCheck, given, settings
 
 from balancer.config import default_policy
 from balancer.planner import pipeline
+from balancer.planner.constraints.barred import Barred
 from balancer.planner.constraints.only_on import OnlyOn
 from balancer.planner.constraints.spread import Spread
 from balancer.planner.constraints.together import Together
 from balancer.planner.forecast import FORECASTERS
+from balancer.planner.model.cluster import HostState
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.placement import at_rest, fingerprint
 from balancer.planner.model.plan import Infeasible, Migration, Outcome, Plan, Prediction, Result
@@ -18,7 +20,7 @@ from balancer.planner.model.policy import Constraint, Limits, Policy
 from balancer.planner.model.request import Request
 from balancer.planner.model.violation import baseline, worsened
 from balancer.planner.order.schedule import order
-from balancer.planner.pipeline import assess, broken, plan
+from balancer.planner.pipeline import assess, broken, orders_of, plan, towards
 from balancer.planner.verify import Verdict, judge
 from tests.drawing import NOON, observation, problems, select, uuid_of
 
@@ -226,7 +228,7 @@ def test_every_plan_is_accepted_and_makes_nothing_worse(problem) -> None:  # typ
     """Whatever the cluster and the rules: the judge accepts, no score rises, no rule worsens."""
     seen = Observation(NOON, problem.cluster)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(FORECASTERS, "latest", lambda _: problem.demand)
+        patch.setitem(FORECASTERS, "latest", lambda *_: problem.demand)
         made = plan(seen, problem.policy, Request(relieve=problem.relieve))
         if isinstance(made, Infeasible):
             assert made.reason
@@ -241,6 +243,65 @@ def test_every_plan_is_accepted_and_makes_nothing_worse(problem) -> None:  # typ
         v for r in pipeline.all_rules(fresh) for v in r.violations(fresh, at_rest(verdict.reached))
     ]
     assert worsened(held, found) == ()
+
+
+def test_guests_go_where_the_operator_wants_them_though_they_moved_lately() -> None:
+    """The plan leads there, is judged by the same order again, and says who wanted it."""
+    seen = moved_lately(observation(CALM), "web-1", "b", "a")
+    home = {uuid_of("web-1"): "b", "gone": "a"}
+    made = towards(seen, standing(), home, "undoes P-1")
+    assert isinstance(made, Plan), made
+    assert [(a.name, a.target, a.reason) for a in made.actions] == [("web-1", "b", "undoes P-1")]
+    assert set(made.ordered) == home.keys()
+    assert not judge(assess(seen, standing()), made.actions).valid
+    assert judge(assess(seen, standing(), orders_of(made)), made.actions).valid
+
+
+def test_what_breaks_a_rule_on_its_way_back_stays_and_says_why() -> None:
+    """An order to go somewhere is no licence; where nobody can go, that is the answer."""
+    apart = standing(Spread(guests=select("web-*")))
+    made = towards(observation(CALM), apart, {uuid_of("web-1"): "b"}, "undoes P-1")
+    assert isinstance(made, Infeasible)
+    assert made.reason.startswith("web-1: ")
+    nothing = towards(observation(CALM), apart, {uuid_of("web-1"): "a"}, "undoes P-1")
+    assert isinstance(nothing, Plan)
+    assert nothing.actions == ()
+
+
+def test_a_way_back_that_the_judge_refuses_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What order and judge do not agree on is reported instead of carried out."""
+    monkeypatch.setattr(pipeline, "judge", lambda *_: Verdict(False, ("a fault",), (), {}))
+    made = towards(observation(CALM), standing(), {uuid_of("web-1"): "b"}, "so")
+    assert isinstance(made, Infeasible)
+    assert "a fault" in made.reason
+
+
+def test_a_pair_that_is_barred_is_not_tried_again() -> None:
+    """The guest goes elsewhere, the rest of the plan as it was."""
+    text = "a 16c/64g : db 4v/8g cpu=1\nb 16c/64g :\nc 16c/64g :"
+    seen = observation(text)
+    hosts = tuple(
+        replace(h, state=HostState.DRAINING) if h.name == "a" else h for h in seen.cluster.hosts
+    )
+    seen = replace(seen, cluster=replace(seen.cluster, hosts=hosts))
+    first = plan(seen, standing())
+    assert isinstance(first, Plan)
+    (move,) = first.actions
+    barred = {(move.guest, move.target): "its QEMU died there"}
+    second = plan(seen, standing(), Request(barred=barred))
+    assert isinstance(second, Plan)
+    assert {a.target for a in second.actions} == {"b", "c"} - {move.target}
+    assert Barred().concerns(assess(seen, standing(), Request(barred=barred))) == (move.guest,)
+
+
+def moved_lately(seen: Observation, name: str, source: str, target: str) -> Observation:
+    action = Migration(
+        id="m1", guest=uuid_of(name), name=name, source=source, target=target,
+        rate_kib_s=1, downtime_ms=1,
+        predicted=Prediction(seconds=1, seconds_p90=1, mib=1, downtime_ms=1),
+    )  # fmt: skip
+    ended = Outcome(action=action, result=Result.DONE, started=NOON - 60, ended=NOON - 50)
+    return replace(seen, outcomes=(ended,))
 
 
 def test_an_order_that_reaches_nothing_worth_having_is_dropped(

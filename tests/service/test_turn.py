@@ -546,3 +546,19 @@ def test_no_host_takes_part_in_more_moves_within_an_hour_than_it_may() -> None:
     world.advance(world.now + 3700)
     (later,) = execute(ports, policy, plan_of(world, "web-2 a c"))
     assert later.result is Result.DONE
+
+
+def test_a_no_just_before_a_start_bars_the_pair_and_not_the_plan() -> None:
+    """The journal marks it; the rest of the plan goes on; a stop marks nothing."""
+    world, journal = world_of(THREE), MemoryJournal()
+
+    class Unwilling(SimulatedExecutor):
+        def look_again(self, action: Action) -> str:
+            return "no CPU for it" if action.name == "web-1" else super().look_again(action)
+
+    ports = ports_of(world, journal=journal, executor=Unwilling(world))
+    plan = plan_of(world, "web-1 a b", "web-2 a c after 1", "db-1 a c")
+    no, never, done = execute(ports, EAGER, plan)
+    assert (no.result, never.result, done.result) == (Result.REFUSED, Result.REFUSED, Result.DONE)
+    marked = [e.guest for e in journal.read(kinds=["refused"]) if e.data.get("barred")]
+    assert marked == [uuid_of("web-1")]

@@ -17,6 +17,17 @@ AGAIN_AFTER: Final = 0.3
 """Seconds between two looks while it is not clear yet where the guest is."""
 
 
+PART_OF_A_MIGRATION: Final = (
+    (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_MIGRATION),
+    (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_STARTING_UP),
+    (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_POSTCOPY),
+    (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED),
+    (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_RUNNING_POSTCOPY),
+)
+"""State and reason of what is not a whole guest: after a switch to post-copy its memory is on
+both hosts, and neither copy may be touched."""
+
+
 class End(Enum):
     """What one hypervisor knows of the guest."""
 
@@ -36,8 +47,8 @@ class Before:
 
     persistent: bool
     autostart: bool
-    definition: str
-    """XML to define it with, should the target fail to; empty for a transient guest."""
+    definition: str = ""
+    """XML to define it with, should the target fail to; empty: what it runs with there."""
 
 
 class Where(Enum):
@@ -121,8 +132,7 @@ def _end(domain: libvirt.virDomain) -> End:
     if not domain.isActive():
         return End.SHUT_OFF
     state, reason = domain.state()
-    shell = (libvirt.VIR_DOMAIN_PAUSED_MIGRATION, libvirt.VIR_DOMAIN_PAUSED_STARTING_UP)
-    if state == libvirt.VIR_DOMAIN_PAUSED and reason in shell:
+    if (state, reason) in PART_OF_A_MIGRATION:
         return End.BUSY
     return End.ACTIVE if running_job(domain) is None else End.BUSY
 
@@ -191,9 +201,15 @@ def _put_right(ends: Ends, before: Before, source: End) -> tuple[str, ...]:
 
 
 def _define(ends: Ends, before: Before) -> None:
+    xml = before.definition or str(ends.ask(ends.target, _as_it_runs))
     connection = ends.connections.to(ends.target)
     limit = ends.connections.hosts[ends.target].answer_within
-    within(limit, lambda: connection.defineXML(before.definition), ends.target)
+    within(limit, lambda: connection.defineXML(xml), ends.target)
+
+
+def _as_it_runs(domain: libvirt.virDomain) -> str:
+    wanted = libvirt.VIR_DOMAIN_XML_SECURE | libvirt.VIR_DOMAIN_XML_MIGRATABLE
+    return str(domain.XMLDesc(wanted))
 
 
 def _undefine(domain: libvirt.virDomain) -> None:

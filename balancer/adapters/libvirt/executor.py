@@ -9,16 +9,16 @@ from balancer.adapters.libvirt import migration
 from balancer.adapters.libvirt.assemble import JOBS
 from balancer.adapters.libvirt.connection import Connections
 from balancer.adapters.libvirt.document import Unreadable
-from balancer.adapters.libvirt.domain_xml import read_domain
 from balancer.adapters.libvirt.errors import NotAnswering, explain
 from balancer.adapters.libvirt.execution import LibvirtExecution, Patience
+from balancer.adapters.libvirt.preflight import Leaving, block_jobs, leaving, unfit
 from balancer.adapters.libvirt.sighting import running_job
 from balancer.adapters.libvirt.workers import within
 from balancer.config.host import HostConfig
 from balancer.planner.model.plan import Action
 from balancer.planner.model.policy import Allow
 from balancer.planner.model.resources import HUGEPAGES, Resources
-from balancer.ports import Clock
+from balancer.ports import Begun, Clock
 
 USUAL_PATIENCE: Final = Patience()
 NO_CONSENT: Final = Allow()
@@ -33,8 +33,13 @@ class LibvirtExecutor:
         clock: Clock,
         patience: Patience = USUAL_PATIENCE,
         allow: Allow = NO_CONSENT,
+        objection: Callable[[str], str] = lambda _host: "",
     ) -> None:
-        """Connect to nothing yet. Long calls and short ones go over connections of their own."""
+        """Connect to nothing yet; `objection` is asked of both hosts just before a start.
+
+        Long calls and short ones go over connections of their own.
+        """
+        self._objection = objection
         self._hosts = {host.name: host for host in hosts}
         self._clock = clock
         self._patience = patience
@@ -50,13 +55,18 @@ class LibvirtExecutor:
         if not migration.peer_uri(self._hosts[action.target]):
             uri = self._hosts[action.target].uri
             return f"{action.target} has no `peer_uri`, and other hosts cannot reach it as {uri}"
-        needs: list[Resources] = []
+        found: list[Leaving] = []
 
         def at_source(connection: libvirt.virConnect) -> str:
-            return _at_source(connection, action, needs)
+            return _at_source(connection, action, found)
 
-        return self._asked(action.source, at_source) or self._asked(
-            action.target, lambda connection: _at_target(connection, action, needs[0])
+        return (
+            self._asked(action.source, at_source)
+            or self._asked(
+                action.target, lambda connection: _at_target(connection, action, found[0])
+            )
+            or self._asked(action.source, lambda _: self._objection(action.source))
+            or self._asked(action.target, lambda _: self._objection(action.target))
         )
 
     def start(self, action: Action) -> LibvirtExecution:
@@ -68,6 +78,18 @@ class LibvirtExecutor:
             self._clock,
             patience=self._patience,
             allow=self._allow,
+        )
+
+    def follow(self, begun: Begun) -> LibvirtExecution:
+        """Watch what another planner began, by its guest's uuid; never begins it again."""
+        return LibvirtExecution(
+            begun.action,
+            self._acting,
+            self._watching,
+            self._clock,
+            patience=self._patience,
+            allow=self._allow,
+            begun=begun,
         )
 
     def close(self) -> None:
@@ -85,8 +107,8 @@ class LibvirtExecutor:
             return f"{host}: {explain(fault).reason}"
 
 
-def _at_source(connection: libvirt.virConnect, action: Action, needs: list[Resources]) -> str:
-    """Return what speaks against moving the guest away; adds what it takes to `needs`, in KiB."""
+def _at_source(connection: libvirt.virConnect, action: Action, found: list[Leaving]) -> str:
+    """Return what speaks against moving the guest away; adds what it is to `found`."""
     try:
         domain = connection.lookupByUUIDString(action.guest)
     except libvirt.libvirtError as error:
@@ -94,50 +116,51 @@ def _at_source(connection: libvirt.virConnect, action: Action, needs: list[Resou
             raise
         return f"{action.name} is not on {action.source} any more"
     state, _, current_kib, *_ = domain.info()
-    needs.append({"KiB": current_kib, **_hugepages(domain)})
+    guest = leaving(connection, domain, current_kib)
+    found.append(guest)
     if state not in (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_BLOCKED):
         return f"{action.name} does not run at this moment"
     job = running_job(domain)
     if job is not None:
         return f"{action.name}: {JOBS.get(job, 'a job runs on it')}"
+    if disk := block_jobs(domain, guest.facts):
+        return f"{action.name}: a block job runs on its disk {disk}"
     return f"{action.name} has snapshots" if domain.snapshotNum() else ""
 
 
-def _hugepages(domain: libvirt.virDomain) -> Resources:
-    allocation = read_domain(domain.XMLDesc()).allocation
-    return {name: count for name, count in allocation.items() if name.startswith(HUGEPAGES)}
-
-
-def _at_target(connection: libvirt.virConnect, action: Action, needs: Resources) -> str:
+def _at_target(connection: libvirt.virConnect, action: Action, guest: Leaving) -> str:
     """Return what speaks against the guest's arrival."""
     for domain in connection.listAllDomains():
         if domain.UUIDString() == action.guest and domain.isActive():
             return f"{action.name} is active on {action.target} already"
         if domain.name() == action.name and domain.UUIDString() != action.guest:
             return f"{action.target} knows another guest named {action.name}"
-    return _pages_missing(connection, action, needs) or _memory_missing(connection, action, needs)
+    if misfit := unfit(connection, guest):
+        return f"{action.name} cannot run on {action.target}: {misfit}"
+    return _pages_missing(connection, action, guest.pages) or _memory_missing(
+        connection, action, guest
+    )
 
 
 def _pages_missing(connection: libvirt.virConnect, action: Action, needs: Resources) -> str:
     for name, count in needs.items():
-        if name.startswith(HUGEPAGES):
-            size = int(name.removeprefix(HUGEPAGES))
-            cells = connection.getFreePages([size], -1, 1)
-            free = sum(pages.get(size, 0) for pages in cells.values())
-            if free < count:
-                return f"{action.target} has {free} free pages of {size} KiB, {count} are needed"
+        size = int(name.removeprefix(HUGEPAGES))
+        cells = connection.getFreePages([size], -1, 1)
+        free = sum(pages.get(size, 0) for pages in cells.values())
+        if free < count:
+            return f"{action.target} has {free} free pages of {size} KiB, {count} are needed"
     return ""
 
 
-def _memory_missing(connection: libvirt.virConnect, action: Action, needs: Resources) -> str:
-    if len(needs) > 1:  # backed by huge pages, counted already
+def _memory_missing(connection: libvirt.virConnect, action: Action, guest: Leaving) -> str:
+    if guest.pages:  # backed by huge pages, counted already
         return ""
     free = _free_kib(connection)
-    if free >= needs["KiB"]:
+    if free >= guest.memory_kib:
         return ""
     return (
         f"{action.target} has {free // 1024} MiB of memory free in reality, "
-        f"{action.name} needs {needs['KiB'] // 1024} MiB"
+        f"{action.name} needs {guest.memory_kib // 1024} MiB"
     )
 
 

@@ -1,6 +1,6 @@
 """Looks at the cluster over libvirt: every host at once, none waiting for another."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from time import monotonic
@@ -16,7 +16,7 @@ from balancer.adapters.libvirt.sighting import HostSighting, domain_stats, look,
 from balancer.adapters.libvirt.statistics import HostReading, sample
 from balancer.adapters.libvirt.workers import AT_ONCE, Beat, Crew
 from balancer.config.host import HostConfig
-from balancer.planner.model.cluster import Cluster
+from balancer.planner.model.cluster import Cluster, emptying
 from balancer.planner.model.observation import History, Observation, Sample, Unseen
 from balancer.planner.model.resources import CPU, MEMORY
 from balancer.ports import Clock, UsageError
@@ -61,8 +61,13 @@ class LibvirtInventory:
         *,
         read_only: bool = True,
         workers: int = AT_ONCE,
+        closed: Callable[[], Collection[str]] = tuple,
     ) -> None:
-        """Connect to nothing yet; `workers` hosts are asked at a time."""
+        """Connect to nothing yet; `workers` hosts are asked at a time.
+
+        `closed` returns the hosts that are closed to placement.
+        """
+        self._closed = closed
         self._hosts = tuple(hosts)
         self._clock = clock
         self._gap = sample_gap
@@ -72,7 +77,11 @@ class LibvirtInventory:
         self._last: dict[str, HostReading] = {}
 
     def observe(self) -> Observation:
-        """Return the cluster as it is now. Raises UsageError where nothing at all can be seen."""
+        """Return the cluster as it is now.
+
+        Raises UsageError where nothing at all can be seen, and what `closed` raises.
+        """
+        closed = self._closed()
         view = self.view()
         if not view.glances:
             first = view.unseen[0]
@@ -83,7 +92,7 @@ class LibvirtInventory:
         assembly = assemble(view.sightings)
         return Observation(
             at=self._clock.now(),
-            cluster=assembly.cluster,
+            cluster=emptying(assembly.cluster, closed),
             history=_history(view.glances, assembly.cluster),
             unseen=view.unseen,
             doubts=assembly.doubts,

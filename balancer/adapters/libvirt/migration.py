@@ -25,6 +25,8 @@ def flags(*, persistent: bool, allow: Allow) -> int:
         chosen |= libvirt.VIR_MIGRATE_PERSIST_DEST | libvirt.VIR_MIGRATE_UNDEFINE_SOURCE
     if allow.auto_converge:
         chosen |= libvirt.VIR_MIGRATE_AUTO_CONVERGE
+    if allow.post_copy:
+        chosen |= libvirt.VIR_MIGRATE_POSTCOPY  # only allows it: execution switches where needed
     if allow.unsafe_storage:
         chosen |= libvirt.VIR_MIGRATE_UNSAFE
     return chosen

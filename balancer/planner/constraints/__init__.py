@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from balancer.planner.constraints.avoid import Avoid
+from balancer.planner.constraints.barred import Barred
 from balancer.planner.constraints.blackout import Blackout
 from balancer.planner.constraints.budget import Budget
 from balancer.planner.constraints.capacity import Capacity
@@ -49,6 +50,7 @@ ALWAYS: Final[tuple[Constraint, ...]] = (
     UnknownData(),
     Cooling(),
     Held(),
+    Barred(),
     Budget(),
 )
 """In force whatever the policy says. One of the same class in the policy takes its place, but

@@ -17,8 +17,9 @@ REASON = "moved recently: limit same_guest_again_after"
 class Cooling:
     """Guests that moved within `same_guest_again_after` stay.
 
-    Always in force, except for a guest whose host is drained or relieved by order, and for one
-    that takes part in a broken hard rule of the policy: cooldown is there against flapping.
+    Always in force, except for a guest that is moved, or whose host is emptied or relieved, by
+    order, and for one that takes part in a broken hard rule of the policy: cooldown is there
+    against flapping.
     """
 
     hard: ClassVar[bool] = True
@@ -56,6 +57,7 @@ def _resting(problem: Problem) -> tuple[str, ...]:
             if uuid in problem.cluster.guest
             and problem.home(uuid) not in ordered
             and uuid not in needed
+            and uuid not in problem.ordered
         )
     )
 

@@ -36,14 +36,20 @@ class Headroom:
         return problem.everyone
 
     def limits(self, problem: Problem) -> Mapping[str, Resources]:
-        """Return the demand that each of the hosts may bear, by name: millicores, MiB."""
+        """Return the demand that each of the hosts may bear, by name: millicores, MiB.
+
+        A host whose load is not known may bear what it seems to bear, and no more.
+        """
         return problem.once((self, "limits"), lambda: self._limits(problem))
 
     def _limits(self, problem: Problem) -> Mapping[str, Resources]:
         shares = {name: share for name, share in self._shares().items() if share > 0}
         return {
             host: {
-                name: round(problem.host(host).usable.get(name, 0) * (1 - share))
+                name: max(
+                    round(problem.host(host).usable.get(name, 0) * (1 - share)),
+                    _excused(problem, host, name),
+                )
                 for name, share in shares.items()
             }
             for host in problem.hosts(self.hosts)
@@ -100,3 +106,12 @@ class Headroom:
             guests=uuids,
             hard=self.hard,
         )
+
+
+def _excused(problem: Problem, host: str, name: str) -> int:
+    if host not in problem.demand.blind:
+        return 0
+    return sum(
+        problem.demand.peak.get(guest.uuid, {}).get(name, 0)
+        for guest in problem.cluster.guests_on[host]
+    )

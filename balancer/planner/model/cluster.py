@@ -3,8 +3,8 @@
 Objects are for reading; solvers compile them to arrays once (see `formulation`).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 
@@ -154,3 +154,14 @@ class Cluster:
         for guest in self.guests:
             found[self.placement[guest.uuid]].append(guest)
         return {name: tuple(guests) for name, guests in found.items()}
+
+
+def emptying(cluster: Cluster, hosts: Collection[str]) -> Cluster:
+    """Return the cluster with those of `hosts` that are up to be emptied, and closed."""
+    closed = tuple(
+        replace(host, state=HostState.DRAINING)
+        if host.name in hosts and host.state is HostState.UP
+        else host
+        for host in cluster.hosts
+    )
+    return replace(cluster, hosts=closed)

@@ -21,6 +21,14 @@ class Demand:
     """How each guest's memory was understood: `rss`, `balloon`, `guest-used`, `allocation`."""
     unknown: frozenset[str] = frozenset()
     """Guests without trustworthy data: they stay, and weigh as their allocation."""
+    blind: frozenset[str] = frozenset()
+    """Hosts with a guest of which neither the present nor the past is known. What such a host
+    bears cannot be said, so its load is no reason to take a guest off it, or to bring one."""
+    partial: bool = False
+    """True if too much is unknown to say what the cluster uses on the whole."""
     scenarios: tuple[Mapping[str, Resources], ...] = ()
+    recent: tuple[Mapping[str, Resources], ...] = ()
+    """What guests used in the latest steps, oldest first, as far back as heat must have lasted;
+    empty where nothing is known of the past."""
     dirty_mib_s: Mapping[str, int] = field(default_factory=dict)
     """Memory dirtied per second, for the guests where it is known."""

@@ -6,21 +6,29 @@ from typing import Final
 
 from balancer.planner.model.cluster import Cluster
 from balancer.planner.model.plan import Outcome
+from balancer.planner.model.rollups import Rollups
 
 METRICS: Final[Mapping[str, str]] = {
     "cpu": "processor time in use, millicores",
     "cpu.delay": "vCPU time ready but not running, millicores",
     "cpu.pressure": "share of time some task waited for CPU (PSI), per mille",
+    "memory.pressure": "share of time some task waited for memory (PSI), per mille",
+    "io.pressure": "share of time some task waited for disks (PSI), per mille",
     "memory.assigned": "memory configured, MiB",
     "memory.balloon": "memory the balloon leaves the guest, MiB",
     "memory.rss": "memory resident on the host, MiB",
     "memory.unused": "memory the guest itself reports unused, MiB",
-    "memory.used": "memory in use on a host, MiB",
+    "memory.cache": "memory of the guest that holds its disk cache, MiB",
+    "memory.used": "memory in use: on a host, or as the guest itself counts it, MiB",
+    "swap": "memory swapped in and out, KiB/s",
     "disk": "disk traffic, read and write, KiB/s",
+    "disk.operations": "disk operations finished, read and write, per second",
+    "disk.latency": "mean time one disk operation took, microseconds",
     "network": "network traffic, in and out, KiB/s",
     "dirty": "memory dirtied, MiB/s",
+    "power": "electrical power of a host, watts",
 }
-"""Metric name to meaning and unit. A guest is measured by all but the host's own."""
+"""Metric name to meaning and unit. Pressure and power are of hosts only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,8 @@ class Sample:
     """Seconds over which rates are averages."""
     values: Mapping[str, int]
     """By a name of METRICS."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Where a value came from, if not from the hypervisor: metric to the source's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +73,13 @@ class Observation:
     """Seconds since the epoch, by the observer's clock."""
     cluster: Cluster
     history: History = field(default_factory=History)
+    """What was measured just now."""
+    rollups: Rollups = field(default_factory=Rollups)
+    """What was measured before, as far back as the history was read."""
     outcomes: tuple[Outcome, ...] = ()
     """How recent actions ended, oldest first."""
     unseen: tuple[Unseen, ...] = ()
+    also: Mapping[str, History] = field(default_factory=dict)
+    """What further sources measured just now, by the source's name."""
     doubts: tuple[str, ...] = ()
     """Sentences on data that is missing, contradictory or stood in for."""

@@ -123,6 +123,8 @@ class Plan:
     hot_hosts: tuple[str, ...] = ()
     relieve: tuple[str, ...] = ()
     """Hosts that the operator ordered to relieve: for these, an order suspends cooldown."""
+    ordered: tuple[str, ...] = ()
+    """Uuids of guests that the operator wants moved: for these, too."""
     limits: Mapping[str, int] = field(default_factory=dict)
     """Limits in force while it runs: at_once_total, at_once_per_host."""
 

@@ -91,6 +91,20 @@ class Hot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """How far ahead demand is expected, and how cautiously."""
+
+    horizon: float = 3600.0
+    """Seconds that a plan should hold good."""
+    quantile: float = 0.95
+    """Share of the time that a guest's peak covers."""
+    lookback: float = 14 * 86_400.0
+    """Seconds of the past that are looked at."""
+    scenarios: int = 0
+    """Joint futures held against hosts, so that guests which peak together are kept apart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What must never be exceeded while plans are carried out."""
 
@@ -139,6 +153,7 @@ class Policy:
     allow: Allow = field(default_factory=Allow)
     forecaster: str = "latest"
     """A name of the table FORECASTERS."""
+    forecast: Forecast = field(default_factory=Forecast)
 
     @property
     def repairs_only(self) -> bool:

@@ -29,10 +29,17 @@ class Problem:
     policy: Policy
     cooling: frozenset[str] = frozenset()
     """Uuids that moved too recently to be moved again for balance."""
+    settling: bool = False
+    """True while the latest moves are so fresh that measurements do not show yet what they did:
+    load is then no reason to move anything."""
     relieve: frozenset[str] = frozenset()
     """Hosts the operator asked to relieve."""
     held: Mapping[str, str] = field(default_factory=dict)
     """Uuids of guests to be left alone this time, and why."""
+    ordered: frozenset[str] = frozenset()
+    """Uuids of guests the operator wants moved."""
+    barred: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Uuid and host: where a guest must not go this time, and why."""
     spent_moves: int = 0
     spent_mib: int = 0
     """What was moved already within the last hour, of the limits for any hour."""

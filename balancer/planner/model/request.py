@@ -25,5 +25,9 @@ class Request:
     """Hosts to take load from."""
     held: Mapping[str, str] = field(default_factory=dict)
     """Uuids of guests to leave alone this time, and why."""
+    ordered: frozenset[str] = field(default_factory=frozenset)
+    """Uuids of guests that the operator wants moved: that they moved lately does not hold them."""
+    barred: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Pairs of a guest's uuid and a host it must not go to this time, and why."""
     effort: Effort = Effort.QUICK
     seed: int = 1

@@ -11,6 +11,7 @@ from typing import Final
 from balancer.planner.model.policy import Objective
 from balancer.planner.model.problem import Problem
 from balancer.planner.objectives.balance import Balance
+from balancer.planner.objectives.even import Even
 from balancer.planner.objectives.overload import Overload
 from balancer.planner.objectives.relieve import Relieve
 from balancer.planner.objectives.stability import Stability
@@ -18,6 +19,7 @@ from balancer.planner.objectives.stability import Stability
 OBJECTIVES: Final[Mapping[str, type]] = {
     "overload": Overload,
     "balance": Balance,
+    "even": Even,
     "stability": Stability,
     "relieve": Relieve,
 }

@@ -18,6 +18,7 @@ class Balance:
     """No host's mean use of CPU or memory is more than `within` above the cluster's.
 
     What a host uses within that band costs nothing, so a cluster that is fine is left alone.
+    Nothing is balanced while too little is known to tell the mean, and nothing that passes.
     """
 
     within: float = 0.05
@@ -31,7 +32,8 @@ class Balance:
 
     def post(self, formulation: Formulation) -> None:
         """Write one row for each resource, in per mille of each host."""
-        if formulation.problem.policy.repairs_only:
+        problem = formulation.problem
+        if problem.policy.repairs_only or problem.settling or problem.demand.partial:
             return
         for name, wanted in ((CPU, self.cpu), (MEMORY, self.memory)):
             if wanted:
@@ -46,6 +48,8 @@ class Balance:
         even = int(use[here].sum()) / full if full else 0.0
         limit = np.full(len(usable), int(use.sum()), dtype=np.int64)
         limit[alike] = np.ceil(usable[alike] * (even + self.within)).astype(np.int64)
+        load = formulation.load(use)
+        limit = np.where(formulation.spared(name, limit), np.maximum(limit, load), limit)
         formulation.add(
             Row(
                 label=f"{self.label}: {name}",

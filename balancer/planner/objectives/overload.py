@@ -1,11 +1,12 @@
 """No host beyond what the policy calls hot."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from balancer.planner.formulation import Formulation, Level, Penalty, Row
-from balancer.planner.model.resources import CPU, MEMORY
+from balancer.planner.model.resources import CPU, MEMORY, Resources
 
 SLOPE = Penalty(Level.OVERLOAD, ((0, 20),))
 """Far steeper than an order to relieve, so that heat counts for more than obeying one.
@@ -18,7 +19,7 @@ class Overload:
     """Demand's peak stays under `[hot]` cpu_used and memory_used on every host.
 
     A host that is hot is brought `margin` below the limit, and none is filled into that margin,
-    so that the next cycle does not find it hot again. Of hosts that are relieved by order the
+    so that the next cycle does not find it hot again. Heat counts once it has lasted. Of hosts that are relieved by order the
     order speaks: else their heat would weigh twice, and be carried to another host.
     """
 
@@ -30,20 +31,30 @@ class Overload:
         return "overload"
 
     def post(self, formulation: Formulation) -> None:
-        """Write one row for CPU and one for memory, in per mille of each host."""
+        """Write one row for CPU, or for each of its futures, and one for memory: in per mille."""
         problem = formulation.problem
-        if problem.policy.repairs_only:
+        if problem.policy.repairs_only or problem.settling:
             return
         hot = problem.policy.hot
-        for name, share in ((CPU, hot.cpu_used), (MEMORY, hot.memory_used)):
-            self._row(formulation, name, share)
+        futures = problem.demand.scenarios
+        for future in futures or (problem.demand.peak,):
+            self._row(formulation, CPU, hot.cpu_used, future, max(1, len(futures)))
+        self._row(formulation, MEMORY, hot.memory_used, problem.demand.peak)
 
-    def _row(self, formulation: Formulation, name: str, share: float) -> None:
-        use, usable = formulation.peak(name), formulation.usable(name)
+    def _row(
+        self,
+        formulation: Formulation,
+        name: str,
+        share: float,
+        demand: Mapping[str, Resources],
+        futures: int = 1,
+    ) -> None:
+        use, usable = formulation.demand(demand, name), formulation.usable(name)
         load = formulation.load(use)
         hot = np.rint(usable * share).astype(np.int64)
         safe = np.rint(usable * max(0.0, share - self.margin)).astype(np.int64)
         limit = np.where(load > hot, safe, np.maximum(safe, load))
+        limit = np.where(formulation.spared(name, hot), np.maximum(limit, load), limit)
         limit[formulation.sites(formulation.problem.relieve)] = int(use.sum())
         formulation.add(
             Row(
@@ -53,6 +64,6 @@ class Overload:
                 penalty=SLOPE,
                 hard=False,
                 transient=False,
-                scale=np.maximum(1, usable),
+                scale=np.maximum(1, usable * futures),
             )
         )

@@ -30,7 +30,18 @@ class Stability:
     | 3 | 15 | 202 | 1.6 cores at 15 points above the mean |
     | 4 | 5 | 67 | 1.6 cores at 10 points above the mean |
     | 5 | 1 | 13 | nearly anything outside the band |
+
+    With `points_per_gib` that price is given outright, whatever the aggressiveness. With
+    `minimise = "moves"` one move counts more than all memory there is: the fewest moves, and
+    among those the least memory.
     """
+
+    points_per_gib: int = 0
+    minimise: str = "data"
+
+    def __post_init__(self) -> None:
+        if self.minimise not in {"data", "moves"}:
+            raise ValueError(f'minimise = "{self.minimise}": write "data" or "moves"')
 
     @property
     def label(self) -> str:
@@ -40,9 +51,10 @@ class Stability:
     def post(self, formulation: Formulation) -> None:
         """Write the price of moving each guest."""
         problem = formulation.problem
-        points = POINTS_PER_GIB[problem.policy.aggressiveness]
+        points = self.points_per_gib or POINTS_PER_GIB[problem.policy.aggressiveness]
         mib = np.array([_mib(problem, g.uuid) for g in problem.cluster.guests], dtype=np.int64)
-        formulation.move_cost += points * (mib + FIXED_MIB) // MIB_PER_GIB
+        fixed = int(mib.sum()) + 1 if self.minimise == "moves" else FIXED_MIB
+        formulation.move_cost += points * (mib + fixed) // MIB_PER_GIB
 
 
 def _mib(problem: Problem, uuid: str) -> int:

@@ -57,8 +57,13 @@ def excesses(formulation: Formulation, primitive: Primitive, placement: Ints) ->
     """Return by how much `primitive` is exceeded, by site, by domain, or as one number."""
     over = np.maximum(0, strain(formulation, primitive, placement))
     if isinstance(primitive, Row) and primitive.scale is not None:
-        over = over * PER_MILLE // primitive.scale
+        over = per_mille(over, primitive.scale)
     return over
+
+
+def per_mille(over: Ints, scale: Ints) -> Ints:
+    """Return excesses in per mille of `scale`, rounded up: none is too small to be seen."""
+    return -(-over * PER_MILLE // scale)
 
 
 def strain(formulation: Formulation, primitive: Primitive, placement: Ints) -> Ints:

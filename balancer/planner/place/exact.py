@@ -16,7 +16,7 @@ from balancer.planner.place.evaluate import permitted, score
 if TYPE_CHECKING:
     pass
 
-MOST_BOOLEANS: Final = 25_000
+MOST_BOOLEANS: Final = {Effort.QUICK: 8_000, Effort.NORMAL: 25_000, Effort.THOROUGH: 25_000}
 """Guests times the sites each may be on, beyond which a complete model does not pay."""
 WORK: Final = {Effort.QUICK: 1.5, Effort.NORMAL: 15.0, Effort.THOROUGH: 200.0}
 """Deterministic time for all levels together; a unit is about a second of one core."""

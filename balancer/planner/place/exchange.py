@@ -7,7 +7,7 @@ import numpy as np
 
 from balancer.planner.formulation import Bools, DomainCount, Ints, Level, Near
 from balancer.planner.place.descent import negative
-from balancer.planner.place.evaluate import PER_MILLE, price
+from balancer.planner.place.evaluate import per_mille, price
 from balancer.planner.place.state import LEVELS, UNBOUNDED, State
 
 TRIALS: Final = 6
@@ -68,7 +68,7 @@ def _swaps(state: State, guest: int) -> tuple[Ints, Bools]:
 
 def _row_price(state: State, number: int, load: Ints, sites: Ints) -> Ints:
     over = np.maximum(0, load - state.limit[number, sites])
-    return price(state.rows[number].penalty, over * PER_MILLE // state.scale[number, sites])
+    return price(state.rows[number].penalty, per_mille(over, state.scale[number, sites]))
 
 
 def _moves(state: State, guest: int) -> Ints:

@@ -25,10 +25,13 @@ SWAPS: Final = {
 
 
 def greedy(
-    formulation: Formulation, effort: Effort, keep_going: Callable[[], bool]
+    formulation: Formulation,
+    effort: Effort,
+    keep_going: Callable[[], bool],
+    state: State | None = None,
 ) -> tuple[State, int]:
-    """Return the state reached from the start by changes that each gain, and the steps it took."""
-    state = State(formulation)
+    """Return the state reached from `state`, or the start, by changes that each gain; and steps."""
+    state = State(formulation) if state is None else state
     descent = Descent(state)
     most = STEPS[effort]
     swaps_left = SWAPS[effort]

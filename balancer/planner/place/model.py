@@ -131,9 +131,9 @@ class Model:
         if scale is None:
             self.model.add(excess >= strained)
         else:
-            top = max(0, most) * PER_MILLE // scale
+            top = -(-max(0, most) * PER_MILLE // scale)
             excess = self.model.new_int_var(0, top, "")
-            self.model.add(scale * excess >= PER_MILLE * strained - (scale - 1))
+            self.model.add(scale * excess >= PER_MILLE * strained)
             most = top
         if penalty.pieces == ((0, 1),):
             self.terms[penalty.level].append(excess)
@@ -153,7 +153,7 @@ class Model:
             use = int(row.use[guest])
             for site, here in self.on[guest].items():
                 taken[site].append(use * here)
-                full[site] += use
+                full[site] += max(0, use)
         for site, parts in enumerate(taken):
             limit = int(row.limit[site])
             most = int(full[site]) - limit

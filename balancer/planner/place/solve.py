@@ -1,16 +1,25 @@
-"""Problem to placement: the greedy always, the exact model where it is small enough."""
+"""Problem to placement: two descents always, then an exact model of the whole or of parts."""
 
 from collections.abc import Callable
+from typing import Final
 
-from balancer.planner.formulation import Formulation
+from balancer.planner.formulation import Formulation, Row
 from balancer.planner.model.plan import Score
 from balancer.planner.model.request import Effort
+from balancer.planner.place.anneal import anneal
 from balancer.planner.place.answer import Answer, key
 from balancer.planner.place.exact import MOST_BOOLEANS, booleans, exact
 from balancer.planner.place.greedy import greedy
+from balancer.planner.place.parts import Parts
+from balancer.planner.place.shed import carry_out, sheds
+from balancer.planner.place.state import State
 
 __all__ = ["Answer", "solve"]
 
+WHOLE: Final = 26_000
+"""Open decisions up to which all of them make one last part."""
+COMPILED: Final = 600
+"""Open decisions up to which nothing waits for a compiler."""
 PERFECT = Score(repair=0, overload=0, cost=0)
 
 
@@ -22,30 +31,103 @@ def solve(
     `keep_going` is asked between chunks of work; once it says no, the best so far is returned.
     The same formulation, effort and seed give the same answer, as long as it keeps saying yes.
     """
-    state, steps = greedy(formulation, effort, keep_going)
-    found = Answer(
-        placement=state.site,
-        score=state.score(),
-        bound=0 if state.score() == PERFECT else None,
-        engine="greedy",
-        steps=steps,
-        proven=state.score() == PERFECT,
-    )
-    if effort is Effort.INSTANT or found.proven or not keep_going():
+    if two_sided(formulation) and booleans(formulation) > COMPILED:
+        return _evenly(formulation, effort, seed, keep_going)
+    found, state, least = _quickly(formulation, effort, keep_going)
+    if effort is Effort.INSTANT or found.proven or not keep_going() or not booleans(formulation):
         return found
-    if not 0 < booleans(formulation) <= MOST_BOOLEANS:
-        return found
+    if booleans(formulation) > MOST_BOOLEANS[effort]:
+        return _by_parts(found, Parts(state, effort, seed, floor=least), effort, keep_going)
     return _sharper(found, exact(formulation, found.placement, effort, seed, keep_going))
 
 
+def two_sided(formulation: Formulation) -> bool:
+    """True if some row asks for more rather than less: where descents by shifts soon stick."""
+    return any(isinstance(p, Row) and bool((p.use < 0).any()) for p in formulation.primitives)
+
+
+def _evenly(
+    formulation: Formulation, effort: Effort, seed: int, keep_going: Callable[[], bool]
+) -> Answer:
+    """Return what annealing makes of a start where each site has shed the least it must."""
+    state = State(formulation)
+    moved = carry_out(state, sheds(state), keep_going)
+    steps = anneal(state, effort, seed, keep_going)
+    return Answer(
+        placement=state.site,
+        score=state.score(),
+        bound=None,
+        engine="anneal",
+        steps=steps + moved,
+        proven=False,
+    )
+
+
+def _quickly(
+    formulation: Formulation, effort: Effort, keep_going: Callable[[], bool]
+) -> tuple[Answer, State, int]:
+    """Return the better of two descents, its state, and a bound of what a full repair costs.
+
+    One starts at the start, the other where each site has shed the least it must.
+    """
+    state, steps = greedy(formulation, effort, keep_going)
+    engine, least = "greedy", 0
+    if keep_going() and state.score() != PERFECT:
+        fresh = State(formulation)
+        wanted = sheds(fresh)
+        least = sum(bound for _, bound in wanted.values())
+        if least and carry_out(fresh, wanted, keep_going):
+            other, more = greedy(formulation, effort, keep_going, fresh)
+            steps += more
+            if key(other.score()) < key(state.score()):
+                state, engine = other, "shed"
+    score = state.score()
+    clear = not score.repair and not score.overload
+    return (
+        Answer(
+            placement=state.site,
+            score=score,
+            bound=least if clear else None,
+            engine=engine,
+            steps=steps,
+            proven=clear and score.cost == least,
+        ),
+        state,
+        least,
+    )
+
+
+def _by_parts(
+    found: Answer, parts: Parts, effort: Effort, keep_going: Callable[[], bool]
+) -> Answer:
+    """Return what becomes of the greedy's answer part by part, at last as one part if that fits."""
+    steps = parts.run(keep_going)
+    score = parts.state.score()
+    clear = not score.repair and not score.overload
+    proven = clear and score.cost == parts.floor
+    if not proven and keep_going() and booleans(parts.state.formulation) <= WHOLE:
+        proven = parts.whole(effort)
+        steps, score = parts.steps, parts.state.score()
+        clear = not score.repair and not score.overload
+    least = parts.floor if clear else None
+    return Answer(
+        placement=parts.state.site,
+        score=score,
+        bound=score.cost if proven else least,
+        engine="parts" if key(score) < key(found.score) else found.engine,
+        steps=found.steps + steps,
+        proven=proven,
+    )
+
+
 def _sharper(found: Answer, proof: Answer) -> Answer:
-    """Return the exact answer, credited to the greedy where it was that good already."""
+    """Return the exact answer, credited to the engine before it where that was as good already."""
     better = key(proof.score) < key(found.score)
     return Answer(
         placement=proof.placement,
         score=proof.score,
         bound=proof.bound,
-        engine="exact" if better else "greedy",
+        engine="exact" if better else found.engine,
         steps=found.steps + proof.steps,
         proven=proof.proven,
     )

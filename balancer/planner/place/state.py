@@ -10,7 +10,7 @@ import numpy as np
 
 from balancer.planner.formulation import Bools, Budget, Formulation, Ints, Level, Row
 from balancer.planner.model.plan import Score
-from balancer.planner.place.evaluate import PER_MILLE, price, score
+from balancer.planner.place.evaluate import PER_MILLE, per_mille, price, score
 from balancer.planner.place.groups import Group, groups
 
 LEVELS: Final = len(Level)
@@ -65,7 +65,7 @@ class State:
     def _row_price(self, row: int, load: Ints, sites: slice | Ints) -> Ints:
         """Return what row `row` costs at these loads of these sites."""
         over = np.maximum(0, load - self.limit[row, sites])
-        return price(self.rows[row].penalty, over * PER_MILLE // self.scale[row, sites])
+        return price(self.rows[row].penalty, per_mille(over, self.scale[row, sites]))
 
     def score(self) -> Score:
         """Return the present score."""
@@ -131,6 +131,8 @@ class State:
             use = self.use[number, guests]
             left = self._row_price(number, self.load[number, source] - use, source)
             bound[row.penalty.level] += left - self.priced[number, source]
+            if (use < 0).any():
+                bound[row.penalty.level] -= (use < 0) * int(self.priced[number].max())
         at_home = source == self.home[guests]
         bound[Level.COST] += np.where(at_home, 1, -1) * given.move_cost[guests]
         bound[Level.REPAIR] -= at_home & self.fault_at_home[guests]

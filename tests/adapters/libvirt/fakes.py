@@ -3,6 +3,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import libvirt
@@ -116,6 +117,8 @@ class FakeHost:
         self.baseline: Any = "<cpu><feature name='sse2'/><feature name='hle'/></cpu>"
         self.memory: Any = {"total": 1 << 26, "free": 1 << 25, "buffers": 0, "cached": 0}
         self.pages = 4096
+        self.networks_missing: tuple[str, ...] = ()
+        self.networks_down: tuple[str, ...] = ()
         self.asked: list[Any] = []
         self.aborted = threading.Event()
         self.migrate: Callable[[FakeDomain], None] = lambda _domain: None
@@ -159,6 +162,14 @@ class FakeHost:
         if isinstance(self.emulation, Exception):
             raise self.emulation
         return self.emulation
+
+    def compareHypervisorCPU(self, *_: Any) -> int:
+        return libvirt.VIR_CPU_COMPARE_SUPERSET
+
+    def networkLookupByName(self, name: str) -> Any:
+        if name in self.networks_missing:
+            raise error(libvirt.VIR_ERR_NO_NETWORK)
+        return SimpleNamespace(isActive=lambda: name not in self.networks_down)
 
     def baselineCPU(self, _cpus: list[str], _flags: int) -> str:
         return self.baseline

@@ -11,7 +11,8 @@ from balancer.adapters.libvirt.connection import Connections
 from balancer.adapters.libvirt.execution import LibvirtExecution, Patience
 from balancer.planner.model.plan import Migration, Prediction, Result
 from balancer.planner.model.policy import Allow
-from tests.adapters.libvirt.fakes import ARRIVING, OUT, arrives, error
+from balancer.ports import ABANDONED, Begun
+from tests.adapters.libvirt.fakes import ARRIVING, OUT, FakeHost, arrives, error
 
 ACTION = Migration(
     id="1",
@@ -217,3 +218,157 @@ def test_a_source_that_dies_after_the_move(run, hosts):
 
     hosts["a"].migrate = die
     assert ended(run()).result is Result.DONE
+
+
+@pytest.fixture
+def follow(configs, clock):
+    """Follow what another planner began with these hosts; returns the execution."""
+
+    patience = replace(QUICK, arriving=0.1)
+
+    def start(**was):
+        given = [Connections(configs(answer_within=0.5), read_only=False) for _ in range(2)]
+        begun = Begun(plan="P-1", action=ACTION, at=5.0, **was)
+        return LibvirtExecution(
+            ACTION, *given, clock, patience=patience, allow=Allow(), begun=begun
+        )
+
+    return start
+
+
+def test_what_another_began_is_followed_until_it_arrives(follow, hosts):
+    """Nothing is asked of libvirt but to look; what the guest was is kept; figures are read."""
+    domain = hosts["a"].add(job={**OUT, "data_processed": 1 << 20, "data_remaining": 3 << 20})
+    shell = hosts["b"].add(now=ARRIVING)
+    execution = follow(autostart=True)
+    threading.Event().wait(0.3)
+    assert execution.outcome() is None
+    hosts["a"].domains.remove(domain)
+    hosts["b"].domains.remove(shell)
+    arrived = hosts["b"].add(persistent=False)
+    outcome = ended(execution)
+    assert (outcome.result, outcome.started) == (Result.DONE, 5.0)
+    assert outcome.reason == "libvirt had not defined it on b: done"
+    assert arrived.autostart() == 1
+    assert hosts["a"].asked == hosts["b"].asked == []
+
+
+def test_what_another_only_announced_is_abandoned(follow, hosts):
+    """It rests on its source: after a moment's grace that is the answer."""
+    hosts["a"].add()
+    begin = monotonic()
+    outcome = ended(follow())
+    assert monotonic() - begin >= 0.1
+    assert (outcome.result, outcome.reason) == (Result.ABORTED, ABANDONED)
+
+
+def test_what_another_began_and_hangs_is_given_up(follow, moving, hosts):
+    """It is watched for stalls as our own is."""
+    threading.Thread(target=lambda: ended_by_abort(moving, hosts), daemon=True).start()
+    outcome = ended(follow())
+    assert outcome.result is Result.STALLED
+    assert hosts["a"].domains
+
+
+def ended_by_abort(domain, hosts):
+    assert hosts["a"].aborted.wait(10)
+    domain.job = {"type": 0}
+    hosts["b"].domains.clear()
+
+
+def test_what_another_began_from_a_host_that_is_no_more_configured(configs, clock):
+    """It cannot be told; that is said, and nothing hangs."""
+    given = [Connections(configs(answer_within=0.5), read_only=False) for _ in range(2)]
+    gone = replace(ACTION, source="z")
+    begun = Begun(plan="P-1", action=gone, at=5.0)
+    outcome = ended(
+        LibvirtExecution(gone, *given, clock, patience=QUICK, allow=Allow(), begun=begun)
+    )
+    assert outcome.result is Result.LOST
+    assert "it cannot be told how it ended" in outcome.reason
+
+
+def test_a_guest_that_somebody_took_elsewhere_is_not_lost(configs, clock, hosts):
+    """It runs on a third host: the move failed, the guest did not."""
+    domain = hosts["a"].add()
+    known = configs(answer_within=0.5)
+    hosts["c"] = FakeHost("c")
+    known = (*known, replace(known[0], name="c", uri="fake://c"))
+
+    def taken(_domain):
+        hosts["a"].domains.remove(domain)
+        hosts["c"].add()
+        raise error(libvirt.VIR_ERR_NO_DOMAIN, "no domain")
+
+    hosts["a"].migrate = taken
+    given = [Connections(known, read_only=False) for _ in range(2)]
+    outcome = ended(LibvirtExecution(ACTION, *given, clock, patience=QUICK, allow=Allow()))
+    assert (outcome.result, outcome.reason) == (Result.FAILED, "somebody else moved it to c")
+
+
+def test_a_stall_is_called_so_when_time_runs_out_first(run, moving):
+    """The time limit ended it, but that nothing passed is why."""
+    assert moving
+    outcome = ended(run(replace(QUICK, stalled_after=2.0, least=0.8)))
+    assert outcome.result is Result.STALLED
+
+
+@pytest.fixture
+def post_copy(configs, clock):
+    """Carry the action out where post-copy is allowed, switching early."""
+
+    def start(**patience):
+        given = [Connections(configs(answer_within=0.5), read_only=False) for _ in range(2)]
+        quick = replace(QUICK, **({"least": 0.4, "stalled_after": 1.0} | patience))
+        return LibvirtExecution(ACTION, *given, clock, patience=quick, allow=Allow(post_copy=True))
+
+    return start
+
+
+def test_post_copy_is_switched_to_and_never_aborted(post_copy, hosts):
+    """Half of its time over, libvirt is asked once; an abort after that does nothing."""
+    domain = hosts["a"].add(job={**OUT, "data_processed": 1 << 20, "data_remaining": 3 << 20})
+    hosts["b"].add(now=ARRIVING)
+    switched, go_on = [], threading.Event()
+
+    def switch(_flags):
+        switched.append(1)
+
+    def migrate(_domain):
+        assert go_on.wait(10)
+        hosts["a"].domains.remove(domain)
+        hosts["b"].domains.clear()
+        hosts["b"].add()
+
+    domain.migrateStartPostCopy = switch
+    hosts["a"].migrate = migrate
+    execution = post_copy()
+    threading.Event().wait(0.6)
+    execution.abort("the operator stopped it")
+    threading.Event().wait(0.1)
+    assert not hosts["a"].aborted.is_set()
+    go_on.set()
+    assert ended(execution).result is Result.DONE
+    assert switched == [1]
+
+
+def test_post_copy_that_stands_still_says_how_to_mend_it(post_copy, hosts, moving):
+    """Both copies are left; the exact command is there."""
+    moving.migrateStartPostCopy = lambda _flags: None
+    outcome = ended(post_copy())
+    assert outcome.result is Result.LOST
+    assert "touch neither copy" in outcome.reason
+    assert (
+        "virsh -c fake://a migrate --live --p2p --postcopy --postcopy-resume "
+        f"{ACTION.guest} qemu+tls://b.mig/system --migrateuri tcp://b-mig"
+    ) in outcome.reason
+    assert not hosts["a"].aborted.is_set()
+    hosts["a"].aborted.set()
+
+
+def test_where_libvirt_refuses_to_switch_the_time_limit_holds(post_copy, hosts, moving):
+    """It is ended as without post-copy."""
+    moving.migrateStartPostCopy = lambda _flags: (_ for _ in ()).throw(error(1, "not now"))
+    outcome = ended(post_copy())
+    assert outcome.result in (Result.ABORTED, Result.STALLED)
+    assert hosts["a"].aborted.is_set()

@@ -72,3 +72,58 @@ def test_hosts_that_do_not_answer_or_are_unknown(executor, hosts, clock):
     assert executor.look_again(replace(ACTION, target="c")) == "c is not configured"
     local = [HostConfig(name=name, uri="qemu:///system") for name in ("a", "b")]
     assert "b has no `peer_uri`" in LibvirtExecutor(local, clock).look_again(ACTION)
+
+
+LIVE = """<domain type='kvm'><uuid>u</uuid><name>web-1</name>
+<memory>2097152</memory><vcpu>2</vcpu><os><type arch='x86_64' machine='pc-q35-7.2'>hvm</type></os>
+<cpu mode='custom'><model>Skylake</model><feature policy='require' name='avx'/><numa/></cpu>
+<devices><disk type='file'><source file='/images/a'/><target dev='vda'/></disk>
+<interface type='network'><source network='prod'/></interface></devices></domain>"""
+"""A guest as it runs, with all that the look compares."""
+
+
+def test_what_no_longer_fits_is_found_just_before(executor, hosts):
+    """Networks, processor, machine type and emulator of the target as they are at this moment."""
+    hosts["a"].add(xml=LIVE)
+    assert executor.look_again(ACTION) == ""
+    hosts["b"].networks_down = ("prod",)
+    down = "web-1 cannot run on b: its network prod is not active"
+    assert executor.look_again(ACTION) == down
+    hosts["b"].networks_missing = ("prod",)
+    assert executor.look_again(ACTION) == down
+    asked = []
+
+    def compare(*given):
+        asked.append(given)
+        return libvirt.VIR_CPU_COMPARE_INCOMPATIBLE
+
+    hosts["b"].compareHypervisorCPU = compare
+    said = "web-1 cannot run on b: it cannot give the guest the CPU that it has"
+    assert executor.look_again(ACTION) == said
+    ((emulator, *kind, cpu),) = asked
+    assert (emulator, kind) == (None, ["x86_64", "pc-q35-7.2", "kvm"])
+    assert "Skylake" in cpu
+    assert "numa" not in cpu
+    hosts["b"].failing["getDomainCapabilities"] = error(libvirt.VIR_ERR_INVALID_ARG)
+    assert "machine type pc-q35-7.2 and CPU" in executor.look_again(ACTION)
+    hosts["b"].failing["getDomainCapabilities"] = error(libvirt.VIR_ERR_NO_SUPPORT)
+    assert executor.look_again(ACTION) == down
+    hosts["b"].failing["getDomainCapabilities"] = error(libvirt.VIR_ERR_INTERNAL_ERROR, "odd")
+    assert executor.look_again(ACTION) == "b: odd"
+    hosts["b"].failing.clear()
+
+
+def test_an_older_emulator_and_an_odd_answer_are_objections(executor, hosts):
+    """Back to an older QEMU no guest goes, and what libvirt does not explain is a no."""
+    hosts["a"].add(xml=LIVE)
+    hosts["b"].failing["networkLookupByName"] = error(libvirt.VIR_ERR_INTERNAL_ERROR, "odd")
+    assert executor.look_again(ACTION) == "b: odd"
+    hosts["b"].getVersion = lambda: 1
+    assert "its QEMU is older" in executor.look_again(ACTION)
+
+
+def test_a_disk_that_is_being_copied_waits(executor, hosts):
+    """A block job is somebody's backup: it is left alone."""
+    domain = hosts["a"].add(xml=LIVE)
+    domain.blockJobInfo = lambda disk: {"type": 1} if disk == "vda" else {}
+    assert executor.look_again(ACTION) == "web-1: a block job runs on its disk vda"

@@ -13,6 +13,7 @@ from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Effort
 from balancer.planner.objectives import OBJECTIVES, all_goals
 from balancer.planner.objectives.balance import Balance
+from balancer.planner.objectives.even import Even
 from balancer.planner.objectives.overload import Overload
 from balancer.planner.objectives.relieve import Relieve
 from balancer.planner.objectives.stability import POINTS_PER_GIB, Stability
@@ -47,8 +48,8 @@ def answer(question: Problem) -> tuple[Answer, int]:
 
 
 def test_a_hot_host_is_brought_below_the_limit_with_a_margin() -> None:
-    """96.9 % in use where 85 % is hot: 16.8 points above 80 %, each per mille priced 20."""
-    assert now(HOT, Overload()).overload == 20 * 168
+    """96.9 % in use where 85 % is hot: 168.75 per mille above 80 %, rounded up, each priced 20."""
+    assert now(HOT, Overload()).overload == 20 * 169
     found, moves = answer(problem(HOT, objectives=GOALS))
     assert found.score.overload == 0
     assert moves == 1
@@ -165,3 +166,23 @@ def test_any_threshold_can_be_written(cpu: float, memory: float) -> None:
     """Also those that make every host hot."""
     hot = Hot(cpu_used=cpu, memory_used=memory)
     assert now(HOT, *GOALS, hot=hot).overload >= 0
+
+
+def test_the_fewest_moves_may_be_asked_for() -> None:
+    """One move then counts more than all memory; a word that means nothing is refused."""
+    goal = Stability(minimise="moves", points_per_gib=1024)
+    formulation = formulate(problem(HOT, objectives=[goal]))
+    cost = formulation.move_cost
+    assert 2 * cost.min() > cost.max()
+    with pytest.raises(ValueError, match=r'write "data" or "moves"'):
+        Stability(minimise="cost")
+
+
+def test_even_use_costs_nothing_and_any_other_costs_its_square() -> None:
+    """Above and below alike; without a weight nothing is said, and repairs do without."""
+    text = "a 10c/64g : x 9v/1g cpu=4\nb 10c/64g : y 9v/1g cpu=2"
+    assert now(text, Even(cpu=1)).cost == 100**2 * 2
+    assert now(text.replace("cpu=2", "cpu=4"), Even(cpu=1, memory=3)).cost == 0
+    assert now(text, Even()).cost == 0
+    repairs = problem(text, objectives=[Even(cpu=1)], aggressiveness=1)
+    assert not formulate(repairs).primitives

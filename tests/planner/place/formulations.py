@@ -65,12 +65,14 @@ def formulations(draw: st.DrawFn, max_hosts: int = 4, max_guests: int = 6) -> Fo
 
 @st.composite
 def rows(draw: st.DrawFn, guests: int, sites: int) -> Row:
-    """Draw a row; soft ones may be counted per mille."""
+    """Draw a row; soft ones may be counted per mille, and ask for more rather than less."""
     penalty = draw(PENALTIES)
     plain = penalty is HARD or draw(st.booleans())
     limit = 2 * draw(vectors(sites))
     scale = None if plain else draw(vectors(sites)) + 1
-    return Row("row", draw(vectors(guests)), limit, penalty, penalty is HARD, scale=scale)
+    signed = penalty is not HARD and draw(st.booleans())
+    use = draw(vectors(guests, st.integers(-20, 20) if signed else NUMBERS))
+    return Row("row", use, limit, penalty, penalty is HARD, scale=scale)
 
 
 def members(guests: int) -> st.SearchStrategy[Ints]:

@@ -1,0 +1,44 @@
+"""Brings guests to where an operator wants them: shared by the verbs that lead back."""
+
+import getpass
+from collections.abc import Mapping
+from typing import Final
+
+from balancer import config
+from balancer.cli.apply import NOT_ALL, carry_out, confirm, finish_what_was_begun, may_change
+from balancer.cli.decision import readable
+from balancer.cli.options import Session
+from balancer.cli.screen import Screen
+from balancer.cli.sight import look
+from balancer.planner.model.plan import Infeasible, Outcome, Result
+from balancer.planner.pipeline import towards
+from balancer.ports import Refused
+from balancer.render.outcomes import outcomes as outcomes_text
+
+INFEASIBLE: Final = 2
+
+
+def bring(
+    session: Session, screen: Screen, homes: Mapping[str, str], why: str, verb: str, *, yes: bool
+) -> int:
+    """Plan the way to `homes` (host by uuid), have it judged, ask, and carry it out.
+
+    Returns the exit code. Raises Refused where nothing may be changed.
+    """
+    configuration = config.load(session.config)
+    may_change(configuration)
+    finish_what_was_begun(configuration, screen)
+    sight = look(session, screen)
+    made = towards(sight.observation, sight.policy, homes, why)
+    if isinstance(made, Infeasible):
+        raise Refused(f"there is no safe way back: {made.reason}")
+    screen.people.print(readable(made, screen, hosts=False))
+    ended: tuple[Outcome, ...] = ()
+    if made.actions:
+        confirm(made, screen, yes=yes)
+        by = f"{getpass.getuser()}, balancer {verb}"
+        ended = carry_out(made, configuration, sight.policy, screen, by=by)
+    screen.document("outcomes", plan=made, outcomes=ended)
+    screen.show(outcomes_text(ended))
+    whole = not made.left and all(outcome.result is Result.DONE for outcome in ended)
+    return 0 if whole else NOT_ALL

@@ -1,0 +1,44 @@
+"""The latest steps as they were: what heat has to have lasted through."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+
+from balancer.planner.model.demand import Demand
+from balancer.planner.model.observation import Observation
+from balancer.planner.model.resources import CPU, MEMORY, Resources
+from balancer.planner.model.rollups import STEP
+from balancer.planner.model.usage import MEANINGS
+
+METRIC: Final[Mapping[str, str]] = {word: metric for metric, word in MEANINGS.items()}
+"""The word for what a guest's memory is taken from, to its metric."""
+
+
+def recent(
+    observation: Observation, demand: Demand, seconds: float
+) -> tuple[Mapping[str, Resources], ...]:
+    """Return what guests used in each step of the latest `seconds`, this one not counted.
+
+    What is not known of a guest is as its demand says. Empty where no past is known.
+    """
+    rollups = observation.rollups
+    first = (int(observation.at - seconds) - rollups.start) // STEP
+    last = (int(observation.at) - rollups.start) // STEP
+    uuids = [guest.uuid for guest in observation.cluster.guests]
+    cpu = rollups.guest_rows(CPU, uuids)
+    memory = {word: rollups.guest_rows(metric, uuids) for word, metric in METRIC.items()}
+    moments = []
+    for column in range(max(0, first), min(last, rollups.columns)):
+        if np.isnan(cpu[:, column]).all():
+            continue
+        moment: dict[str, Resources] = {}
+        for number, uuid in enumerate(uuids):
+            used = {CPU: cpu[number, column]}
+            word = demand.basis.get(uuid, "")
+            if word in memory:
+                used[MEMORY] = memory[word][number, column]
+            known = {name: int(amount) for name, amount in used.items() if not np.isnan(amount)}
+            moment[uuid] = {**demand.mean.get(uuid, {}), **known}
+        moments.append(moment)
+    return tuple(moments)

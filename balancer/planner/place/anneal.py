@@ -1,0 +1,138 @@
+"""Annealing over shifts and swaps: heat from what the problem itself shows, nothing set by hand.
+
+Heat starts at a share of what a random change costs here and falls by the same factor in every
+round. A budget is held by a multiplier, raised while more than the budget is spent and lowered
+while less is, and by a cap in the last rounds. Repair and relief weigh so much that no saving of
+cost buys a breach.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from balancer.planner.formulation import Ints
+from balancer.planner.model.request import Effort
+from balancer.planner.place.arrays import Arrays
+from balancer.planner.place.state import State
+
+Floats = NDArray[np.float64]
+
+PROPOSALS: Final = {
+    Effort.INSTANT: 1_000_000,
+    Effort.QUICK: 8_000_000,
+    Effort.NORMAL: 40_000_000,
+    Effort.THOROUGH: 500_000_000,
+}
+ROUNDS: Final = 200
+HOT: Final = 0.5
+COLD: Final = 1e-3
+"""Heat of the first and last round, as shares of the median rise of cost by a random change."""
+FROZEN: Final = 0.97
+"""Share of the rounds after which only what gains is accepted."""
+CAPPED: Final = 0.85
+"""Share of the rounds after which a budget is a cap."""
+SLACK: Final = 1.2
+"""Times the budget that may be spent before that."""
+GRASP: Final = 1.1
+"""How the multiplier follows what is spent."""
+HEAVY: Final = 20.0
+LIGHT: Final = 1.0
+PRESS: Final = 1.15
+"""Weight of relief at first and at least, against cost, and the factor it follows breaches by."""
+LOGS: Final = 1 << 14
+
+
+def anneal(
+    state: State, effort: Effort, seed: int, keep_going: Callable[[], bool], proposals: int = 0
+) -> int:
+    """Improve `state` in place, never for the worse; return the steps taken."""
+    walk = _Walk(state, seed)
+    if not len(walk.arrays.movers):
+        return 0
+    return walk.run(proposals or PROPOSALS[effort], keep_going)
+
+
+class _Walk:
+    def __init__(self, state: State, seed: int) -> None:
+        self.arrays = Arrays(state)
+        self.seed = np.array([(seed * 0x9E3779B97F4A7C15 + 1) % 2**64], dtype=np.uint64)
+        bins = (np.arange(LOGS) + 0.5) / LOGS
+        self.logs: Floats = -np.log(bins)
+        self.dear: Floats = np.zeros(len(state.budgets))
+        self.weights: Floats = np.array([HEAVY * HEAVY, HEAVY, 1.0])
+        self.best = state.site.copy()
+        self.reached = self._rank()
+
+    def _rank(self) -> tuple[int, int, int]:
+        repair, overload, cost = map(int, self.arrays.total)
+        return repair, overload, cost
+
+    def run(self, proposals: int, keep_going: Callable[[], bool]) -> int:
+        typical = self._typical()
+        self._first_prices()
+        each, taken = max(1, proposals // ROUNDS), 0
+        for number in range(ROUNDS):
+            if not keep_going():
+                break
+            share = number / (ROUNDS - 1)
+            scarce = share >= CAPPED
+            heat = typical * HOT * (COLD / HOT) ** share
+            self._walk(each, heat if share < FROZEN else 0.0, scarce=scarce)
+            taken += each
+            self._follow(scarce=scarce)
+            self._press(scarce=scarce)
+            self._keep()
+        self.arrays.back(self.best)
+        return taken
+
+    def _first_prices(self) -> None:
+        a = self.arrays
+        real = a.budget < a.weight[:, a.movers].sum(axis=1)
+        self.real = real
+        self.dear[real] = 0.5 * float(a.total[2]) / np.maximum(1, a.budget[real])
+
+    def _follow(self, *, scarce: bool) -> None:
+        if scarce:
+            return
+        over = self.arrays.spent > self.arrays.budget
+        self.dear[self.real & over] *= GRASP
+        self.dear[self.real & ~over] /= GRASP
+
+    def _press(self, *, scarce: bool) -> None:
+        """Weigh repair and relief more while they are breached, less while they are not."""
+        for level in (0, 1):
+            breached = bool(self.arrays.total[level])
+            up, down = (PRESS * PRESS, 1.0) if scarce else (PRESS, 1 / PRESS)
+            self.weights[level] = max(LIGHT, self.weights[level] * (up if breached else down))
+
+    def _keep(self) -> None:
+        rank = self._rank()
+        if rank < self.reached and (self.arrays.spent <= self.arrays.budget).all():
+            self.reached, self.best = rank, self.arrays.site.copy()
+
+    def _typical(self) -> float:
+        """Return the median rise of energy by a random lawful change."""
+        sample = np.zeros(2000)
+        count = self._call(20_000, 0.0, self.arrays.budget, sample)
+        return float(np.median(sample[:count])) if count else 1.0
+
+    def _walk(self, proposals: int, heat: float, *, scarce: bool) -> int:
+        a = self.arrays
+        ceiling = a.budget if scarce else (a.budget * SLACK).astype(np.int64)
+        return self._call(proposals, heat, ceiling, np.zeros(0))
+
+    def _call(self, proposals: int, heat: float, ceiling: Ints, sample: Floats) -> int:
+        from balancer.planner.place.kernels.walk import walk  # noqa: PLC0415 - loads the compiler
+
+        a, given = self.arrays, self.arrays.state.formulation
+        return int(
+            walk(
+                self.seed, proposals, heat, self.weights, self.dear, ceiling, a.spent, a.total,
+                a.site, a.state.home, a.movers, a.state.allowed, a.fault, given.move_cost, a.pairs,
+                a.use, a.load, a.limit, a.scale, a.cap, a.level, a.prices, a.last,
+                a.first, a.groups, a.domain, a.most, a.group_level, a.slope, a.count, a.roof,
+                a.weight, self.logs, sample,
+            )
+        )  # fmt: skip

@@ -1,0 +1,75 @@
+"""Which way back leads from what a plan did: read from the journal, true of where guests are."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from balancer.codec import load_outcome_data
+from balancer.planner.model.observation import Observation
+from balancer.planner.model.plan import Outcome, Result
+from balancer.ports import Event, Refused
+
+
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    """Where guests were before a plan moved them, and which cannot be brought back."""
+
+    plan: str
+    homes: Mapping[str, str]
+    """Host by uuid, of those that are still where the plan left them."""
+    strayed: tuple[str, ...]
+    """Sentences on guests that are elsewhere since, or run no more."""
+
+
+def way_back(events: Iterable[Event], plan: str, seen: Observation) -> WayBack:
+    """Return how to undo `plan`, or the last plan that moved anything where none is named.
+
+    Raises Refused where the journal knows of nothing to undo.
+    """
+    done = _done(events)
+    if not done or (plan and plan not in done):
+        raise Refused(f"nothing to undo: the journal has no move done {_of(plan)}")
+    name = plan or list(done)[-1]
+    first, last = _ends(done[name])
+    now = seen.cluster.placement
+    here = {uuid for uuid, outcome in last.items() if now.get(uuid) == outcome.action.target}
+    return WayBack(
+        name,
+        {u: o.action.source for u, o in first.items() if u in here and o.action.source != now[u]},
+        tuple(_strayed(o, now.get(u, "")) for u, o in last.items() if u not in here),
+    )
+
+
+def _of(plan: str) -> str:
+    return f"of {plan} (balancer history lists plans)" if plan else "at all"
+
+
+def _done(events: Iterable[Event]) -> dict[str, list[Outcome]]:
+    """Return the moves done by plan, plans in the order of their last turn.
+
+    The same question has the same name again: only what came of it the last time counts.
+    """
+    done: dict[str, list[Outcome]] = {}
+    for event in events:
+        if event.kind == "decided":
+            done.pop(event.plan, None)
+        elif event.kind == "ended" and "outcome" in event.data:
+            outcome = load_outcome_data(event.data["outcome"])
+            if outcome.result is Result.DONE:
+                done.setdefault(event.plan, []).append(outcome)
+    return done
+
+
+def _ends(outcomes: Iterable[Outcome]) -> tuple[dict[str, Outcome], dict[str, Outcome]]:
+    """Return each guest's first and last move: it may have gone through a third host."""
+    first: dict[str, Outcome] = {}
+    last: dict[str, Outcome] = {}
+    for outcome in outcomes:
+        first.setdefault(outcome.action.guest, outcome)
+        last[outcome.action.guest] = outcome
+    return first, last
+
+
+def _strayed(outcome: Outcome, where: str) -> str:
+    action = outcome.action
+    found = f"runs on {where} now" if where else "is not seen"
+    return f"{action.name} {found}, the plan had left it on {action.target}: it is left alone"

@@ -1,0 +1,100 @@
+"""Annealing: lawful, never worse, accounted for to the last unit, the same every time."""
+
+import numpy as np
+from hypothesis import given, settings
+
+from balancer.planner.constraints import all_rules
+from balancer.planner.formulation import Formulation, formulate
+from balancer.planner.model.policy import Limits
+from balancer.planner.model.request import Effort
+from balancer.planner.objectives import all_goals
+from balancer.planner.objectives.even import Even
+from balancer.planner.objectives.overload import Overload
+from balancer.planner.place.anneal import _Walk, anneal
+from balancer.planner.place.answer import key
+from balancer.planner.place.arrays import Arrays
+from balancer.planner.place.evaluate import permitted, score
+from balancer.planner.place.solve import solve
+from balancer.planner.place.state import State
+from tests.drawing import problem
+from tests.planner.place.formulations import formulations
+
+
+def on() -> bool:
+    return True
+
+
+@given(formulations())
+@settings(max_examples=40, deadline=None)
+def test_a_walk_is_lawful_never_worse_and_accounted_for(given_: Formulation) -> None:
+    """The compiled sums are those of the plain reference, for any primitives."""
+    given_.site_cost[:] = 0
+    state = State(given_)
+    anneal(state, Effort.QUICK, 1, on, proposals=2_000)
+    assert permitted(given_, state.site)
+    assert state.score() == score(given_, state.site)
+    assert key(state.score()) <= key(score(given_, given_.start))
+
+
+@given(formulations())
+@settings(max_examples=40, deadline=None)
+def test_every_accepted_change_is_priced_as_the_reference_prices_it(given_: Formulation) -> None:
+    """Also where the walk is hot and goes uphill: arrays and reference never part."""
+    given_.site_cost[:] = 0
+    walk = _Walk(State(given_), 7)
+    if len(walk.arrays.movers):
+        walk._call(500, 1e9, walk.arrays.budget, np.zeros(0))
+    total = score(given_, walk.arrays.site)
+    assert tuple(walk.arrays.total.tolist()) == key(total)
+    assert permitted(given_, walk.arrays.site)
+
+
+def crowd(hosts: int, guests: int) -> str:
+    """Everything on two hosts of many."""
+    lines = []
+    for host in range(hosts):
+        here = [f"g{n} 2v/4g cpu=1" for n in range(guests) if n % 2 == host]
+        lines.append(f"h{host} 16c/64g : {' | '.join(here)}")
+    return "\n".join(lines)
+
+
+def evenly(moves: int, hosts: int = 40) -> Formulation:
+    question = problem(
+        crowd(hosts, 24),
+        objectives=[Overload(), Even(cpu=1, memory=1)],
+        limits=Limits(moves_per_hour=moves),
+    )
+    return formulate(question, all_rules(question), all_goals(question))
+
+
+def test_a_budget_is_spent_and_never_exceeded() -> None:
+    """Of 24 guests 10 may move: 10 hosts take one each."""
+    given_ = evenly(10)
+    answer = solve(given_, Effort.QUICK, 1, on)
+    assert answer.engine == "anneal"
+    assert answer.score == score(given_, answer.placement)
+    assert permitted(given_, answer.placement)
+    assert np.count_nonzero(answer.placement != given_.start) == 10
+
+
+def test_the_same_seed_walks_the_same_way() -> None:
+    """Chance is the seed's alone."""
+    first, second = (solve(evenly(10), Effort.QUICK, 3, on) for _ in range(2))
+    assert (first.placement == second.placement).all()
+
+
+def test_a_walk_can_be_cut_short() -> None:
+    """The best so far is what is given back."""
+    asked = iter([True] * 40)
+    answer = solve(evenly(10), Effort.QUICK, 1, lambda: next(asked, False))
+    assert permitted(evenly(10), answer.placement)
+    nobody = solve(evenly(10), Effort.QUICK, 1, lambda: False)
+    assert (nobody.placement == evenly(10).start).all()
+
+
+def test_sites_that_cost_while_in_use_are_left_to_other_engines() -> None:
+    """The kernels do not write them, so nobody moves."""
+    given_ = evenly(10)
+    given_.site_cost[:] = 5
+    assert not len(Arrays(State(given_)).movers)
+    assert anneal(State(given_), Effort.QUICK, 1, on) == 0

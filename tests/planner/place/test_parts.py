@@ -1,0 +1,115 @@
+"""Improvement by parts: lawful, never worse, and the best where one part is everything."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from balancer.planner.formulation import Formulation, Level, Penalty, Row
+from balancer.planner.model.demand import Demand
+from balancer.planner.model.problem import Problem
+from balancer.planner.model.request import Effort
+from balancer.planner.place import parts
+from balancer.planner.place.answer import key
+from balancer.planner.place.evaluate import permitted, score
+from balancer.planner.place.neighbourhood import Neighbourhood
+from balancer.planner.place.parts import Parts
+from balancer.planner.place.solve import solve
+from balancer.planner.place.state import State
+from tests.drawing import draw, policy
+from tests.planner.place.formulations import formulations
+from tests.planner.place.test_engines import best_of_all
+
+
+def on() -> bool:
+    return True
+
+
+@given(formulations())
+@settings(max_examples=40, deadline=None)
+def test_parts_are_lawful_never_worse_and_accounted_for(given_: Formulation) -> None:
+    """For any primitives."""
+    state = State(given_)
+    Parts(state, Effort.QUICK, 1).run(on)
+    assert permitted(given_, state.site)
+    assert state.score() == score(given_, state.site)
+    assert key(state.score()) <= key(score(given_, given_.start))
+
+
+@given(formulations(max_hosts=3, max_guests=5))
+@settings(max_examples=60, deadline=None)
+def test_a_part_that_is_everything_equals_trying_everything(given_: Formulation) -> None:
+    """Where no guests are counted by domains."""
+    given_.primitives = [p for p in given_.primitives if type(p).__name__ not in COUNTED]
+    state = State(given_)
+    part = Neighbourhood(state, np.arange(len(state.site)), np.arange(state.sites))
+    changes, _, closed = part.solve(5.0, 1)
+    for guest, site in changes:
+        state.shift(guest, site)
+    assert closed
+    assert permitted(given_, state.site)
+    assert key(state.score()) == best_of_all(given_)
+
+
+COUNTED = {"DomainCount", "Near"}
+
+
+def full_houses(hosts: int) -> Formulation:
+    """Hosts that are over by one guest, and as many with room only for a small one."""
+    lines = [f"a{n} 8c/99g : x{n} 1v/1g | y{n} 1v/1g | z{n} 1v/1g" for n in range(hosts)]
+    lines += [f"b{n} 8c/99g : w{n} 1v/1g" for n in range(hosts)]
+    given_ = Formulation(Problem(draw("\n".join(lines)), Demand({}, {}), policy()))
+    use = np.array([5, 6, 7] * hosts + [12] * hosts, dtype=np.int64)
+    limit = np.array([13] * hosts + [17] * hosts, dtype=np.int64)
+    given_.add(Row("row", use, limit, Penalty(Level.OVERLOAD), hard=False))
+    given_.move_cost[:] = [9, 4, 3] * hosts + [1] * hosts
+    return given_
+
+
+def test_large_repairs_are_made_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the cheapest guest of each fits nowhere, others are found."""
+    monkeypatch.setattr("balancer.planner.place.solve.MOST_BOOLEANS", dict.fromkeys(Effort, 1))
+    monkeypatch.setattr(parts, "FIRST_SIZE", 60)
+    given_ = full_houses(6)
+    answer = solve(given_, Effort.QUICK, 1, on)
+    assert answer.score == score(given_, answer.placement)
+    assert answer.score.overload == 0
+    assert answer.bound is not None
+    assert answer.bound <= answer.score.cost
+
+
+def test_a_part_without_work_changes_nothing() -> None:
+    """The solver may come back empty-handed."""
+    state = State(full_houses(3))
+    part = Neighbourhood(state, np.arange(len(state.site)), np.arange(state.sites))
+    changes, _, closed = part.solve(0.0, 1)
+    assert (changes, closed) == ([], False)
+
+
+def test_small_parts_of_many_sites_stop_where_nothing_more_is_gained(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two rounds over all sites without gain are the end, long before the work is."""
+    monkeypatch.setattr(parts, "FIRST_SIZE", 40)
+    monkeypatch.setattr(parts, "SIZES", (40, 60))
+    state = State(full_houses(14))
+    engine = Parts(state, Effort.NORMAL, 1)
+    engine.run(on)
+    assert engine.work < engine.most
+    assert state.score() == score(state.formulation, state.site)
+
+
+def test_what_is_too_large_for_one_part_stays_unproven(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its bound is what must be shed at least."""
+    monkeypatch.setattr("balancer.planner.place.solve.MOST_BOOLEANS", dict.fromkeys(Effort, 1))
+    monkeypatch.setattr("balancer.planner.place.solve.WHOLE", 1)
+    answer = solve(full_houses(6), Effort.QUICK, 1, on)
+    assert answer.score.overload == 0
+    assert answer.bound is not None
+    assert answer.bound <= answer.score.cost
+
+
+def test_without_work_nothing_is_tried() -> None:
+    """And nothing is claimed."""
+    state = State(full_houses(2))
+    assert Parts(state, Effort.QUICK, 1).run(lambda: False) == 0
+    assert (state.site == state.home).all()

@@ -1,0 +1,113 @@
+"""What sites must shed: a bound that holds, a start that is lawful."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from balancer.planner.formulation import Formulation, Level, Penalty, Row
+from balancer.planner.model.demand import Demand
+from balancer.planner.model.problem import Problem
+from balancer.planner.model.request import Effort
+from balancer.planner.place import shed
+from balancer.planner.place.answer import key
+from balancer.planner.place.evaluate import permitted, score
+from balancer.planner.place.exact import exact
+from balancer.planner.place.shed import carry_out, sheds
+from balancer.planner.place.solve import solve
+from balancer.planner.place.state import State
+from tests.drawing import draw, policy
+from tests.planner.place.formulations import formulations
+
+
+def on() -> bool:
+    return True
+
+
+@given(formulations(max_hosts=3, max_guests=6))
+@settings(max_examples=60)
+def test_no_clean_placement_costs_less_than_what_must_be_shed(given_: Formulation) -> None:
+    """Whatever the primitives: if all is repaired and relieved, the bound is paid."""
+    best = exact(given_, given_.start, Effort.QUICK, 1, on)
+    if key(best.score)[:2] == (0, 0):
+        assert sum(bound for _, bound in sheds(State(given_)).values()) <= best.score.cost
+
+
+@given(formulations())
+@settings(max_examples=60)
+def test_shedding_is_lawful_and_accounted_for(given_: Formulation) -> None:
+    """It obeys the law, and the state knows its score; the set may be carried out in part."""
+    state = State(given_)
+    moved = carry_out(state, sheds(state), on)
+    assert permitted(given_, state.site)
+    assert state.score() == score(given_, state.site)
+    assert moved == np.count_nonzero(state.site != given_.start)
+    assert carry_out(State(given_), sheds(State(given_)), lambda: False) == 0
+
+
+@given(st.data())
+@settings(max_examples=80)
+def test_branches_find_what_looking_at_all_subsets_finds(data: st.DataObject) -> None:
+    """Two solvers of one knapsack agree on its price."""
+    guests, rows = data.draw(st.integers(1, 9)), data.draw(st.integers(1, 2))
+    numbers = st.lists(st.integers(0, 30), min_size=guests, max_size=guests)
+    use = np.array([data.draw(numbers) for _ in range(rows)], dtype=np.int64)
+    cost = np.array(data.draw(numbers), dtype=np.int64)
+    need = np.array([data.draw(st.integers(1, max(1, total))) for total in use.sum(axis=1)])
+    if (use.sum(axis=1) < need).any():
+        return
+    chosen, price = shed._branched(use, need, cost)
+    assert (use[:, chosen].sum(axis=1) >= need).all()
+    assert cost[chosen].sum() == price == shed._enumerated(use, need, cost)[1]
+
+
+def crowded(guests: int) -> Formulation:
+    """One host that is over by half, one that has room for all."""
+    here = " | ".join(f"g{n} 1v/1g" for n in range(guests))
+    given_ = Formulation(Problem(draw(f"a 8c/99g : {here}\nb 8c/99g :"), Demand({}, {}), policy()))
+    use = np.arange(10, 10 + guests, dtype=np.int64)
+    limit = np.array([int(use.sum()) // 2, int(use.sum())])
+    given_.add(Row("row", use, limit, Penalty(Level.OVERLOAD), hard=False))
+    given_.move_cost[:] = 7 + 3 * np.arange(guests) % 5
+    return given_
+
+
+def test_many_guests_are_branched_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the branches cut off what is claimed is still a bound, and the set still suffices."""
+    state = State(crowded(shed.ENUMERATED + 2))
+    ((guests, price),) = sheds(state).values()
+    monkeypatch.setattr(shed, "NODES", 3)
+    ((rough, least),) = sheds(state).values()
+    assert least <= price == state.formulation.move_cost[guests].sum()
+    carry_out(state, {0: (rough, least)}, on)
+    assert state.score().overload == 0
+
+
+def test_a_site_that_nothing_clears_promises_nothing() -> None:
+    """Its guests are held: no bound is made of it."""
+    given_ = crowded(3)
+    given_.hold([0, 1, 2])
+    assert sheds(State(given_)) == {}
+
+
+def test_what_fits_nowhere_stays() -> None:
+    """Without harm elsewhere, or not at all."""
+    given_ = crowded(3)
+    (row,) = given_.primitives
+    assert isinstance(row, Row)
+    row.limit[1] = 5
+    state = State(given_)
+    assert carry_out(state, sheds(state), on) == 0
+
+
+def test_two_cheap_guests_leave_where_the_greedy_sends_a_dear_one() -> None:
+    """One shift that clears all at once costs 9, two that do it together 7: and that is proven."""
+    given_ = crowded(4)
+    (row,) = given_.primitives
+    assert isinstance(row, Row)
+    row.use[:] = [5, 3, 2, 1]
+    row.limit[:] = [6, 50]
+    given_.move_cost[:] = [9, 4, 3, 8]
+    answer = solve(given_, Effort.QUICK, 1, on)
+    assert (answer.engine, answer.score.cost, answer.proven) == ("shed", 7, True)
+    assert sorted(np.flatnonzero(answer.placement != given_.start)) == [1, 2]
