@@ -9,18 +9,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 
+from balancer.planner.assessment import NOTHING_ASKED
+from balancer.planner.assessment import assess as assess  # noqa: PLC0414 - callers find both stages here
+from balancer.planner.assessment import orders_of as orders_of  # noqa: PLC0414
 from balancer.planner.constraints import all_rules
 from balancer.planner.explain import hot, loads, reasons, summary
-from balancer.planner.forecast import FORECASTERS
-from balancer.planner.forecast.recent import recent
 from balancer.planner.formulation import Formulation, Ints, formulate
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.placement import Placement, at_rest, fingerprint
-from balancer.planner.model.plan import Infeasible, Plan, Quality, Result, Score
+from balancer.planner.model.plan import Infeasible, Plan, Quality, Score
 from balancer.planner.model.policy import Policy
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Request
-from balancer.planner.model.rollups import STEP
 from balancer.planner.model.violation import Violation
 from balancer.planner.model.weighed import Weighed
 from balancer.planner.objectives import all_goals
@@ -28,12 +28,9 @@ from balancer.planner.order.schedule import Ordered, order
 from balancer.planner.place.conflict import explain as explain_conflict
 from balancer.planner.place.evaluate import score
 from balancer.planner.place.solve import Answer, solve
-from balancer.planner.quality import gate
 from balancer.planner.verify import judge
 from balancer.planner.weigh import weigh
 
-NOTHING_ASKED = Request()
-HOUR = 3600.0
 SHOWN = 3
 """How many broken rules an `Infeasible` spells out."""
 
@@ -121,52 +118,6 @@ def _numbers(formulation: Formulation, placement: Placement) -> Ints:
     for uuid, host in placement.items():
         numbers[formulation.guest_number[uuid]] = formulation.site_number[host]
     return numbers
-
-
-def assess(observation: Observation, policy: Policy, request: Request = NOTHING_ASKED) -> Problem:
-    """Return the problem that `observation` poses.
-
-    What is not believed is left out, demand is forecast from the rest, and guests rest.
-    """
-    resting = policy.limits.same_guest_again_after
-    trusted = gate(observation)
-    demand = FORECASTERS[policy.forecaster](trusted.observation, policy.forecast)
-    lately = [
-        outcome
-        for outcome in observation.outcomes
-        if outcome.result is not Result.REFUSED and observation.at - outcome.started < HOUR
-    ]
-    return Problem(
-        cluster=trusted.observation.cluster,
-        demand=replace(
-            demand,
-            blind=demand.blind | trusted.blind,
-            partial=trusted.partial,
-            recent=recent(trusted.observation, demand, policy.hot.lasting),
-        ),
-        policy=policy,
-        cooling=frozenset(
-            outcome.action.guest
-            for outcome in observation.outcomes
-            if outcome.result is Result.DONE and observation.at - outcome.ended < resting
-        ),
-        settling=any(
-            outcome.result is Result.DONE and 0 <= observation.at - outcome.ended < STEP
-            for outcome in observation.outcomes
-        ),
-        relieve=request.relieve,
-        held=request.held,
-        ordered=request.ordered,
-        barred=request.barred,
-        spent_moves=len(lately),
-        spent_mib=sum(outcome.mib for outcome in lately),
-        at=observation.at,
-    )
-
-
-def orders_of(made: Plan) -> Request:
-    """Return the operator's orders that `made` was made by: it is judged again by the same."""
-    return Request(relieve=frozenset(made.relieve), ordered=frozenset(made.ordered))
 
 
 def account(observation: Observation, policy: Policy, made: Plan) -> tuple[Weighed, ...]:

@@ -166,7 +166,8 @@ class _Replay:
 
     def look(self, action: Action, when: str, touched: Collection[str]) -> None:
         """Note what is broken now on `touched` hosts."""
-        self.note(f"when {_said(action)} {when}", self.law.worse(self.ledger, frozenset(touched)))
+        broken = self.law.worse(self.ledger, frozenset(touched), action.guest)
+        self.note(f"when {_said(action)} {when}", broken)
 
     def note(self, when: str, broken: Iterable[Violation]) -> None:
         """Keep each of `broken` that is new in this replay."""

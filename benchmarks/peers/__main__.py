@@ -7,7 +7,6 @@ BEGAN = time.process_time()
 import argparse  # noqa: E402 - what importing takes is measured
 import json  # noqa: E402
 import resource  # noqa: E402
-import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from balancer.planner import pipeline  # noqa: E402
@@ -15,6 +14,7 @@ from balancer.planner.model.plan import Plan  # noqa: E402
 from balancer.planner.model.request import Effort, Request  # noqa: E402
 from benchmarks.peers.policies import policy  # noqa: E402
 from benchmarks.peers.snapshot import observation  # noqa: E402
+from benchmarks.peers.target import order_target  # noqa: E402
 
 IMPORTED = time.process_time()
 
@@ -22,6 +22,9 @@ IMPORTED = time.process_time()
 def main() -> None:
     """Plan, write the plan, print what it took in CPU seconds."""
     asked = _arguments()
+    if asked.target:
+        order_target(Path(asked.snapshot), Path(asked.plan), Path(asked.target))
+        return
     snap = json.loads(Path(asked.snapshot).read_text())
     seen, wanted = observation(snap), policy(snap, asked.mode, asked.gib, asked.minimise)
     before = time.process_time()
@@ -91,13 +94,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--minimise", choices=("data", "moves"), default="data")
     parser.add_argument("--effort", choices=[e.value for e in Effort], default="quick")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--target", help="order this target instead of choosing one")
     return parser.parse_args()
 
 
 if __name__ == "__main__":
-    if "--target" in sys.argv:
-        from benchmarks.peers.target import main as to_target
-
-        to_target()
-    else:
-        main()
+    main()

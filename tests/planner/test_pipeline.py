@@ -11,6 +11,7 @@ from balancer.planner.constraints.barred import Barred
 from balancer.planner.constraints.only_on import OnlyOn
 from balancer.planner.constraints.spread import Spread
 from balancer.planner.constraints.together import Together
+from balancer.planner.forecast import FORECASTERS
 from balancer.planner.model.cluster import HostState
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.placement import at_rest, fingerprint
@@ -227,7 +228,7 @@ def test_every_plan_is_accepted_and_makes_nothing_worse(problem) -> None:  # typ
     """Whatever the cluster and the rules: the judge accepts, no score rises, no rule worsens."""
     seen = Observation(NOON, problem.cluster)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(pipeline.FORECASTERS, "latest", lambda *_: problem.demand)
+        patch.setitem(FORECASTERS, "latest", lambda *_: problem.demand)
         made = plan(seen, problem.policy, Request(relieve=problem.relieve))
         if isinstance(made, Infeasible):
             assert made.reason

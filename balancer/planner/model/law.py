@@ -27,15 +27,24 @@ class Law:
         """Who holds what before anything moves; a guest that others are migrating, both ends.
         Never changed: take a twin."""
         self._before = baseline(self._broken(self.rules, self.start, None))
+        self._of: dict[str, tuple[Constraint, ...]] = {}
+        for rule in self._always:
+            for guest in rule.concerns(problem):
+                self._of[guest] = (*self._of.get(guest, ()), rule)
 
     def worse(
-        self, occupancy: Occupancy, touched: Collection[str] | None
+        self,
+        occupancy: Occupancy,
+        touched: Collection[str] | None,
+        guest: str | None = None,
     ) -> tuple[Violation, ...]:
         """Return what is worse on `touched` hosts, by the rules that hold at every instant.
 
-        None asks about all hosts, and about rules on the plan as a whole, such as budgets.
+        None asks about all hosts, and about rules on the plan as a whole, such as budgets. Where
+        `guest` alone has changed what it holds, no rule is asked that does not speak of it.
         """
-        return worsened(self._before, self._broken(self._always, occupancy, touched))
+        rules = self._always if guest is None else self._of.get(guest, ())
+        return worsened(self._before, self._broken(rules, occupancy, touched))
 
     def worse_at_rest(self, occupancy: Occupancy) -> tuple[Violation, ...]:
         """Return what is worse anywhere, by the rules that are asked only where a plan ends."""

@@ -74,10 +74,10 @@ class _Worst:
             self._held.put(guest, *self._may_hold(guest, over))
         held, target = self._held[action.guest], (action.target,)
         self._held.put(action.guest, *held, action.target)
-        broken = self._law.worse(self._held, target)
+        broken = self._law.worse(self._held, target, action.guest)
         if broken:
             self._held.put(action.guest, *held)
-            broken = worsened(baseline(self._law.worse(self._held, target)), broken)
+            broken = worsened(baseline(self._law.worse(self._held, target, action.guest)), broken)
         for guest, hosts in before.items():
             self._held.put(guest, *hosts)
         return broken

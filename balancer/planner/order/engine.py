@@ -32,6 +32,7 @@ def arrangement(guard: Guard, travel: Travel, able: Sequence[Move]) -> Arrangeme
     """Return how all of `able` are best made; None if no way was found for all of them."""
     if not able:
         return None
+    able = sorted(able, key=lambda move: (guard.problem.name(move.guest), move.guest))
     yard = pose(travel, able)
     found = arrange(yard, _effort(len(able))).schedule
     return None if found is None else _checked(guard, travel, able, found)

@@ -153,9 +153,9 @@ def compile_trips(yard: Yard, trips: Sequence[Trip]) -> Compiled:
             for t, p in zip(trips, paths, strict=True)
         ]
     )
-    level, end, room = _levels(yard, take, give)
-    stock = Stock(level, end, room)
-    take, give = _binding_rows(stock, take, give)
+    take, give = _binding_rows(yard.free, take, give)
+    take, give, used = _renumbered(take, give)
+    stock = _stock(yard.free[used], take, give)
     paths = _binding_channels(yard, paths, tops)
     before, after = _links(trips)
     movers = np.array([t.mover for t in trips], dtype=np.int64)
@@ -175,29 +175,40 @@ def compile_trips(yard: Yard, trips: Sequence[Trip]) -> Compiled:
     return Compiled(trips, legs, stock, flow, _book(legs, stock, flow), yard.pause)
 
 
-def _levels(
-    yard: Yard, take: Sequence[dict[int, int]], give: Sequence[dict[int, int]]
-) -> tuple[Ints, Ints, Ints]:
-    room = yard.free
-    level = np.zeros(len(room), dtype=np.int64)
-    end = level.copy()
+def _stock(room: Ints, take: Sequence[dict[int, int]], give: Sequence[dict[int, int]]) -> Stock:
+    """Return rows that are empty at first, and what has been taken of each in the end."""
+    end = np.zeros(len(room), dtype=np.int64)
     for taken, given in zip(take, give, strict=True):
         for r, amount in taken.items():
             end[r] += amount
         for r, amount in given.items():
             end[r] -= amount
-    return level, end, room
+    return Stock(np.zeros(len(room), dtype=np.int64), end, room)
+
+
+Amounts = list[dict[int, int]]
+
+
+def _renumbered(take: Amounts, give: Amounts) -> tuple[Amounts, Amounts, Ints]:
+    """Return the same with rows counted from 0, and their old numbers: few of many are short."""
+    used = sorted({r for one in (*take, *give) for r in one})
+    number = {r: i for i, r in enumerate(used)}
+    return (
+        [{number[r]: a for r, a in one.items()} for one in take],
+        [{number[r]: a for r, a in one.items()} for one in give],
+        np.array(used, dtype=np.int64),
+    )
 
 
 def _binding_rows(
-    stock: Stock, take: Sequence[dict[int, int]], give: Sequence[dict[int, int]]
+    room: Ints, take: Sequence[dict[int, int]], give: Sequence[dict[int, int]]
 ) -> tuple[list[dict[int, int]], list[dict[int, int]]]:
     """Return the rows that can be short, per leg: those that all takers together would overfill."""
-    most = np.zeros(len(stock.room), dtype=np.int64)
+    most = np.zeros(len(room), dtype=np.int64)
     for taken in take:
         for r, amount in taken.items():
             most[r] += amount
-    tight = most > stock.room
+    tight = most > room
     return (
         [{r: a for r, a in taken.items() if tight[r]} for taken in take],
         [{r: a for r, a in given.items() if tight[r]} for given in give],

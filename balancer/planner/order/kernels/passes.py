@@ -4,7 +4,7 @@ Legs are placed one after the other, each at the earliest instant from which eve
 free, given those placed before. Backwards the same code runs on the mirrored problem, in which a
 leg comes from its target: the problem is symmetric in time. A schedule processed in the order of
 its own starts (or, mirrored, of its ends) gets no longer, and cannot get stuck: see
-docs/decisions/0004.
+docs/decisions/0005.
 
 A *row* is a stock: room of one kind on one host, or places of a group in a domain. A leg takes
 from rows when it starts and gives to rows when it ends. A *channel* is a flow: a rate and a number

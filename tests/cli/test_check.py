@@ -1,0 +1,66 @@
+"""`balancer check`: the judge alone, on saved plans."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from balancer.codec import dump_plan, load_plan
+from tests.cli.conftest import CROWDED, Terminal, saved
+
+SOLVERS = ("ortools", "networkx", "numba", "balancer.planner.place", "balancer.planner.order")
+
+
+def test_a_plan_as_it_was_made_is_valid(balancer: Terminal, hot: Path) -> None:
+    """0, and how much was looked at."""
+    balancer("plan", "--from", hot, "-o", "plan.json")
+    answer = balancer("check", "plan.json", "--against", hot)
+    assert answer.code == 0
+    assert "is valid. 2 actions" in answer.out
+    told = json.loads(balancer("check", "plan.json", "--against", hot, "--format", "json").out)
+    assert (told["format"], told["valid"], told["faults"]) == ("balancer-check/1", True, [])
+
+
+def test_a_changed_plan_or_cluster_is_not(balancer: Terminal, hot: Path, tmp_path: Path) -> None:
+    """2, with every fault in a sentence."""
+    balancer("plan", "--from", hot, "-o", "plan.json")
+    plan = load_plan(Path("plan.json").read_text())
+    fast = tuple(replace(action, rate_kib_s=10**9) for action in plan.actions)
+    Path("fast.json").write_text(dump_plan(replace(plan, actions=fast)))
+    answer = balancer("check", "fast.json", "--against", hot)
+    assert answer.code == 2
+    assert "KiB/s" in answer.out
+    elsewhere = balancer("check", "plan.json", "--against", saved(tmp_path / "c.json", CROWDED))
+    assert elsewhere.code == 2
+    assert "it starts from placement" in elsewhere.out
+
+
+def test_against_and_live_exclude_each_other(balancer: Terminal, hot: Path) -> None:
+    """One cluster at a time."""
+    balancer("plan", "--from", hot, "-o", "plan.json")
+    assert balancer("check", "plan.json", "--against", hot, "--live").code == 3
+
+
+@pytest.mark.usefixtures("world")
+def test_the_present_cluster_is_the_default(balancer: Terminal) -> None:
+    """Without a saved observation the hosts are looked at."""
+    balancer("plan", "-o", "plan.json")
+    assert balancer("check", "plan.json").code == 0
+
+
+def test_no_solver_is_loaded(balancer: Terminal, hot: Path) -> None:
+    """The judge shares nothing with what made the plan."""
+    balancer("plan", "--from", hot, "-o", "plan.json")
+    code = (
+        "import sys; from balancer.cli import run; "
+        f"code = run(['check', 'plan.json', '--against', {str(hot)!r}]); "
+        f"found = [m for m in {SOLVERS!r} if m in sys.modules]; "
+        "print(found); sys.exit(code or bool(found))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
