@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from balancer.config import default_policy
-from balancer.planner import pipeline
+from balancer.planner import assessment
 from balancer.planner.model.cluster import Cluster, HostState, NumaCell
 from balancer.planner.model.demand import Demand
 from balancer.planner.model.observation import History, Observation, Sample
@@ -176,7 +176,7 @@ def test_no_move_is_caused_by_bad_data_anywhere(forecaster: str, name: str) -> N
 def test_the_injections_would_move_guests() -> None:
     """Without the gate the very same faults do move guests: the test above can fail."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "gate", lambda seen: Trusted(seen, {}, {}))
+        patch.setattr(assessment, "gate", lambda seen: Trusted(seen, {}, {}))
         for name in ("zeroed", "swapped", "stuck", "a host with 0 CPUs"):
             wrong = (FAULTS[name](with_past(_drawn(s), seed=s), Random(s)) for s in CALM_SEEDS)
             assert any(_moves(seen, "latest") for seen in wrong), name
