@@ -214,6 +214,16 @@ class Formulation:
         if len(guests) and len(sites):
             self.soft_pairs[np.ix_(np.asarray(guests), np.asarray(sites))] += points
 
+    def keep_off(
+        self, uuids: Sequence[str], hosts: Iterable[str], label: str, *, hard: bool
+    ) -> None:
+        """Each guest of `uuids` is kept off `hosts`: forbidden, or priced where it is not hard."""
+        guests, sites = self.numbers(uuids), self.sites(hosts)
+        if hard:
+            self.forbid(guests, sites, label)
+        else:
+            self.price(guests, sites, SOFT_PRICE)
+
     def add(self, primitive: Primitive) -> None:
         """Add a primitive."""
         self.primitives.append(primitive)

@@ -3,7 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from balancer.planner.formulation import SOFT_PRICE, Formulation
+from balancer.planner.formulation import Formulation
+from balancer.planner.model.keeping_off import misplaced
 from balancer.planner.model.placement import Occupancy
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.selector import Selector
@@ -35,32 +36,20 @@ class OnlyOn:
     def post(self, formulation: Formulation) -> None:
         """Forbid them sites outside `hosts`, or price it where the rule is soft."""
         problem = formulation.problem
-        guests = formulation.numbers(self.concerns(problem))
-        sites = formulation.sites(self._barred(problem))
-        if self.hard:
-            formulation.forbid(guests, sites, self.label)
-        else:
-            formulation.price(guests, sites, SOFT_PRICE)
+        guests, hosts = self.concerns(problem), self._barred(problem)
+        formulation.keep_off(guests, hosts, self.label, hard=self.hard)
 
     def violations(
         self, problem: Problem, occupancy: Occupancy, touched: Collection[str] | None = None
     ) -> tuple[Violation, ...]:
         """Return each of them on a host where it must not be."""
-        barred = problem.once((self, "barred"), lambda: self._barred(problem))
-        members = problem.once((self, "members"), lambda: frozenset(self.concerns(problem)))
-        hosts = barred if touched is None else barred.intersection(touched)
-        return tuple(
-            Violation(
-                rule=self.label,
-                subject=f"{problem.name(uuid)} on {host}",
-                amount=1,
-                sentence=(
-                    f"{problem.name(uuid)} is on {host}, but may run only on {self.hosts.text}"
-                ),
-                guests=(uuid,),
-                hard=self.hard,
-            )
-            for host, uuids in sorted(problem.holders(occupancy, hosts).items())
-            for uuid in uuids
-            if uuid in members
+        return misplaced(
+            problem,
+            occupancy,
+            touched,
+            label=self.label,
+            guests=problem.once((self, "members"), lambda: frozenset(self.concerns(problem))),
+            barred=problem.once((self, "barred"), lambda: self._barred(problem)),
+            but=f"may run only on {self.hosts.text}",
+            hard=self.hard,
         )

@@ -6,14 +6,18 @@ Values may be globs. A selector is a union of its plain patterns less its exclud
 with exclusions alone it starts from everything.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from operator import attrgetter
+from typing import TypeVar
 
 from balancer.planner.model.cluster import Cluster, Guest, Host
 
 GUEST_KINDS = ("label", "group", "uuid", "owner", "meta", "host", "name")
 HOST_KINDS = ("label", "name")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +38,13 @@ class Selector:
         Raises KeyError naming a `group:` that is not in `groups`, ValueError for groups that
         contain themselves.
         """
-        return tuple(
-            sorted(g.uuid for g in cluster.guests if _selects(self, g, cluster, groups, ()))
-        )
+        selected = _guest_test(self, cluster, groups, ())
+        return tuple(sorted(guest.uuid for guest in cluster.guests if selected(guest)))
 
     def hosts(self, cluster: Cluster) -> tuple[str, ...]:
         """Return the names of the hosts selected, in the cluster's order."""
-        return tuple(
-            host.name
-            for host in cluster.hosts
-            if _combined([(p, _host_matches(p.removeprefix("!"), host)) for p in self.patterns])
-        )
+        selected = _combined((p, _host_test(p.removeprefix("!"))) for p in self.patterns)
+        return tuple(host.name for host in cluster.hosts if selected(host))
 
 
 EVERYTHING = Selector(("*",), may_be_empty=True)
@@ -56,57 +56,68 @@ def split(pattern: str, kinds: tuple[str, ...]) -> tuple[str, str]:
     return (kind, rest) if colon and kind in kinds else ("name", pattern)
 
 
-def _combined(verdicts: list[tuple[str, bool]]) -> bool:
-    wanted = [hit for pattern, hit in verdicts if not pattern.startswith("!")]
-    barred = [hit for pattern, hit in verdicts if pattern.startswith("!")]
-    return (any(wanted) if wanted else bool(barred)) and not any(barred)
+# Patterns are taken apart once and then asked of every guest or host: a large policy over a large
+# cluster asks millions of times.
 
 
-def _selects(
-    selector: Selector,
-    guest: Guest,
-    cluster: Cluster,
-    groups: Mapping[str, Selector],
-    within: tuple[str, ...],
-) -> bool:
+def _combined(tests: Iterable[tuple[str, Callable[[T], bool]]]) -> Callable[[T], bool]:
+    """Return whether a thing passes any wanted test (all pass where none is wanted), none barred."""
+    each = list(tests)
+    wanted = [test for pattern, test in each if not pattern.startswith("!")]
+    barred = [test for pattern, test in each if pattern.startswith("!")]
+
+    def selected(thing: T) -> bool:
+        hit = any(test(thing) for test in wanted) if wanted else bool(barred)
+        return hit and not any(test(thing) for test in barred)
+
+    return selected
+
+
+def _guest_test(
+    selector: Selector, cluster: Cluster, groups: Mapping[str, Selector], within: tuple[str, ...]
+) -> Callable[[Guest], bool]:
     return _combined(
-        [
-            (p, _guest_matches(p.removeprefix("!"), guest, cluster, groups, within))
-            for p in selector.patterns
-        ]
+        (p, _pattern_test(p.removeprefix("!"), cluster, groups, within)) for p in selector.patterns
     )
 
 
-def _guest_matches(
-    pattern: str,
-    guest: Guest,
-    cluster: Cluster,
-    groups: Mapping[str, Selector],
-    within: tuple[str, ...],
-) -> bool:
+def _pattern_test(
+    pattern: str, cluster: Cluster, groups: Mapping[str, Selector], within: tuple[str, ...]
+) -> Callable[[Guest], bool]:
     kind, rest = split(pattern, GUEST_KINDS)
     if kind == "group":
         if rest in within:
             raise ValueError(f"group {rest} contains itself")
-        return _selects(groups[rest], guest, cluster, groups, (*within, rest))
-    pairs = {"label": guest.labels, "meta": guest.metadata}
-    if kind in pairs:
-        return _pair_matches(rest, pairs[kind])
-    words = {
-        "uuid": guest.uuid,
-        "owner": guest.owner,
-        "host": cluster.placement[guest.uuid],
-        "name": guest.name,
-    }
-    return bool(words[kind]) and fnmatchcase(words[kind], rest)
+        return _guest_test(groups[rest], cluster, groups, (*within, rest))
+    if kind in ("label", "meta"):
+        return _pair_test(rest, attrgetter("labels" if kind == "label" else "metadata"))
+    matches = _glob(rest)
+    if kind == "host":
+        return lambda guest: matches(cluster.placement[guest.uuid])
+    word: Callable[[Guest], str] = attrgetter(kind)
+    return lambda guest: bool(word(guest)) and matches(word(guest))
 
 
-def _host_matches(pattern: str, host: Host) -> bool:
+def _host_test(pattern: str) -> Callable[[Host], bool]:
     kind, rest = split(pattern, HOST_KINDS)
-    return _pair_matches(rest, host.labels) if kind == "label" else fnmatchcase(host.name, rest)
+    if kind == "label":
+        return _pair_test(rest, attrgetter("labels"))
+    matches = _glob(rest)
+    return lambda host: matches(host.name)
 
 
-def _pair_matches(pair: str, values: Mapping[str, str]) -> bool:
+def _pair_test(pair: str, values: Callable[[T], Mapping[str, str]]) -> Callable[[T], bool]:
     """`key=glob`, or `key` alone for any value."""
     key, equals, glob = pair.partition("=")
-    return key in values and (not equals or fnmatchcase(values[key], glob))
+    if not equals:
+        return lambda thing: key in values(thing)
+    matches = _glob(glob)
+    return lambda thing: key in values(thing) and matches(values(thing)[key])
+
+
+def _glob(pattern: str) -> Callable[[str], bool]:
+    """Return whether a text is what the glob means; a plain word is compared as it is."""
+    if not set(pattern) & set("*?["):
+        return pattern.__eq__
+    match = re.compile(translate(pattern)).match
+    return lambda text: match(text) is not None
