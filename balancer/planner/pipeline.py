@@ -1,6 +1,6 @@
 """The straight line: observation and policy in, a judged plan out.
 
-    gate -> forecast -> place -> order -> verify
+    gate -> forecast -> place -> what pays -> order -> verify
 
 Each stage is one call; nothing here decides, it only hands values on and says what came of it.
 """
@@ -25,11 +25,13 @@ from balancer.planner.model.violation import Violation
 from balancer.planner.model.weighed import Weighed
 from balancer.planner.objectives import all_goals
 from balancer.planner.order.schedule import Ordered, order
+from balancer.planner.paying import paying
 from balancer.planner.place.conflict import explain as explain_conflict
 from balancer.planner.place.evaluate import score
 from balancer.planner.place.solve import Answer, solve
 from balancer.planner.verify import judge
 from balancer.planner.weigh import weigh
+from balancer.planner.worth import priced
 
 SHOWN = 3
 """How many broken rules an `Infeasible` spells out."""
@@ -51,6 +53,9 @@ def plan(
     problem = assess(observation, policy, request)
     formulation = formulate(problem, all_rules(problem), all_goals(problem))
     answer = solve(formulation, request.effort, request.seed, keep_going)
+    paid = paying(problem, formulation, answer.placement)
+    if (paid != answer.placement).any():
+        answer = replace(answer, placement=paid, score=score(formulation, paid), proven=False)
     uuids = [guest.uuid for guest in problem.cluster.guests]
     hosts = [host.name for host in problem.cluster.hosts]
     target = {u: hosts[site] for u, site in zip(uuids, answer.placement.tolist(), strict=True)}
@@ -156,7 +161,8 @@ def _assemble(
     scores: tuple[Score, Score],
     answer: Answer,
 ) -> Plan:
-    actions, reached = ordered.actions, ordered.reached
+    reached = ordered.reached
+    actions, worth = priced(problem, ordered.actions, reached)
     limits = problem.policy.limits
     start = fingerprint(problem.cluster.placement)
     moves = "\n".join(f"{a.guest} {a.source} {a.target}" for a in actions)
@@ -186,6 +192,9 @@ def _assemble(
             "at_once_per_host": limits.at_once_per_host,
             "at_once_total": limits.at_once_total,
         },
+        worth=worth,
+        horizon=problem.policy.forecast.horizon,
+        trust=round(problem.trust, 3),
     )
     return replace(made, summary=summary(made))
 

@@ -12,7 +12,7 @@ from balancer.planner.model.weighed import Weighed
 from balancer.ports import Event
 from balancer.render.moments import moment
 from balancer.render.outcomes import WORD
-from balancer.render.words import clean, count, duration, listed, size
+from balancer.render.words import clean, count, duration, listed, size, waiting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,9 @@ def story(told: Story) -> RenderableType:
     promise = action.predicted
     span = f"{duration(promise.seconds)} ({duration(promise.seconds_p90)} at worst)"
     rows.append(("Promised", f"{span}, pause {promise.downtime_ms} ms, {size(promise.mib)}"))
+    if action.worth:
+        within = f" within {duration(told.plan.horizon)}" if told.plan else ""
+        rows.append(("Worth", f"{waiting(action.worth.saved, action.worth.spent)}{within}"))
     rows.append(("Measured", _measured(outcome)))
     if told.measured:
         rows.append(("Afterwards", told.measured))

@@ -47,6 +47,8 @@ class Problem:
     """Time of the observation, seconds since the epoch."""
     calibration: Calibration = UNCALIBRATED
     """What finished migrations taught about rates."""
+    trust: float = 1.0
+    """Share of a promised saving of waiting that is believed (`model.trust`)."""
     _selected: dict[Selector, tuple[str, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
