@@ -4,9 +4,9 @@ Saved: what leaving a move out would cost over the horizon. Spent: what carrying
 the predicted copy and pause. docs/model.md tells the formulas, `model.waiting` holds the first.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from math import fsum
+from math import fsum, sqrt
 from statistics import NormalDist
 from typing import Final
 
@@ -54,6 +54,19 @@ class Currency:
         return fsum(self._waits(host, load) for loads in sums for host, load in loads.items()) / (
             len(sums)
         )
+
+    def waits(self, placement: Placement, hosts: Iterable[str]) -> tuple[float, ...]:
+        """Return the guest-seconds of waiting a second on each of these hosts."""
+        sums = self.sums(placement)
+        return tuple(
+            fsum(self._waits(host, loads[host]) for loads in sums) / len(sums) for host in hosts
+        )
+
+    def spread(self, placement: Placement, host: str) -> tuple[float, float]:
+        """Return how many vCPUs want to run on a host: the mean, and by how much that varies."""
+        loads = [sums[host] for sums in self.sums(placement)]
+        variance = fsum(load.variance for load in loads) / len(loads)
+        return fsum(load.running for load in loads) / len(loads), sqrt(max(0.0, variance))
 
     def saved(self, reached: Sums, uuid: str, source: str, target: str) -> float:
         """Return what the guest's being on `target` and not on `source` saves over the horizon.

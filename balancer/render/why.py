@@ -25,7 +25,9 @@ class Story:
     by: str = ""
     weighed: Weighed | None = None
     measured: str = ""
-    """What became of the plan's promise."""
+    """What became of what the plan expected of its hosts."""
+    realised: str = ""
+    """What became of the waiting that the plan promised to save."""
 
 
 def story(told: Story) -> RenderableType:
@@ -50,6 +52,8 @@ def story(told: Story) -> RenderableType:
     rows.append(("Measured", _measured(outcome)))
     if told.measured:
         rows.append(("Afterwards", told.measured))
+    if told.realised:
+        rows.append(("Realised", f"by the whole plan: {told.realised}"))
     if told.weighed and told.weighed.otherwise:
         rows.append(("Otherwise", told.weighed.otherwise))
     return Group(Text(head, "bold"), _table(rows))

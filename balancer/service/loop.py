@@ -21,6 +21,7 @@ from balancer.config import Mode
 from balancer.planner.explain import hot, loads
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import HostLoad, Infeasible, Outcome, Plan, Result
+from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Request
 from balancer.planner.pipeline import account, assess
 from balancer.ports import (
@@ -39,6 +40,7 @@ from balancer.service.guards import (
     moved_by_others,
     too_few_seen,
 )
+from balancer.service.promises import due, realised
 from balancer.service.recovery import REMEMBERED, resume
 from balancer.service.score import DAY, expected, score
 from balancer.service.turn import CycleReport, execute, observe, past
@@ -124,6 +126,7 @@ class Service:
         problem = assess(seen, world.policy, Request(held=held))
         measured = loads(problem, seen.cluster.placement)
         told = {**self._measure(seen, measured), **basis(problem)}
+        self._realise(seen, problem)
         decision = decider.decide(seen, problem, [line.host for line in hot(problem, measured)])
         report = self._act(CycleReport(observation=seen, decision=decision), trouble)
         self._remember(report, measured)
@@ -308,6 +311,12 @@ class Service:
         days = self._status.observed_days + found.seconds / DAY
         self._status = replace(self._status, observed_days=days)
         return {"score": as_data(found)}
+
+    def _realise(self, seen: Observation, problem: Problem) -> None:
+        """Journal what became of promised savings. Raises UsageError if the journal fails."""
+        journal = self._world.ports.journal
+        for event in realised(seen, problem, due(journal, seen.at)):
+            journal.write(event)
 
     def _remember(self, report: CycleReport, measured: tuple[HostLoad, ...]) -> None:
         memory = self._memory
