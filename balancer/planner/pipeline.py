@@ -5,7 +5,7 @@
 Each stage is one call; nothing here decides, it only hands values on and says what came of it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from hashlib import sha256
 
@@ -29,7 +29,7 @@ from balancer.planner.place.conflict import explain as explain_conflict
 from balancer.planner.place.evaluate import score
 from balancer.planner.place.solve import Answer, solve
 from balancer.planner.verify import judge
-from balancer.planner.weigh import weigh
+from balancer.planner.weigh import Scales
 
 SHOWN = 3
 """How many broken rules an `Infeasible` spells out."""
@@ -124,16 +124,22 @@ def account(observation: Observation, policy: Policy, made: Plan) -> tuple[Weigh
     """Return, for each guest that `made` moves, what spoke for and against each host."""
     problem = assess(observation, policy, orders_of(made))
     reached = {**problem.cluster.placement, **{a.guest: a.target for a in made.actions}}
-    formulation = formulate(problem, all_rules(problem), all_goals(problem))
-    movers = dict.fromkeys(action.guest for action in made.actions)
-    return tuple(weigh(problem, formulation, reached, uuid) for uuid in movers)
+    return weighed(problem, reached, dict.fromkeys(action.guest for action in made.actions))
 
 
 def consider(observation: Observation, policy: Policy, uuid: str) -> Weighed:
     """Return what keeps a guest where it is now, and what speaks against each other host."""
     problem = assess(observation, policy)
-    formulation = formulate(problem, all_rules(problem), all_goals(problem))
-    return weigh(problem, formulation, problem.cluster.placement, uuid)
+    return weighed(problem, problem.cluster.placement, (uuid,))[0]
+
+
+def weighed(problem: Problem, reached: Placement, uuids: Iterable[str]) -> tuple[Weighed, ...]:
+    """Return what spoke for and against each host for each guest, all others being where `reached`."""
+    wanted = tuple(uuids)
+    if not wanted:
+        return ()
+    scales = Scales(problem, formulate(problem, all_rules(problem), all_goals(problem)), reached)
+    return tuple(map(scales.weigh, wanted))
 
 
 def broken(problem: Problem, placement: Placement) -> tuple[Violation, ...]:
