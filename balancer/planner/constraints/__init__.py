@@ -19,6 +19,7 @@ from balancer.planner.constraints.headroom import Headroom
 from balancer.planner.constraints.held import Held
 from balancer.planner.constraints.licence import Licence
 from balancer.planner.constraints.never_move import NeverMove
+from balancer.planner.constraints.numa import Numa
 from balancer.planner.constraints.only_on import OnlyOn
 from balancer.planner.constraints.places import Places
 from balancer.planner.constraints.prefer import Prefer
@@ -43,6 +44,7 @@ CONSTRAINTS: Final[Mapping[str, type]] = {
     "apart": Apart,
     "places": Places,
     "licence": Licence,
+    "numa": Numa,
     "stay": Stay,
     "never_move": NeverMove,
     "drain": Drain,

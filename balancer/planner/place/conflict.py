@@ -14,13 +14,14 @@ from balancer.planner.formulation import (
     Ints,
     Level,
     Near,
+    Packing,
     Row,
 )
 from balancer.planner.model.plan import Stay
 from balancer.planner.place.answer import Answer
 from balancer.planner.place.evaluate import excesses
 
-Counted = Row | AtMostPerDomain | DomainCount | Near | Apart
+Counted = Row | AtMostPerDomain | DomainCount | Near | Apart | Packing
 
 NAMED = 3
 """Reasons and guests that are spelt out; the rest is counted."""
@@ -99,6 +100,9 @@ def _inside(primitive: Counted, number: int, placement: Ints) -> Ints:
             members = primitive.members
             inside: Ints = members[primitive.domain[placement[members]] == number]
             return inside
+        case Packing():
+            packed: Ints = primitive.members[placement[primitive.members] == number]
+            return packed
         case DomainCount():
             return primitive.members
         case Apart():
@@ -112,7 +116,7 @@ def _inside(primitive: Counted, number: int, placement: Ints) -> Ints:
 def _where(formulation: Formulation, primitive: Counted, number: int) -> str:
     hosts = formulation.problem.cluster.hosts
     match primitive:
-        case Row():
+        case Row() | Packing():
             return hosts[number].name
         case AtMostPerDomain() | Apart():
             sites = np.flatnonzero(primitive.domain == number).tolist()

@@ -14,6 +14,7 @@ from balancer.planner.formulation import (
     Ints,
     Level,
     Near,
+    Packing,
     Penalty,
     Row,
 )
@@ -59,6 +60,8 @@ class Model:
                     self._near(primitive)
                 case Apart():
                     self._sides(primitive)
+                case Packing():
+                    self._boxes(primitive)
                 case _:
                     self._budget(primitive)
 
@@ -238,6 +241,27 @@ class Model:
             self.model.add(shared >= sum(here for _, here in one) - len(one) * taken)
             self.model.add(shared >= sum(here for _, here in other) - len(other) * (1 - taken))
             self._at_most(shared, rule.penalty, most, int(now[number]) if rule.hard else None)
+
+    def _boxes(self, rule: Packing) -> None:
+        now = strain(self.given, rule, self.given.start)
+        uses: list[list[int]] = rule.use.tolist()
+        for site, boxes in enumerate(rule.boxes):
+            taken: list[list[list[Linear]]] = [[[] for _ in box] for box in boxes]
+            outside: list[Linear] = []
+            for guest, use in zip(rule.members.tolist(), uses, strict=True):
+                if site not in self.on[guest]:
+                    continue
+                inside = [self.model.new_bool_var("") for _ in boxes]
+                self.model.add(sum(inside) <= self.on[guest][site])
+                outside.append(self.on[guest][site] - sum(inside))
+                for parts, here in zip(taken, inside, strict=True):
+                    for part, amount in zip(parts, use, strict=True):
+                        part.append(amount * here)
+            for parts, box in zip(taken, boxes, strict=True):
+                for part, room in zip(parts, box, strict=True):
+                    self.model.add(sum(part) <= room)
+            cap = int(now[site]) if rule.hard else None
+            self._at_most(sum(outside), rule.penalty, len(outside), cap)
 
     def _budget(self, budget: Budget) -> None:
         if int(budget.weight.sum()) > budget.limit:
