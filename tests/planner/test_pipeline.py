@@ -332,9 +332,9 @@ def test_an_order_that_reaches_nothing_worth_having_is_dropped(
 
 
 CROSSED = """
-a 16c/4g : x 4v/4g cpu=4 used=1
-b 16c/4g : z 4v/4g cpu=4 used=1
-c 16c/8g : y 4v/4g cpu=13 used=1
+a 16c/4g : x 4v/4g cpu=4
+b 16c/4g : z 4v/4g cpu=4
+c 16c/8g : y 4v/4g cpu=13
 """
 """x must leave a: best for b, if z could come to a, which it cannot; c would be hot."""
 
