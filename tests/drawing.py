@@ -23,6 +23,7 @@ from uuid import NAMESPACE_DNS, uuid5
 from hypothesis import strategies as st
 
 from balancer.planner.constraints import CONSTRAINTS
+from balancer.planner.constraints.apart import Apart
 from balancer.planner.constraints.avoid import Avoid
 from balancer.planner.constraints.barred import Barred
 from balancer.planner.constraints.blackout import Blackout
@@ -33,8 +34,11 @@ from balancer.planner.constraints.cooling import Cooling
 from balancer.planner.constraints.drain import Drain
 from balancer.planner.constraints.headroom import Headroom
 from balancer.planner.constraints.held import Held
+from balancer.planner.constraints.licence import Licence
 from balancer.planner.constraints.never_move import NeverMove
 from balancer.planner.constraints.only_on import OnlyOn
+from balancer.planner.constraints.places import Places
+from balancer.planner.constraints.prefer import Prefer
 from balancer.planner.constraints.reachable import Reachable
 from balancer.planner.constraints.spread import Spread
 from balancer.planner.constraints.stay import Stay
@@ -56,7 +60,7 @@ from balancer.planner.model.placement import Placement
 from balancer.planner.model.policy import Constraint, Limits, Objective, Policy
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.resources import Resources
-from balancer.planner.model.selector import Selector
+from balancer.planner.model.selector import EVERYTHING, Selector
 from balancer.planner.objectives import OBJECTIVES
 
 NOON = 1_750_000_000.0
@@ -352,6 +356,7 @@ RULES: Mapping[type, st.SearchStrategy[Constraint]] = {
         vcpus_per_core=st.sampled_from([1.0, 4.0]),
         memory_overcommit=st.sampled_from([1.0, 1.5]),
         keep_for_hypervisor=st.sampled_from([0, 8192]),
+        hosts=st.sampled_from([EVERYTHING, EVERYTHING, select("label:rack=r1"), select("h0")]),
         hard=st.booleans(),
     ),
     Headroom: st.builds(
@@ -373,7 +378,26 @@ RULES: Mapping[type, st.SearchStrategy[Constraint]] = {
         hard=st.booleans(),
     ),
     Together: st.builds(Together, guests=selectors(), across=ACROSS, hard=st.booleans()),
-    Stay: st.builds(Stay, guests=selectors()),
+    Apart: st.builds(
+        Apart, guests=selectors(), others=selectors(), across=ACROSS, hard=st.booleans()
+    ),
+    Places: st.builds(
+        Places,
+        guests=selectors(),
+        across=ACROSS,
+        at_least=st.integers(0, 2),
+        at_most=st.integers(2, 3),
+        hard=st.booleans(),
+    ),
+    Licence: st.builds(Licence, guests=selectors(), at_most=st.integers(1, 3), hard=st.booleans()),
+    Prefer: st.builds(
+        Prefer,
+        guests=selectors(),
+        hosts=host_selectors(),
+        fallback_hosts=host_selectors(),
+        hard=st.booleans(),
+    ),
+    Stay: st.builds(Stay, guests=selectors(), hard=st.booleans()),
     NeverMove: st.builds(NeverMove, guests=selectors()),
     Drain: st.builds(Drain, hosts=host_selectors()),
     Compatible: st.just(Compatible()),

@@ -120,6 +120,19 @@ class Near:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Apart:
+    """No domain holds guests of `one` and of `other`; excess: the fewest that would have to leave."""
+
+    label: str
+    one: Ints
+    """Guest numbers; none is in `other`."""
+    other: Ints
+    domain: Ints
+    penalty: Penalty
+    hard: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Budget:
     """Sum of `weight` over the guests that end elsewhere than they started is at most `limit`.
 
@@ -132,7 +145,7 @@ class Budget:
     limit: int
 
 
-Primitive = Row | AtMostPerDomain | DomainCount | Near | Budget
+Primitive = Row | AtMostPerDomain | DomainCount | Near | Apart | Budget
 
 
 @dataclass(eq=False)

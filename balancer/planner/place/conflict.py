@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from balancer.planner.formulation import (
+    Apart,
     AtMostPerDomain,
     Budget,
     DomainCount,
@@ -18,6 +19,8 @@ from balancer.planner.formulation import (
 from balancer.planner.model.plan import Stay
 from balancer.planner.place.answer import Answer
 from balancer.planner.place.evaluate import excesses
+
+Counted = Row | AtMostPerDomain | DomainCount | Near | Apart
 
 NAMED = 3
 """Reasons and guests that are spelt out; the rest is counted."""
@@ -87,9 +90,7 @@ def _why(formulation: Formulation, members: Ints) -> str:
     return f"no permitted move of the others mends it{tail}"
 
 
-def _inside(
-    primitive: Row | AtMostPerDomain | DomainCount | Near, number: int, placement: Ints
-) -> Ints:
+def _inside(primitive: Counted, number: int, placement: Ints) -> Ints:
     """Return the guests that make up the excess of that number."""
     match primitive:
         case Row():
@@ -100,18 +101,20 @@ def _inside(
             return inside
         case DomainCount():
             return primitive.members
+        case Apart():
+            both = np.concatenate([primitive.one, primitive.other])
+            sharing: Ints = both[primitive.domain[placement[both]] == number]
+            return sharing
         case _:
             return np.array([primitive.a, primitive.b])
 
 
-def _where(
-    formulation: Formulation, primitive: Row | AtMostPerDomain | DomainCount | Near, number: int
-) -> str:
+def _where(formulation: Formulation, primitive: Counted, number: int) -> str:
     hosts = formulation.problem.cluster.hosts
     match primitive:
         case Row():
             return hosts[number].name
-        case AtMostPerDomain():
+        case AtMostPerDomain() | Apart():
             sites = np.flatnonzero(primitive.domain == number).tolist()
             return ", ".join(hosts[site].name for site in sites)
         case _:

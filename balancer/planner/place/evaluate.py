@@ -3,6 +3,7 @@
 import numpy as np
 
 from balancer.planner.formulation import (
+    Apart,
     AtMostPerDomain,
     Budget,
     DomainCount,
@@ -83,6 +84,9 @@ def strain(formulation: Formulation, primitive: Primitive, placement: Ints) -> I
             domain = primitive.domain
             apart = domain[placement[primitive.a]] != domain[placement[primitive.b]]
             return np.array([int(apart)])
+        case Apart():
+            sides = (primitive.one, primitive.other)
+            return np.minimum(*(held(primitive.domain, m, placement) for m in sides))
         case _:
             spent = int(primitive.weight[placement != formulation.start].sum())
             return np.array([spent - primitive.limit])
@@ -97,8 +101,13 @@ def price(penalty: Penalty, excess: Ints) -> Ints:
 
 
 def _counts(primitive: AtMostPerDomain | DomainCount, placement: Ints) -> Ints:
-    counts = np.zeros(int(primitive.domain.max(initial=-1)) + 1, dtype=np.int64)
-    np.add.at(counts, primitive.domain[placement[primitive.members]], 1)
+    return held(primitive.domain, primitive.members, placement)
+
+
+def held(domain: Ints, members: Ints, placement: Ints) -> Ints:
+    """Return how many of `members` each domain holds."""
+    counts = np.zeros(int(domain.max(initial=-1)) + 1, dtype=np.int64)
+    np.add.at(counts, domain[placement[members]], 1)
     return counts
 
 

@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from balancer.planner.formulation import (
+    Apart,
     AtMostPerDomain,
     Bools,
     DomainCount,
@@ -15,7 +16,7 @@ from balancer.planner.formulation import (
     Near,
     Primitive,
 )
-from balancer.planner.place.evaluate import price
+from balancer.planner.place.evaluate import held, price
 
 
 class Group(Protocol):
@@ -55,6 +56,8 @@ def _group(formulation: Formulation, primitive: Primitive) -> Group | None:
             return Domains(primitive, formulation.start)
         case Near():
             return Neighbours(primitive, formulation.start)
+        case Apart():
+            return Sides(primitive, formulation.start)
         case _:
             return None
 
@@ -194,3 +197,54 @@ class Neighbours:
     def lawful(self) -> bool:
         """True unless they were together and are apart."""
         return int(self._apart()) <= self.cap
+
+
+@dataclass(eq=False)
+class Sides:
+    """Two groups that share no domain."""
+
+    rule: Apart
+    start: Ints
+    members: Ints = field(init=False)
+    level: Level = field(init=False)
+
+    def __post_init__(self) -> None:
+        rule = self.rule
+        self.level = rule.penalty.level
+        self.members = np.concatenate([rule.one, rule.other])
+        self.side = dict.fromkeys(rule.one.tolist(), 0) | dict.fromkeys(rule.other.tolist(), 1)
+        self.count = np.array([held(rule.domain, m, self.start) for m in (rule.one, rule.other)])
+        now = self.count.min(axis=0)
+        self.cap = now if rule.hard else np.full_like(now, len(self.members))
+
+    def best(self, guest: int, site: int) -> int:
+        """One less in its domain, at best."""
+        mine, theirs = self._here(guest, site)
+        penalty = self.rule.penalty
+        return penalty.price(min(mine - 1, theirs)) - penalty.price(min(mine, theirs))
+
+    def _here(self, guest: int, site: int) -> tuple[int, int]:
+        """Return how many of its own side, and of the other, its domain holds."""
+        side, domain = self.side[guest], self.rule.domain[site]
+        return int(self.count[side, domain]), int(self.count[1 - side, domain])
+
+    def shift(self, guest: int, site: int) -> tuple[Ints, Bools]:
+        """One less here, one more of its side there."""
+        here, side = self.rule.domain[site], self.side[guest]
+        now = self.count.min(axis=0)
+        then = np.minimum(self.count[side] + 1, self.count[1 - side])
+        then[here] = now[here]
+        added = price(self.rule.penalty, then) - price(self.rule.penalty, now)
+        added += self.best(guest, site)
+        added[here] = 0
+        return added[self.rule.domain], (then <= self.cap)[self.rule.domain]
+
+    def moved(self, guest: int, source: int, target: int) -> None:
+        """Count anew."""
+        side = self.side[guest]
+        self.count[side, self.rule.domain[source]] -= 1
+        self.count[side, self.rule.domain[target]] += 1
+
+    def lawful(self) -> bool:
+        """True if no domain is shared more than it was."""
+        return bool((self.count.min(axis=0) <= self.cap).all())

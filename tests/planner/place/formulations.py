@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from balancer.planner.formulation import (
     HARD,
     SOFT,
+    Apart,
     AtMostPerDomain,
     Budget,
     DomainCount,
@@ -112,6 +113,15 @@ def nears(draw: st.DrawFn, guests: int, sites: int) -> Near:
     return Near("near", a, b, draw(domains(sites)), penalty, penalty is HARD)
 
 
+@st.composite
+def sides(draw: st.DrawFn, guests: int, sites: int) -> Apart:
+    """Draw two groups that are to share nothing."""
+    who = draw(members(guests))
+    cut = draw(st.integers(0, len(who)))
+    penalty = draw(PENALTIES)
+    return Apart("apart", who[:cut], who[cut:], draw(domains(sites)), penalty, penalty is HARD)
+
+
 def budgets(guests: int, sites: int) -> st.SearchStrategy[Budget]:
     """Draw a budget, tight or not."""
     del sites
@@ -123,5 +133,6 @@ KINDS: dict[type, Callable[[int, int], st.SearchStrategy[Primitive]]] = {
     AtMostPerDomain: crowds,
     DomainCount: counts,
     Near: nears,
+    Apart: sides,
     Budget: budgets,
 }
