@@ -7,6 +7,7 @@ import numpy as np
 
 from balancer.planner.explain import MEMORY_USED, WORDS, loads, share
 from balancer.planner.formulation import (
+    Apart,
     AtMostPerDomain,
     Bools,
     Budget,
@@ -15,6 +16,8 @@ from balancer.planner.formulation import (
     Ints,
     Level,
     Near,
+    Packing,
+    Primitive,
     Row,
 )
 from balancer.planner.model.placement import Placement
@@ -23,7 +26,7 @@ from balancer.planner.model.problem import Problem
 from balancer.planner.model.resources import CPU
 from balancer.planner.model.weighed import Weighed
 from balancer.planner.place.conflict import why_stays
-from balancer.planner.place.evaluate import per_mille
+from balancer.planner.place.evaluate import excesses, per_mille
 
 SHOWN = 3
 """Hosts left over that are named."""
@@ -107,9 +110,7 @@ class Scales:
                     _note(words, np.flatnonzero(worse).tolist(), heat or primitive.label)
         return words
 
-    def _worse(
-        self, number: int, primitive: Row | AtMostPerDomain | DomainCount | Near, guest: int
-    ) -> Bools | None:
+    def _worse(self, number: int, primitive: Primitive, guest: int) -> Bools | None:
         """Return [sites]: whether `primitive` is exceeded by more with the guest there than at home.
 
         None where the guest has no part in it.
@@ -118,6 +119,13 @@ class Scales:
             return self._fuller(number, primitive, guest)
         if isinstance(primitive, Near):
             return self._apart(primitive, guest)
+        if isinstance(primitive, AtMostPerDomain | DomainCount):
+            return self._crowded(number, primitive, guest)
+        return self._reckoned(primitive, guest)
+
+    def _crowded(
+        self, number: int, primitive: AtMostPerDomain | DomainCount, guest: int
+    ) -> Bools | None:
         if guest not in primitive.members:
             return None
         home = int(self._formulation.start[guest])
@@ -147,6 +155,26 @@ class Scales:
         other = near.b if guest == near.a else near.a
         apart: Bools = near.domain != near.domain[self._placed[other]]
         return apart & (not apart[self._formulation.start[guest]])
+
+    def _reckoned(self, primitive: Primitive, guest: int) -> Bools | None:
+        """Reckon the excess anew with the guest on each site: for what has no quicker way."""
+        concerned = (
+            (*primitive.one, *primitive.other)
+            if isinstance(primitive, Apart)
+            else primitive.members
+            if isinstance(primitive, Packing)
+            else ()
+        )
+        if guest not in concerned:
+            return None
+        formulation, there = self._formulation, self._placed.copy()
+        there[guest] = formulation.start[guest]
+        before = excesses(formulation, primitive, there)
+        worse = np.zeros(len(self._names), dtype=np.bool_)
+        for site in range(len(worse)):
+            there[guest] = site
+            worse[site] = np.any(excesses(formulation, primitive, there) > before)
+        return worse
 
     def _sums(self, number: int, row: Row) -> Ints:
         """Return [sites]: what a row sums up to."""

@@ -25,6 +25,9 @@ NOTICED: Final = 10
 """Percent of a host by which its load has to change to be worth a line."""
 KIND: Final = "stood"
 SHOWN: Final = 3
+LEAST_AT_ONCE: Final = 50
+CELLS_AT_ONCE: Final = 200_000
+"""Guests times hosts that are weighed in one cycle, so that no cycle takes long for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,14 +71,16 @@ class Standing:
             return None
         for uuid in gone:
             del self.guests[uuid]
-        self.guests |= {uuid: marks[uuid] for uuid in changed}
+        now, later = _in_turn(cycle, changed)
+        self.guests |= {uuid: marks[uuid] for uuid in now}
+        self.guests |= {uuid: (marks[uuid][0], None) for uuid in later}
         self.hosts |= {name: _mark(line) for name, line in hosts.items()}
         data = {
             "whole": anew,
             "policy": cycle.problem.policy.name,
             "hot_above": _limits(cycle.problem),
             "hosts": hosts,
-            "guests": _guests(cycle, changed),
+            "guests": _guests(cycle, now) | {uuid: _brief(cycle, uuid) for uuid in later},
             "gone": gone,
         }
         return Event(cycle.seen.at, KIND, text=cycle.sentence, data=data)
@@ -101,6 +106,25 @@ class Standing:
 def _limits(problem: Problem) -> str:
     hot = problem.policy.hot
     return f"hot above {hot.cpu_used:.0%} CPU or {hot.memory_used:.0%} memory"
+
+
+def _in_turn(cycle: Cycle, changed: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Return whose reasons are looked for now, and whose in the cycles that follow.
+
+    In large clusters that takes its time, so those come first about whom there is something to say.
+    """
+    most = max(LEAST_AT_ONCE, CELLS_AT_ONCE // max(1, len(cycle.problem.cluster.hosts)))
+    if len(changed) <= most:
+        return changed, ()
+    of_note = _targets(cycle.decision).keys() | cycle.problem.held.keys()
+    hot = frozenset(cycle.hot)
+    order = sorted(changed, key=lambda u: not (u in of_note or cycle.problem.home(u) in hot))
+    return order[:most], order[most:]
+
+
+def _brief(cycle: Cycle, uuid: str) -> dict[str, object]:
+    home = cycle.problem.home(uuid)
+    return {"name": cycle.problem.name(uuid), "host": home, "state": _state(cycle, home)}
 
 
 def _mark(line: Mapping[str, object]) -> tuple[object, int, int]:
@@ -188,9 +212,7 @@ def _guests(cycle: Cycle, changed: Iterable[str]) -> dict[str, object]:
     for found in weighed(problem, reached, changed):
         uuid, home = found.guest, problem.home(found.guest)
         told: dict[str, object] = {
-            "name": problem.name(uuid),
-            "host": home,
-            "state": _state(cycle, home),
+            **_brief(cycle, uuid),
             "memory_from": problem.demand.basis.get(uuid, ""),
             "unknown": uuid in problem.demand.unknown,
             "target": targets[uuid].target if uuid in targets else "",

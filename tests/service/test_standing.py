@@ -162,6 +162,23 @@ def test_a_host_is_told_of_where_its_state_or_ten_percent_of_it_changed() -> Non
     assert host_course(stood(bench), "c", 0.0)[-1].state == "to be emptied"
 
 
+def test_large_clusters_are_accounted_for_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everybody's place at once, reasons cycle by cycle, those of hot hosts first."""
+    monkeypatch.setattr("balancer.service.standing.LEAST_AT_ONCE", 4)
+    monkeypatch.setattr("balancer.service.standing.CELLS_AT_ONCE", 0)
+    bench = Bench(world_of(HOT), mode=Mode.OBSERVE)
+    service = bench.service()
+    bench.turned(service)
+    (first,) = stood(bench)
+    guests: Any = first.data["guests"]
+    assert guests.keys() == bench.world.guests.keys()
+    assert [u for u, told in guests.items() if "otherwise" not in told] == [uuid_of("idle")]
+    bench.turned(service, 2)
+    (_, second) = stood(bench)
+    assert set(second.data["guests"]) == {uuid_of("idle")}  # type: ignore[call-overload]
+    assert now_of(bench, "idle").weighed.otherwise
+
+
 def test_old_accounts_are_forgotten_moves_never() -> None:
     """Cycles as long as they count as observation; what was decided is kept for good."""
     bench = Bench(world_of(HOT))
