@@ -29,6 +29,7 @@ def plan(made: Plan, width: int = 80, *, hosts: bool = True) -> RenderableType:
         draw = hosts_change if made.actions else hosts_now
         parts += [Text(), draw(made.loads, made.hot_hosts)]
     parts += [Text(), _labelled("Left as it is: ", _left(made))] if made.left else []
+    parts += [_labelled("Proven: ", clean(c.sentence)) for c in made.certificates]
     parts += [Text(), Text(verdict(made))] if made.actions else []
     return Group(*parts)
 
@@ -84,6 +85,7 @@ def infeasible(answer: Infeasible) -> RenderableType:
         parts.append(_labelled("Rules concerned: ", listed(answer.conflicting)))
     if answer.remedy:
         parts.append(_labelled("What would help: ", clean(answer.remedy)))
+    parts += [_labelled("Proven: ", clean(c.sentence)) for c in answer.certificates]
     return Group(*parts)
 
 
