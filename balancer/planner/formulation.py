@@ -21,6 +21,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from balancer.planner.model.packing import Vector
 from balancer.planner.model.policy import Constraint, Objective
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.resources import Resources
@@ -122,6 +123,33 @@ class Near:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Apart:
+    """No domain holds guests of `one` and of `other`; excess: the fewest that would have to leave."""
+
+    label: str
+    one: Ints
+    """Guest numbers; none is in `other`."""
+    other: Ints
+    domain: Ints
+    penalty: Penalty
+    hard: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Packing:
+    """`members` on a site go whole into its boxes; excess of a site: the fewest that find none."""
+
+    label: str
+    members: Ints
+    use: Ints
+    """[members, dimensions]"""
+    boxes: tuple[tuple[Vector, ...], ...]
+    """[sites][boxes]: what each box has, by dimension."""
+    penalty: Penalty
+    hard: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Budget:
     """Sum of `weight` over the guests that end elsewhere than they started is at most `limit`.
 
@@ -134,7 +162,7 @@ class Budget:
     limit: int
 
 
-Primitive = Row | AtMostPerDomain | DomainCount | Near | Budget
+Primitive = Row | AtMostPerDomain | DomainCount | Near | Apart | Packing | Budget
 
 
 @dataclass(eq=False)

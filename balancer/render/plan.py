@@ -29,9 +29,9 @@ def plan(made: Plan, width: int = 80, *, hosts: bool = True) -> RenderableType:
         draw = hosts_change if made.actions else hosts_now
         parts += [Text(), draw(made.loads, made.hot_hosts)]
     parts += [Text(), _labelled("Left as it is: ", _left(made))] if made.left else []
-    parts += (
-        [Text(), *map(Text, filter(None, (worth(made), verdict(made))))] if made.actions else []
-    )
+    parts += [_labelled("Proven: ", clean(c.sentence)) for c in made.certificates]
+    told = filter(None, (worth(made), verdict(made)))
+    parts += [Text(), *map(Text, told)] if made.actions else []
     return Group(*parts)
 
 
@@ -95,6 +95,7 @@ def infeasible(answer: Infeasible) -> RenderableType:
         parts.append(_labelled("Rules concerned: ", listed(answer.conflicting)))
     if answer.remedy:
         parts.append(_labelled("What would help: ", clean(answer.remedy)))
+    parts += [_labelled("Proven: ", clean(c.sentence)) for c in answer.certificates]
     return Group(*parts)
 
 

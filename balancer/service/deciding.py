@@ -26,6 +26,8 @@ class Decider:
         self._world = world
         self._memory = memory
         self._beat = beat
+        self.asked = Request()
+        """What the last plan was asked for: who was held, and where nobody was sent."""
 
     def decide(self, seen: Observation, problem: Problem, heat: Sequence[str]) -> Decision:
         """Return the plan for what has lasted; look hard only where there is something to find."""
@@ -71,8 +73,8 @@ class Decider:
             self._beat()
             return not world.ports.stop_requested()
 
-        request = Request(held=held, barred=self._barred(seen), effort=effort)
-        return plan(seen, world.policy, request, keep_going)
+        self.asked = Request(held=held, barred=self._barred(seen), effort=effort)
+        return plan(seen, world.policy, self.asked, keep_going)
 
     def _barred(self, seen: Observation) -> Mapping[tuple[str, str], str]:
         """Return where guests are not sent for a while: the look before a start said no."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from balancer.planner.model.certificate import Certificate
 from balancer.planner.model.resources import Resources
 from balancer.planner.model.violation import Violation
 
@@ -107,6 +108,16 @@ class Stay:
     reason: str
 
 
+class Reach(StrEnum):
+    """Whether a schedule takes every guest to where the placement wants it."""
+
+    COMPLETE = "complete"
+    IMPOSSIBLE = "impossible"
+    """None exists: a certificate says why."""
+    NONE_FOUND = "none found"
+    """None is known; what is planned is as much of the way as was found to be safe."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What to do, in which order, and why; complete in itself."""
@@ -145,6 +156,12 @@ class Plan:
     """Seconds over which waiting is counted."""
     trust: float = 1.0
     """Share of the promised saving that was believed: lower, the less of earlier ones came true."""
+    reach: Reach = Reach.COMPLETE
+    """Whether the actions lead to the placement that was sought last."""
+    certificates: tuple[Certificate, ...] = ()
+    """Why placements that were sought cannot be reached; anybody can check them again."""
+    asked_again: int = 0
+    """How often another placement was sought, as no way to the one before was found."""
 
     @property
     def seconds(self) -> float:
@@ -164,6 +181,8 @@ class Infeasible:
     reason: str
     conflicting: tuple[str, ...] = ()
     remedy: str = ""
+    certificates: tuple[Certificate, ...] = ()
+    """Why what was asked for cannot be reached, where that is proven."""
 
 
 class Result(StrEnum):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from balancer.planner.formulation import (
+    Apart,
     AtMostPerDomain,
     Budget,
     DomainCount,
@@ -13,11 +14,14 @@ from balancer.planner.formulation import (
     Ints,
     Level,
     Near,
+    Packing,
     Row,
 )
 from balancer.planner.model.plan import Stay
 from balancer.planner.place.answer import Answer
 from balancer.planner.place.evaluate import excesses
+
+Counted = Row | AtMostPerDomain | DomainCount | Near | Apart | Packing
 
 NAMED = 3
 """Reasons and guests that are spelt out; the rest is counted."""
@@ -87,9 +91,7 @@ def _why(formulation: Formulation, members: Ints) -> str:
     return f"no permitted move of the others mends it{tail}"
 
 
-def _inside(
-    primitive: Row | AtMostPerDomain | DomainCount | Near, number: int, placement: Ints
-) -> Ints:
+def _inside(primitive: Counted, number: int, placement: Ints) -> Ints:
     """Return the guests that make up the excess of that number."""
     match primitive:
         case Row():
@@ -98,20 +100,25 @@ def _inside(
             members = primitive.members
             inside: Ints = members[primitive.domain[placement[members]] == number]
             return inside
+        case Packing():
+            packed: Ints = primitive.members[placement[primitive.members] == number]
+            return packed
         case DomainCount():
             return primitive.members
+        case Apart():
+            both = np.concatenate([primitive.one, primitive.other])
+            sharing: Ints = both[primitive.domain[placement[both]] == number]
+            return sharing
         case _:
             return np.array([primitive.a, primitive.b])
 
 
-def _where(
-    formulation: Formulation, primitive: Row | AtMostPerDomain | DomainCount | Near, number: int
-) -> str:
+def _where(formulation: Formulation, primitive: Counted, number: int) -> str:
     hosts = formulation.problem.cluster.hosts
     match primitive:
-        case Row():
+        case Row() | Packing():
             return hosts[number].name
-        case AtMostPerDomain():
+        case AtMostPerDomain() | Apart():
             sites = np.flatnonzero(primitive.domain == number).tolist()
             return ", ".join(hosts[site].name for site in sites)
         case _:

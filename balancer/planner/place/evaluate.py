@@ -3,6 +3,7 @@
 import numpy as np
 
 from balancer.planner.formulation import (
+    Apart,
     AtMostPerDomain,
     Budget,
     DomainCount,
@@ -10,10 +11,12 @@ from balancer.planner.formulation import (
     Ints,
     Level,
     Near,
+    Packing,
     Penalty,
     Primitive,
     Row,
 )
+from balancer.planner.model.packing import pack
 from balancer.planner.model.plan import Score
 
 PER_MILLE = 1000
@@ -66,7 +69,9 @@ def per_mille(over: Ints, scale: Ints) -> Ints:
     return -(-over * PER_MILLE // scale)
 
 
-def strain(formulation: Formulation, primitive: Primitive, placement: Ints) -> Ints:
+def strain(  # noqa: PLR0911 - one for each primitive
+    formulation: Formulation, primitive: Primitive, placement: Ints
+) -> Ints:
     """Return what is taken less what may be, negative where something is left."""
     match primitive:
         case Row():
@@ -83,6 +88,11 @@ def strain(formulation: Formulation, primitive: Primitive, placement: Ints) -> I
             domain = primitive.domain
             apart = domain[placement[primitive.a]] != domain[placement[primitive.b]]
             return np.array([int(apart)])
+        case Apart():
+            sides = (primitive.one, primitive.other)
+            return np.minimum(*(held(primitive.domain, m, placement) for m in sides))
+        case Packing():
+            return _unpacked(primitive, placement)
         case _:
             spent = int(primitive.weight[placement != formulation.start].sum())
             return np.array([spent - primitive.limit])
@@ -97,8 +107,13 @@ def price(penalty: Penalty, excess: Ints) -> Ints:
 
 
 def _counts(primitive: AtMostPerDomain | DomainCount, placement: Ints) -> Ints:
-    counts = np.zeros(int(primitive.domain.max(initial=-1)) + 1, dtype=np.int64)
-    np.add.at(counts, primitive.domain[placement[primitive.members]], 1)
+    return held(primitive.domain, primitive.members, placement)
+
+
+def held(domain: Ints, members: Ints, placement: Ints) -> Ints:
+    """Return how many of `members` each domain holds."""
+    counts = np.zeros(int(domain.max(initial=-1)) + 1, dtype=np.int64)
+    np.add.at(counts, domain[placement[members]], 1)
     return counts
 
 
@@ -108,3 +123,12 @@ def _plain_cost(formulation: Formulation, placement: Ints) -> int:
     moving = formulation.move_cost[placement != formulation.start].sum()
     occupied = formulation.site_cost[np.unique(placement)].sum()
     return int(resting + moving + occupied)
+
+
+def _unpacked(primitive: Packing, placement: Ints) -> Ints:
+    here = placement[primitive.members]
+    left = np.zeros(len(primitive.boxes), dtype=np.int64)
+    for site in np.unique(here).tolist():
+        things = [tuple(use) for use in primitive.use[here == site].tolist()]
+        left[site] = pack(things, primitive.boxes[site]).left
+    return left

@@ -6,6 +6,7 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from balancer.planner.formulation import (
+    Apart,
     AtMostPerDomain,
     Budget,
     DomainCount,
@@ -13,6 +14,7 @@ from balancer.planner.formulation import (
     Ints,
     Level,
     Near,
+    Packing,
     Penalty,
     Row,
 )
@@ -56,6 +58,10 @@ class Model:
                     self._domains(primitive)
                 case Near():
                     self._near(primitive)
+                case Apart():
+                    self._sides(primitive)
+                case Packing():
+                    self._boxes(primitive)
                 case _:
                     self._budget(primitive)
 
@@ -220,6 +226,42 @@ class Model:
             self.model.add(apart >= inside[0][1] - there[0][1])
         now = int(strain(self.given, rule, self.given.start)[0])
         self._at_most(apart, rule.penalty, 1, now if rule.hard else None)
+
+    def _sides(self, rule: Apart) -> None:
+        """In each domain one side or the other is what is too much; the lesser is the excess."""
+        now = strain(self.given, rule, self.given.start)
+        others = self._in_domains(rule.other, rule.domain)
+        for number, one in self._in_domains(rule.one, rule.domain).items():
+            other = others.get(number, [])
+            most = min(len(one), len(other))
+            if not most:
+                continue
+            taken = self.model.new_bool_var("")
+            shared = self.model.new_int_var(0, most, "")
+            self.model.add(shared >= sum(here for _, here in one) - len(one) * taken)
+            self.model.add(shared >= sum(here for _, here in other) - len(other) * (1 - taken))
+            self._at_most(shared, rule.penalty, most, int(now[number]) if rule.hard else None)
+
+    def _boxes(self, rule: Packing) -> None:
+        now = strain(self.given, rule, self.given.start)
+        uses: list[list[int]] = rule.use.tolist()
+        for site, boxes in enumerate(rule.boxes):
+            taken: list[list[list[Linear]]] = [[[] for _ in box] for box in boxes]
+            outside: list[Linear] = []
+            for guest, use in zip(rule.members.tolist(), uses, strict=True):
+                if site not in self.on[guest]:
+                    continue
+                inside = [self.model.new_bool_var("") for _ in boxes]
+                self.model.add(sum(inside) <= self.on[guest][site])
+                outside.append(self.on[guest][site] - sum(inside))
+                for parts, here in zip(taken, inside, strict=True):
+                    for part, amount in zip(parts, use, strict=True):
+                        part.append(amount * here)
+            for parts, box in zip(taken, boxes, strict=True):
+                for part, room in zip(parts, box, strict=True):
+                    self.model.add(sum(part) <= room)
+            cap = int(now[site]) if rule.hard else None
+            self._at_most(sum(outside), rule.penalty, len(outside), cap)
 
     def _budget(self, budget: Budget) -> None:
         if int(budget.weight.sum()) > budget.limit:
