@@ -10,7 +10,7 @@ from balancer.planner.model.placement import fingerprint
 from balancer.planner.model.plan import Infeasible, Plan
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Effort, Request
-from balancer.planner.pipeline import asked, plan_for
+from balancer.planner.pipeline import asked, assess, plan_for
 from balancer.service.guards import at_fault, failures
 from balancer.service.world import Memory, World
 
@@ -76,8 +76,8 @@ class Decider:
             return not world.ports.stop_requested()
 
         self.asked = Request(held=held, barred=self._barred(seen), effort=effort)
-        assert self._problem is not None  # noqa: S101 - `decide` begins with it
-        return plan_for(asked(self._problem, self.asked), self.asked, keep_going)
+        known = self._problem or assess(seen, world.policy)
+        return plan_for(asked(known, self.asked), self.asked, keep_going)
 
     def _barred(self, seen: Observation) -> Mapping[tuple[str, str], str]:
         """Return where guests are not sent for a while: the look before a start said no."""
