@@ -64,6 +64,17 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
     )
 
 
+def asked(problem: Problem, request: Request) -> Problem:
+    """Return the problem that the same observation and policy pose where `request` is asked."""
+    return replace(
+        problem,
+        relieve=request.relieve,
+        held=request.held,
+        ordered=request.ordered,
+        barred=request.barred,
+    )
+
+
 def orders_of(made: Plan) -> Request:
     """Return the operator's orders that `made` was made by: it is judged again by the same."""
     return Request(relieve=frozenset(made.relieve), ordered=frozenset(made.ordered))

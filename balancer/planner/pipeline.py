@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from balancer.planner.assessment import NOTHING_ASKED
+from balancer.planner.assessment import asked as asked  # noqa: PLC0414
 from balancer.planner.assessment import assess as assess  # noqa: PLC0414 - callers find both stages here
 from balancer.planner.assessment import orders_of as orders_of  # noqa: PLC0414
 from balancer.planner.constraints import all_rules
@@ -56,12 +57,18 @@ def plan(
     that may be made helps. `keep_going` is asked between chunks of work; once it returns False
     the best answer so far is taken.
     """
-    problem = assess(observation, policy, request)
+    return plan_for(assess(observation, policy, request), request, keep_going)
+
+
+def plan_for(
+    problem: Problem, request: Request, keep_going: Callable[[], bool] = lambda: True
+) -> Plan | Infeasible:
+    """Return what `plan` does, for whoever assessed the observation already by this request."""
     ways = [_way(problem, request, keep_going)]
     while (without := _without(ways)) and keep_going():
         barred = {**ways[-1].problem.barred, **without}
-        asked = replace(request, effort=min(request.effort, Effort.QUICK, key=_RANK.index))
-        ways.append(_way(replace(problem, barred=barred), asked, keep_going))
+        quicker = replace(request, effort=min(request.effort, Effort.QUICK, key=_RANK.index))
+        ways.append(_way(replace(problem, barred=barred), quicker, keep_going))
     best = min(ways, key=lambda way: key(way.after))
     if refused := _refused(problem, best.ordered):
         return refused

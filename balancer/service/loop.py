@@ -25,7 +25,7 @@ from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import HostLoad, Infeasible, Outcome, Plan, Result
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Request
-from balancer.planner.pipeline import account, assess
+from balancer.planner.pipeline import account, asked, assess
 from balancer.ports import (
     BalancerError,
     Board,
@@ -138,10 +138,9 @@ class Service:
         heat = [line.host for line in hot(problem, measured)]
         decision = decider.decide(seen, problem, heat)
         report = self._act(CycleReport(observation=seen, decision=decision), trouble)
-        asked = replace(problem, held=decider.asked.held, barred=decider.asked.barred)
         asking = self._memory.patience.since
         self._keep(
-            Cycle(seen=seen, problem=asked, loads=measured, decision=decision,
+            Cycle(seen=seen, problem=asked(problem, decider.asked), loads=measured, decision=decision,
                   sentence=report.sentence, asking=asking, hot=heat)
         )  # fmt: skip
         self._remember(report, measured)
