@@ -71,6 +71,18 @@ def reasons(problem: Problem, formulation: Formulation, target: Placement) -> Ma
     return found
 
 
+def for_load(problem: Problem, uuids: Iterable[str]) -> frozenset[str]:
+    """Return those of the guests for whose moving nothing but load speaks."""
+    repairs = _repairs(problem)
+    return frozenset(
+        uuid
+        for uuid in uuids
+        if uuid not in repairs
+        and uuid not in problem.ordered
+        and problem.home(uuid) not in problem.emptied
+    )
+
+
 def summary(made: Plan) -> str:
     """Return what is wrong and what the plan does about it, or why it does nothing."""
     faults = sum(v.hard for v in made.broken_before)

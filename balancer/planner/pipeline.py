@@ -14,7 +14,7 @@ from balancer.planner.assessment import asked as asked  # noqa: PLC0414
 from balancer.planner.assessment import assess as assess  # noqa: PLC0414 - callers find both stages here
 from balancer.planner.assessment import orders_of as orders_of  # noqa: PLC0414
 from balancer.planner.constraints import all_rules
-from balancer.planner.explain import hot, loads, reasons, summary
+from balancer.planner.explain import for_load, hot, loads, reasons, summary
 from balancer.planner.formulation import Formulation, Ints, formulate
 from balancer.planner.model.certificate import Certificate
 from balancer.planner.model.observation import Observation
@@ -224,7 +224,9 @@ def _assemble(
     answer: Answer,
 ) -> Plan:
     reached = ordered.reached
-    actions, worth = priced(problem, ordered.actions, reached)
+    driven = for_load(problem, {action.guest for action in ordered.actions})
+    told = tuple(replace(a, for_load=a.guest in driven) for a in ordered.actions)
+    actions, worth = priced(problem, told, reached)
     limits = problem.policy.limits
     start = fingerprint(problem.cluster.placement)
     moves = "\n".join(f"{a.guest} {a.source} {a.target}" for a in actions)

@@ -59,6 +59,8 @@ class Migration:
     """True for a step through a third host: the guest moves on later in this plan."""
     worth: Worth | None = None
     """None where nobody reckoned it."""
+    for_load: bool = False
+    """True if nothing but load asks for it: no rule, no order, no host to be emptied."""
     kind: Literal["migration"] = "migration"
 
 

@@ -8,7 +8,7 @@ from balancer.planner.model.cluster import Cluster, HostState
 from balancer.planner.model.observation import History, Observation
 from balancer.planner.quality.agreement import disagreeing
 from balancer.planner.quality.capacity import impossible_hosts
-from balancer.planner.quality.past import implausible
+from balancer.planner.quality.past import implausible, unstuck
 from balancer.planner.quality.samples import unbelievable
 from balancer.planner.quality.sums import contradicted
 from balancer.planner.quality.swapped import mistaken
@@ -66,6 +66,7 @@ def gate(observation: Observation) -> Trusted:
         replace(
             left,
             cluster=_not_receiving(observation.cluster, hosts),
+            rollups=unstuck(observation, faults),
             doubts=tuple(dict.fromkeys((*left.doubts, *_sentences(observation, faults, hosts)))),
         ),
         faults,
