@@ -19,7 +19,7 @@ from balancer.planner.pipeline import assess, plan
 from tests.drawing import uuid_of
 from tests.past import as_cells, with_past
 
-SEEDS, DAYS = 60, 9
+SEEDS, DAYS = 20, 40
 """Of the soak: longer than `same_host_again_after`, so that some may go back."""
 POLICY = replace(default_policy(), forecaster="automatic")
 EAGER = replace(POLICY, aggressiveness=5)

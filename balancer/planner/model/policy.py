@@ -124,7 +124,7 @@ class Limits:
     """Assumed migration link where a host's is not declared: 10 Gbit/s."""
     same_guest_again_after: float = 86_400.0
     """Seconds."""
-    same_host_again_after: float = 7 * 86_400.0
+    same_host_again_after: float = 30 * 86_400.0
     """Seconds that a guest keeps off a host which load drove it from."""
     pause_at_most: int = 300
     """Milliseconds."""
