@@ -5,7 +5,7 @@
 Each stage is one call; nothing here decides, it only hands values on and says what came of it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -13,12 +13,13 @@ from balancer.planner.assessment import NOTHING_ASKED
 from balancer.planner.assessment import assess as assess  # noqa: PLC0414 - callers find both stages here
 from balancer.planner.assessment import orders_of as orders_of  # noqa: PLC0414
 from balancer.planner.constraints import all_rules
+from balancer.planner.constraints.budget import affordable
 from balancer.planner.explain import hot, loads, reasons, summary
 from balancer.planner.formulation import Formulation, Ints, formulate
 from balancer.planner.model.certificate import Certificate
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.placement import Placement, at_rest, fingerprint
-from balancer.planner.model.plan import Infeasible, Plan, Quality, Score
+from balancer.planner.model.plan import Infeasible, Plan, Quality, Score, Stay
 from balancer.planner.model.policy import Policy
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Effort, Request
@@ -31,6 +32,8 @@ from balancer.planner.place.answer import key
 from balancer.planner.place.conflict import explain as explain_conflict
 from balancer.planner.place.evaluate import score
 from balancer.planner.place.solve import Answer, solve
+from balancer.planner.prove import dip, heats, prove
+from balancer.planner.trim import useful_part
 from balancer.planner.verify import judge
 from balancer.planner.weigh import weigh
 
@@ -99,6 +102,7 @@ def _way(problem: Problem, request: Request, keep_going: Callable[[], bool]) -> 
     if not _worth_it(before, answer.score, problem.policy):
         target = dict(problem.cluster.placement)
     ordered = order(problem, target, reasons(problem, formulation, target))
+    ordered = _bounded(formulation, ordered)
     after = score(formulation, _numbers(formulation, ordered.reached))
     if ordered.actions and not _worth_it(before, after, problem.policy):
         ordered = replace(ordered, actions=(), reached=problem.cluster.placement)
@@ -136,18 +140,56 @@ def towards(
     now = problem.cluster.placement
     wanted = {**now, **{uuid: host for uuid, host in target.items() if uuid in now}}
     ordered = order(problem, wanted, dict.fromkeys(target, reason))
+    formulation = formulate(problem, all_rules(problem), all_goals(problem))
+    ordered = _bounded(formulation, ordered)
     if refused := _refused(problem, ordered):
         return refused
     if not ordered.actions and wanted != now:
         sentences = [f"{stay.subject}: {stay.reason}" for stay in ordered.left]
         return Infeasible(reason="; ".join(sentences[:SHOWN]), certificates=_proof(ordered))
-    formulation = formulate(problem, all_rules(problem), all_goals(problem))
     numbers = _numbers(formulation, ordered.reached)
     before, after = score(formulation, formulation.start), score(formulation, numbers)
     answer = Answer(
         placement=numbers, score=after, bound=None, engine="order", steps=0, proven=False
     )
     return _assemble(problem, ordered, (before, after), answer)
+
+
+def _bounded(formulation: Formulation, ordered: Ordered) -> Ordered:
+    """Return as much of the way, by gain, as this hour pays for and heat on the way allows."""
+    problem = formulation.problem
+    every = {action.guest for action in ordered.actions}
+    limits = problem.policy.limits
+    if not affordable(problem, every):
+        why = f"left for a later hour: limits allow {limits.moves_per_hour} moves and "
+        why += f"{limits.data_per_hour // 1024} GiB in any hour"
+        ordered = _part(formulation, ordered, why, lambda uuids: affordable(problem, uuids))
+
+    def cool(uuids: Collection[str]) -> bool:
+        some = [action for action in ordered.actions if action.guest in uuids]
+        return dip(heats(problem, some)) <= bound
+
+    bound = round(1000 * limits.hotter_on_the_way)
+    if not cool(every):
+        why = "would make hosts too hot on the way: limit hotter_on_the_way"
+        ordered = _part(formulation, ordered, why, cool)
+    return ordered
+
+
+def _part(
+    formulation: Formulation, ordered: Ordered, why: str, fits: Callable[[Collection[str]], bool]
+) -> Ordered:
+    """Return the part of the way that `fits` and gains most, and why the others stay."""
+    actions = useful_part(formulation, ordered.actions, fits)
+    kept = {action.guest for action in actions}
+    now = formulation.problem.cluster.placement
+    left = {action.guest: action.name for action in ordered.actions if action.guest not in kept}
+    return replace(
+        ordered,
+        actions=actions,
+        reached={u: h if u in kept else now[u] for u, h in ordered.reached.items()},
+        left=(*ordered.left, *(Stay(subject=name, reason=why) for name in left.values())),
+    )
 
 
 def _refused(problem: Problem, ordered: Ordered) -> Infeasible | None:
@@ -213,6 +255,8 @@ def _assemble(
     broken_before = broken(problem, problem.cluster.placement)
     host_loads = loads(problem, reached)
     made = Plan(
+        proofs=prove(problem, actions),
+        undoes=problem.before,
         reach=ordered.reach,
         certificates=_proof(ordered),
         id="P-" + sha256(f"{start}\n{moves}".encode()).hexdigest()[:8],

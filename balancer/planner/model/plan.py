@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 from balancer.planner.model.certificate import Certificate
+from balancer.planner.model.proof import Proof
 from balancer.planner.model.resources import Resources
 from balancer.planner.model.violation import Violation
 
@@ -136,6 +137,10 @@ class Plan:
     """Hosts that the operator ordered to relieve: for these, an order suspends cooldown."""
     ordered: tuple[str, ...] = ()
     """Uuids of guests that the operator wants moved: for these, too."""
+    undoes: Mapping[str, str] = field(default_factory=dict)
+    """Host by uuid: where guests were before what this plan undoes; what was broken then may be."""
+    proofs: tuple[Proof, ...] = ()
+    """What holds of each action, in the order of `actions`."""
     limits: Mapping[str, int] = field(default_factory=dict)
     """Limits in force while it runs: at_once_total, at_once_per_host."""
     reach: Reach = Reach.COMPLETE
