@@ -78,6 +78,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "guests": Key("the guests it speaks of: a pattern or a list of them"),
     "hosts": Key("the hosts it speaks of: a pattern or a list of them"),
     "others": Key("the guests that these are kept away from: a pattern or a list of them"),
+    "hosts_lost": Key("how many are lost at a time", COUNT, 1),
     "fallback_hosts": Key("the second choice, where `hosts` have no room: a pattern or a list of them"),
     "at_least": Key("places they use at least; 0: any number", COUNT),
     "places.at_most": Key("places they use at most; 0: any number", COUNT),
