@@ -19,7 +19,7 @@ from balancer.planner.model.certificate import Certificate
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.placement import Placement, at_rest, fingerprint
 from balancer.planner.model.plan import Infeasible, Plan, Quality, Score
-from balancer.planner.model.policy import Policy
+from balancer.planner.model.policy import Constraint, Policy, caveat
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Effort, Request
 from balancer.planner.model.resources import MEMORY
@@ -238,7 +238,7 @@ def _assemble(
         broken_after=broken(problem, reached) if actions else broken_before,
         left=ordered.left,
         ordered=tuple(sorted(problem.ordered)),
-        rules_checked=tuple(rule.label for rule in all_rules(problem) if rule.hard),
+        rules_checked=tuple(_checked(rule, problem) for rule in all_rules(problem) if rule.hard),
         limits={
             "at_once_per_host": limits.at_once_per_host,
             "at_once_total": limits.at_once_total,
@@ -249,6 +249,12 @@ def _assemble(
 
 def _proof(ordered: Ordered) -> tuple[Certificate, ...]:
     return () if ordered.certificate is None else (ordered.certificate,)
+
+
+def _checked(rule: Constraint, problem: Problem) -> str:
+    """Return the rule's label, and what the judge's word on it leaves open."""
+    doubt = caveat(rule, problem)
+    return f"{rule.label} ({doubt})" if doubt else rule.label
 
 
 def _or_infeasible(made: Plan, request: Request) -> Plan | Infeasible:

@@ -6,19 +6,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from balancer.config import default_policy
 from balancer.planner.constraints.capacity import Capacity
 from balancer.planner.constraints.survive import Survive
 from balancer.planner.formulation import formulate
 from balancer.planner.model.ledger import Ledger
 from balancer.planner.model.packing import Packed
 from balancer.planner.model.placement import at_rest
+from balancer.planner.model.plan import Plan
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Effort
 from balancer.planner.model.survival import losses
+from balancer.planner.pipeline import plan
 from balancer.planner.place.evaluate import excesses, permitted
 from balancer.planner.place.shelter import refuges
 from balancer.planner.place.solve import solve
-from tests.drawing import placed, placements, problem, uuid_of
+from tests.drawing import observation, placed, placements, problem, uuid_of
 from tests.drawing import problems as drawn
 
 TIGHT = """
@@ -162,3 +165,29 @@ def test_in_flight_room_is_taken_on_both_ends() -> None:
     question = problem(TIGHT, rule)
     held = {**at_rest(placed(question.cluster)), uuid_of("x"): ("a", "c")}
     assert {v.subject for v in rule.violations(question, held)} >= {"b"}
+
+
+def test_a_plan_brings_back_the_room_for_a_lost_host() -> None:
+    """From observation to a plan that the judge accepts at every step; then nothing more."""
+    policy = replace(default_policy(), constraints=(Capacity(), Survive()))
+    seen = observation(MENDABLE)
+    made = plan(seen, policy)
+    assert isinstance(made, Plan)
+    assert made.actions
+    assert made.actions[0].reason.startswith("repairs survive 1 host lost")
+    assert not made.broken_after
+    where = {**seen.cluster.placement, **{a.guest: a.target for a in made.actions}}
+    after = replace(seen, cluster=replace(seen.cluster, placement=where))
+    again = plan(after, policy)
+    assert isinstance(again, Plan)
+    assert not again.actions
+
+
+def test_a_plan_says_what_is_not_proven(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside the rule's name, where it is listed as checked."""
+    monkeypatch.setattr("balancer.planner.model.survival.MOST_LOSSES", 2)
+    policy = replace(default_policy(), constraints=(Capacity(), Survive()))
+    made = plan(observation(TIGHT), policy)
+    assert isinstance(made, Plan)
+    assert "survive 1 host lost (unproven: the 2 fullest losses looked at)" in made.rules_checked
+    assert not made.quality.proven
