@@ -58,10 +58,12 @@ class _Worst:
         move = self.moves[number]
         needed = self._trips.setdefault(move.guest, [])[-1:]
         ended = list(needed)
+        faults = self._faults(move, ended)
         for some in (choice, others):
             rest = [k for k in some if k not in ended]
-            while (faults := self._faults(move, ended)) and rest:
+            while faults and rest:
                 ended.append(rest.pop(self._most_helpful(move, faults, rest)))
+                faults = self._faults(move, ended)
         for k in ended[len(needed) :][::-1]:
             without = [other for other in ended if other != k]
             if len(self._faults(move, without)) <= len(faults):
