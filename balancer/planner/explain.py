@@ -9,11 +9,12 @@ from balancer.planner.model.cluster import HostState
 from balancer.planner.model.placement import Placement, at_rest
 from balancer.planner.model.plan import HostLoad, Plan
 from balancer.planner.model.problem import Problem
-from balancer.planner.model.resources import CPU, MEMORY, VCPUS, Resources, total
+from balancer.planner.model.resources import CPU, MEMORY, VCPUS, Resources
 
 MEMORY_USED = "memory.used"
 """Key of HostLoad amounts: memory that guests use, beside `memory`, which they are allocated."""
 
+NOTHING: Resources = {}
 WORDS = {CPU: "CPU", MEMORY: "memory allocated", MEMORY_USED: "memory"}
 
 
@@ -22,8 +23,9 @@ def loads(problem: Problem, reached: Placement) -> tuple[HostLoad, ...]:
 
     CPU is used (millicores), `memory` and `vcpus` are allocated, `memory.used` is used (MiB).
     """
-    before = _by_host(problem, problem.cluster.placement)
-    after = _by_host(problem, reached)
+    now = problem.cluster.placement
+    before = problem.once(_by_host, lambda: _by_host(problem, now))
+    after = before if reached == now else _by_host(problem, reached)
     return tuple(
         HostLoad(
             host=host.name,
@@ -92,19 +94,17 @@ def _why_none(made: Plan) -> str:
 
 
 def _by_host(problem: Problem, placement: Placement) -> Mapping[str, Resources]:
-    parts: dict[str, list[Resources]] = defaultdict(list)
+    """Return what guests use and are allocated on each host; sums run over every guest, often."""
+    mean, needs = problem.demand.mean, problem.needs
+    sums = {host.name: [0, 0, 0, 0] for host in problem.cluster.hosts}
     for uuid, host in placement.items():
-        mean = problem.demand.mean.get(uuid, {})
-        allocated = problem.needs[uuid]
-        parts[host].append(
-            {
-                CPU: mean.get(CPU, 0),
-                MEMORY_USED: mean.get(MEMORY, 0),
-                MEMORY: allocated.get(MEMORY, 0),
-                VCPUS: allocated.get(VCPUS, 0),
-            }
-        )
-    return {host.name: total(parts[host.name]) for host in problem.cluster.hosts}
+        used, allocated, there = mean.get(uuid, NOTHING), needs[uuid], sums[host]
+        there[0] += used.get(CPU, 0)
+        there[1] += used.get(MEMORY, 0)
+        there[2] += allocated.get(MEMORY, 0)
+        there[3] += allocated.get(VCPUS, 0)
+    names = (CPU, MEMORY_USED, MEMORY, VCPUS)
+    return {host: dict(zip(names, there, strict=True)) for host, there in sums.items()}
 
 
 def _heat(load: HostLoad) -> float:

@@ -79,6 +79,8 @@ class Row:
     scale: Ints | None = None
     """[sites]: the excess is counted as ceil(excess * 1000 / scale) where given, that is, per mille
     of this amount, so that unequal hosts compare; None counts it plainly."""
+    for_evenness: bool = False
+    """True where nobody is helped but by waiting less: what is moved for it must pay in waiting."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

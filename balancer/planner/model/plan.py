@@ -24,6 +24,16 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Worth:
+    """What a move is for and what it takes, in guest-seconds of waiting (docs/model.md)."""
+
+    saved: float
+    """Expected over the horizon; below 0 where guests will wait longer for it."""
+    spent: float
+    """While it is carried out: copying, pause, what both hosts bear for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Migration:
     """One guest from one host to another, live."""
 
@@ -47,6 +57,8 @@ class Migration:
     """Why this move, in one sentence."""
     temporary: bool = False
     """True for a step through a third host: the guest moves on later in this plan."""
+    worth: Worth | None = None
+    """None where nobody reckoned it."""
     kind: Literal["migration"] = "migration"
 
 
@@ -138,6 +150,12 @@ class Plan:
     """Uuids of guests that the operator wants moved: for these, too."""
     limits: Mapping[str, int] = field(default_factory=dict)
     """Limits in force while it runs: at_once_total, at_once_per_host."""
+    worth: Worth | None = None
+    """Of the whole: what its moves save together, which is not the sum of what each does."""
+    horizon: float = 0.0
+    """Seconds over which waiting is counted."""
+    trust: float = 1.0
+    """Share of the promised saving that was believed: lower, the less of earlier ones came true."""
     reach: Reach = Reach.COMPLETE
     """Whether the actions lead to the placement that was sought last."""
     certificates: tuple[Certificate, ...] = ()
