@@ -94,6 +94,17 @@ class SqliteJournal:
             )
             return tuple(_event(row) for row in rows)
 
+    def forget(self, before: float, kinds: Sequence[str]) -> None:
+        """Drop the events of `kinds` from before then. Raises UsageError if that fails."""
+        with self._explained("written"):
+            if self._connection is None and not self._path.exists():
+                return
+            marks = ", ".join("?" * len(kinds))  # only question marks are put in
+            self._open().execute(
+                f"DELETE FROM events WHERE kind IN ({marks}) AND at < ?",  # noqa: S608 # nosec
+                (*kinds, before),
+            )
+
     def close(self) -> None:
         """Let go of the file; harmless if never opened."""
         if self._connection is not None:

@@ -31,6 +31,17 @@ def test_what_is_written_is_read_by_another_process_unchanged(tmp_path: Path) ->
     assert SqliteJournal(tmp_path / "new" / "journal.sqlite").read() == (STARTED,)
 
 
+def test_old_events_of_some_kinds_are_forgotten(tmp_path: Path) -> None:
+    """Nothing else is; a file that is not there is not made for that."""
+    SqliteJournal(tmp_path / "none.sqlite").forget(1.0, ("stood",))
+    assert not (tmp_path / "none.sqlite").exists()
+    journal = SqliteJournal(tmp_path / "j.sqlite")
+    for at, kind in ((1.0, "stood"), (1.0, "decided"), (2.0, "stood"), (1.0, "cycle")):
+        journal.write(Event(at=at, kind=kind))
+    journal.forget(2.0, ("stood", "cycle"))
+    assert [(e.at, e.kind) for e in journal.read()] == [(1.0, "decided"), (2.0, "stood")]
+
+
 def test_events_come_in_the_order_written_and_can_be_chosen(tmp_path: Path) -> None:
     """Reading filters by time and kind; a clock that went back does not change the order."""
     journal = SqliteJournal(tmp_path / "j.sqlite")
