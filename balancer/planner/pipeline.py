@@ -1,15 +1,16 @@
 """The straight line: observation and policy in, a judged plan out.
 
-    gate -> forecast -> place -> order -> verify
+    gate -> forecast -> place -> what pays -> order -> verify
 
 Each stage is one call; nothing here decides, it only hands values on and says what came of it.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from balancer.planner.assessment import NOTHING_ASKED
+from balancer.planner.assessment import asked as asked  # noqa: PLC0414
 from balancer.planner.assessment import assess as assess  # noqa: PLC0414 - callers find both stages here
 from balancer.planner.assessment import orders_of as orders_of  # noqa: PLC0414
 from balancer.planner.constraints import all_rules
@@ -19,15 +20,17 @@ from balancer.planner.formulation import Formulation, Ints, formulate
 from balancer.planner.model.certificate import Certificate
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.placement import Placement, at_rest, fingerprint
-from balancer.planner.model.plan import Infeasible, Plan, Quality, Score, Stay
-from balancer.planner.model.policy import Policy
+from balancer.planner.model.plan import Action, Infeasible, Plan, Quality, Score, Stay
+from balancer.planner.model.policy import Constraint, Policy, caveat
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Effort, Request
 from balancer.planner.model.resources import MEMORY
+from balancer.planner.model.reverse import reverse
 from balancer.planner.model.violation import Violation
 from balancer.planner.model.weighed import Weighed
 from balancer.planner.objectives import all_goals
 from balancer.planner.order.schedule import Ordered, order
+from balancer.planner.paying import paying
 from balancer.planner.place.answer import key
 from balancer.planner.place.conflict import explain as explain_conflict
 from balancer.planner.place.evaluate import score
@@ -35,7 +38,8 @@ from balancer.planner.place.solve import Answer, solve
 from balancer.planner.prove import dip, heats, prove
 from balancer.planner.trim import useful_part
 from balancer.planner.verify import judge
-from balancer.planner.weigh import weigh
+from balancer.planner.weigh import Scales
+from balancer.planner.worth import priced
 
 ASKED_AGAIN = 3
 """How often another placement is sought where there is no way to the one before."""
@@ -57,12 +61,18 @@ def plan(
     that may be made helps. `keep_going` is asked between chunks of work; once it returns False
     the best answer so far is taken.
     """
-    problem = assess(observation, policy, request)
+    return plan_for(assess(observation, policy, request), request, keep_going)
+
+
+def plan_for(
+    problem: Problem, request: Request, keep_going: Callable[[], bool] = lambda: True
+) -> Plan | Infeasible:
+    """Return what `plan` does, for whoever assessed the observation already by this request."""
     ways = [_way(problem, request, keep_going)]
     while (without := _without(ways)) and keep_going():
         barred = {**ways[-1].problem.barred, **without}
-        asked = replace(request, effort=min(request.effort, Effort.QUICK, key=_RANK.index))
-        ways.append(_way(replace(problem, barred=barred), asked, keep_going))
+        quicker = replace(request, effort=min(request.effort, Effort.QUICK, key=_RANK.index))
+        ways.append(_way(replace(problem, barred=barred), quicker, keep_going))
     best = min(ways, key=lambda way: key(way.after))
     if refused := _refused(problem, best.ordered):
         return refused
@@ -95,6 +105,9 @@ def _way(problem: Problem, request: Request, keep_going: Callable[[], bool]) -> 
     """Return the best placement for `problem`, and as much of the way there as is worth it."""
     formulation = formulate(problem, all_rules(problem), all_goals(problem))
     answer = solve(formulation, request.effort, request.seed, keep_going)
+    paid = paying(problem, formulation, answer.placement)
+    if (paid != answer.placement).any():
+        answer = replace(answer, placement=paid, score=score(formulation, paid), proven=False)
     uuids = [guest.uuid for guest in problem.cluster.guests]
     hosts = [host.name for host in problem.cluster.hosts]
     target = {u: hosts[site] for u, site in zip(uuids, answer.placement.tolist(), strict=True)}
@@ -147,12 +160,42 @@ def towards(
     if not ordered.actions and wanted != now:
         sentences = [f"{stay.subject}: {stay.reason}" for stay in ordered.left]
         return Infeasible(reason="; ".join(sentences[:SHOWN]), certificates=_proof(ordered))
+    return _led(problem, formulation, ordered)
+
+
+def _led(problem: Problem, formulation: Formulation, ordered: Ordered) -> Plan:
+    """Return the plan of a way to a placement that nobody had to look for."""
     numbers = _numbers(formulation, ordered.reached)
     before, after = score(formulation, formulation.start), score(formulation, numbers)
     answer = Answer(
         placement=numbers, score=after, bound=None, engine="order", steps=0, proven=False
     )
     return _assemble(problem, ordered, (before, after), answer)
+
+
+def back(
+    observation: Observation,
+    policy: Policy,
+    homes: Placement,
+    done: Sequence[Action],
+    reason: str,
+) -> Plan | Infeasible:
+    """Return the way back to `homes`: where guests were before `done`, in the order of its plan.
+
+    A way made afresh where it leads everybody home; else what was done, backwards, if the judge
+    accepts that here and now. What was broken before may be broken again.
+    """
+    request = Request(before=homes)
+    made = towards(observation, policy, homes, reason, request)
+    if isinstance(made, Plan) and not made.left:
+        return made
+    problem = assess(observation, policy, replace(request, ordered=frozenset(homes)))
+    actions = reverse(done, reason)
+    if not actions or not judge(problem, actions).valid:
+        return made
+    reached = {**problem.cluster.placement, **{a.guest: a.target for a in actions}}
+    formulation = formulate(problem, all_rules(problem), all_goals(problem))
+    return _led(problem, formulation, Ordered(actions=actions, left=(), reached=reached))
 
 
 def _bounded(formulation: Formulation, ordered: Ordered) -> Ordered:
@@ -215,16 +258,22 @@ def account(observation: Observation, policy: Policy, made: Plan) -> tuple[Weigh
     """Return, for each guest that `made` moves, what spoke for and against each host."""
     problem = assess(observation, policy, orders_of(made))
     reached = {**problem.cluster.placement, **{a.guest: a.target for a in made.actions}}
-    formulation = formulate(problem, all_rules(problem), all_goals(problem))
-    movers = dict.fromkeys(action.guest for action in made.actions)
-    return tuple(weigh(problem, formulation, reached, uuid) for uuid in movers)
+    return weighed(problem, reached, dict.fromkeys(action.guest for action in made.actions))
 
 
 def consider(observation: Observation, policy: Policy, uuid: str) -> Weighed:
     """Return what keeps a guest where it is now, and what speaks against each other host."""
     problem = assess(observation, policy)
-    formulation = formulate(problem, all_rules(problem), all_goals(problem))
-    return weigh(problem, formulation, problem.cluster.placement, uuid)
+    return weighed(problem, problem.cluster.placement, (uuid,))[0]
+
+
+def weighed(problem: Problem, reached: Placement, uuids: Iterable[str]) -> tuple[Weighed, ...]:
+    """Return what spoke for and against each host for each guest, all others being where `reached`."""
+    wanted = tuple(uuids)
+    if not wanted:
+        return ()
+    scales = Scales(problem, formulate(problem, all_rules(problem), all_goals(problem)), reached)
+    return tuple(map(scales.weigh, wanted))
 
 
 def broken(problem: Problem, placement: Placement) -> tuple[Violation, ...]:
@@ -247,7 +296,8 @@ def _assemble(
     scores: tuple[Score, Score],
     answer: Answer,
 ) -> Plan:
-    actions, reached = ordered.actions, ordered.reached
+    reached = ordered.reached
+    actions, worth = priced(problem, ordered.actions, reached)
     limits = problem.policy.limits
     start = fingerprint(problem.cluster.placement)
     moves = "\n".join(f"{a.guest} {a.source} {a.target}" for a in actions)
@@ -256,6 +306,7 @@ def _assemble(
     host_loads = loads(problem, reached)
     made = Plan(
         proofs=prove(problem, actions),
+        heat_before=heats(problem, ())[0],
         undoes=problem.before,
         reach=ordered.reach,
         certificates=_proof(ordered),
@@ -276,17 +327,26 @@ def _assemble(
         broken_after=broken(problem, reached) if actions else broken_before,
         left=ordered.left,
         ordered=tuple(sorted(problem.ordered)),
-        rules_checked=tuple(rule.label for rule in all_rules(problem) if rule.hard),
+        rules_checked=tuple(_checked(rule, problem) for rule in all_rules(problem) if rule.hard),
         limits={
             "at_once_per_host": limits.at_once_per_host,
             "at_once_total": limits.at_once_total,
         },
+        worth=worth,
+        horizon=problem.policy.forecast.horizon,
+        trust=round(problem.trust, 3),
     )
     return replace(made, summary=summary(made))
 
 
 def _proof(ordered: Ordered) -> tuple[Certificate, ...]:
     return () if ordered.certificate is None else (ordered.certificate,)
+
+
+def _checked(rule: Constraint, problem: Problem) -> str:
+    """Return the rule's label, and what the judge's word on it leaves open."""
+    doubt = caveat(rule, problem)
+    return f"{rule.label} ({doubt})" if doubt else rule.label
 
 
 def _or_infeasible(made: Plan, request: Request) -> Plan | Infeasible:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from balancer.planner import pipeline
 from balancer.planner.assessment import assess
 from balancer.planner.constraints.only_on import OnlyOn
 from balancer.planner.constraints.together import Together
@@ -17,11 +18,11 @@ from balancer.planner.model.request import Request
 from balancer.planner.model.resources import MEMORY
 from balancer.planner.model.reverse import reverse
 from balancer.planner.order.schedule import order
-from balancer.planner.pipeline import towards
+from balancer.planner.pipeline import back, towards
 from balancer.planner.prove import dip, heats, prove
 from balancer.planner.verify import judge
 from tests.drawing import observation, placed, policy, problem, select, uuid_of
-from tests.planner.puzzles import Naive, Puzzle, puzzles
+from tests.planner.puzzles import Naive, Puzzle, move, puzzles
 from tests.planner.test_pipeline import standing
 
 PLENTY = Limits(moves_per_hour=1000, data_per_hour=10**9, hotter_on_the_way=10.0)
@@ -209,6 +210,33 @@ def test_less_of_a_plan_is_safe(puzzle, moves):
     made = towards(seen, rules, puzzle.target, "because")
     if isinstance(made, Plan):
         assert len({a.guest for a in made.actions}) <= moves
+
+
+def test_undone_is_what_was_done_backwards_where_nothing_else_leads_home():
+    """Afresh, z would not be let onto its host, which is being emptied now; backwards neither."""
+    text = "a 16c/4g : \nb 16c/8g : x 1v/4g | z 1v/4g\nc 16c/4g :"
+    homes = {uuid_of("x"): "a", uuid_of("z"): "c"}
+    done = (move("x", "a", "b"), move("z", "c", "b"))
+    made = back(observation(text), standing(), homes, done, "undoes P")
+    assert isinstance(made, Plan)
+    assert {a.name: a.target for a in made.actions} == {"x": "a", "z": "c"}
+    assert made.undoes == homes
+    closed = text.replace("c 16c/4g", "c 16c/4g state=draining")
+    part = back(observation(closed), standing(), homes, done, "undoes P")
+    assert isinstance(part, Plan)
+    assert [a.name for a in part.actions] == ["x"]
+
+
+def test_backwards_is_tried_where_afresh_fails(monkeypatch):
+    """The way that was gone is known to be safe."""
+    text = "a 16c/4g : \nb 16c/8g : x 1v/4g | z 1v/4g\nc 16c/4g :"
+    homes = {uuid_of("x"): "a", uuid_of("z"): "c"}
+    done = (move("x", "a", "b"), move("z", "c", "b", start=10.0))
+    monkeypatch.setattr(pipeline, "towards", lambda *_: Infeasible(reason="nothing found"))
+    made = back(observation(text), standing(), homes, done, "undoes P")
+    assert isinstance(made, Plan)
+    assert [a.id for a in made.actions] == ["z→b-back", "x→b-back"]
+    assert isinstance(back(observation(text), standing(), homes, (), "undoes P"), Infeasible)
 
 
 def test_placements_are_told_apart_by_their_mark():

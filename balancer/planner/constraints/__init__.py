@@ -19,12 +19,14 @@ from balancer.planner.constraints.headroom import Headroom
 from balancer.planner.constraints.held import Held
 from balancer.planner.constraints.licence import Licence
 from balancer.planner.constraints.never_move import NeverMove
+from balancer.planner.constraints.numa import Numa
 from balancer.planner.constraints.only_on import OnlyOn
 from balancer.planner.constraints.places import Places
 from balancer.planner.constraints.prefer import Prefer
 from balancer.planner.constraints.reachable import Reachable
 from balancer.planner.constraints.spread import Spread
 from balancer.planner.constraints.stay import Stay
+from balancer.planner.constraints.survive import Survive
 from balancer.planner.constraints.tied import Tied
 from balancer.planner.constraints.together import Together
 from balancer.planner.constraints.unknown_data import UnknownData
@@ -43,6 +45,8 @@ CONSTRAINTS: Final[Mapping[str, type]] = {
     "apart": Apart,
     "places": Places,
     "licence": Licence,
+    "numa": Numa,
+    "survive": Survive,
     "stay": Stay,
     "never_move": NeverMove,
     "drain": Drain,

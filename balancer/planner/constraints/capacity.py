@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from balancer.planner.formulation import HARD, Formulation, Level, Penalty, Row
-from balancer.planner.model.cluster import Guest, Host
+from balancer.planner.model.allotment import paged_mib, takes
+from balancer.planner.model.cluster import Host
 from balancer.planner.model.placement import Occupancy
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.resources import CPU, HUGEPAGES, MEMORY, VCPUS, Resources, total
@@ -131,20 +132,6 @@ class Capacity:
         )
 
 
-def takes(problem: Problem) -> Mapping[str, Resources]:
-    """Return what each guest is allocated of a host, by uuid, huge pages counted once."""
-    return problem.once("takes", lambda: {g.uuid: _take(g) for g in problem.cluster.guests})
-
-
-def _take(guest: Guest) -> Resources:
-    backed = {n: amount for n, amount in guest.allocation.items() if n.startswith(HUGEPAGES)}
-    return {
-        MEMORY: max(0, guest.allocation.get(MEMORY, 0) - paged_mib(backed)),
-        VCPUS: guest.allocation.get(VCPUS, 0),
-        **backed,
-    }
-
-
 def _landing(problem: Problem) -> Mapping[str, Resources]:
     """Return what guests in flight already hold on their targets, by host."""
     held: dict[str, list[Resources]] = defaultdict(list)
@@ -157,11 +144,6 @@ def pages(host: Host) -> Resources:
     """Return the huge pages of `host`, by dimension: as declared, else the sum of its cells."""
     declared = {n: amount for n, amount in host.capacity.items() if n.startswith(HUGEPAGES)}
     return declared or total(cell.hugepages for cell in host.numa)
-
-
-def paged_mib(counts: Resources) -> int:
-    """Return the memory that these huge pages are, MiB."""
-    return sum(int(name.removeprefix(HUGEPAGES)) * n for name, n in counts.items()) // 1024
 
 
 def said(dimension: str, amount: int) -> str:

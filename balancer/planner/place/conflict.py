@@ -14,13 +14,15 @@ from balancer.planner.formulation import (
     Ints,
     Level,
     Near,
+    Packing,
+    Refuge,
     Row,
 )
 from balancer.planner.model.plan import Stay
 from balancer.planner.place.answer import Answer
-from balancer.planner.place.evaluate import excesses
+from balancer.planner.place.evaluate import excesses, strandeds
 
-Counted = Row | AtMostPerDomain | DomainCount | Near | Apart
+Counted = Row | AtMostPerDomain | DomainCount | Near | Apart | Packing | Refuge
 
 NAMED = 3
 """Reasons and guests that are spelt out; the rest is counted."""
@@ -90,7 +92,9 @@ def _why(formulation: Formulation, members: Ints) -> str:
     return f"no permitted move of the others mends it{tail}"
 
 
-def _inside(primitive: Counted, number: int, placement: Ints) -> Ints:
+def _inside(  # noqa: PLR0911 - one for each primitive
+    primitive: Counted, number: int, placement: Ints
+) -> Ints:
     """Return the guests that make up the excess of that number."""
     match primitive:
         case Row():
@@ -99,6 +103,11 @@ def _inside(primitive: Counted, number: int, placement: Ints) -> Ints:
             members = primitive.members
             inside: Ints = members[primitive.domain[placement[members]] == number]
             return inside
+        case Packing():
+            packed: Ints = primitive.members[placement[primitive.members] == number]
+            return packed
+        case Refuge():
+            return np.array(strandeds(primitive, placement)[number], dtype=np.int64)
         case DomainCount():
             return primitive.members
         case Apart():
@@ -112,8 +121,10 @@ def _inside(primitive: Counted, number: int, placement: Ints) -> Ints:
 def _where(formulation: Formulation, primitive: Counted, number: int) -> str:
     hosts = formulation.problem.cluster.hosts
     match primitive:
-        case Row():
+        case Row() | Packing():
             return hosts[number].name
+        case Refuge():
+            return " and ".join(hosts[site].name for site in primitive.lost[number].tolist())
         case AtMostPerDomain() | Apart():
             sites = np.flatnonzero(primitive.domain == number).tolist()
             return ", ".join(hosts[site].name for site in sites)

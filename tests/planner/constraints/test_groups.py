@@ -6,9 +6,11 @@ from balancer.planner.constraints import all_rules
 from balancer.planner.constraints.apart import Apart
 from balancer.planner.constraints.capacity import Capacity
 from balancer.planner.constraints.licence import Licence
+from balancer.planner.constraints.numa import Numa
 from balancer.planner.constraints.places import Places
 from balancer.planner.constraints.prefer import Prefer
 from balancer.planner.constraints.stay import Stay
+from balancer.planner.model.packing import Packed
 from balancer.planner.model.placement import at_rest
 from balancer.planner.model.policy import Constraint, throughout
 from balancer.planner.model.violation import Violation
@@ -138,3 +140,34 @@ def test_a_rule_for_a_class_alone_leaves_the_rest_to_the_one_always_there() -> N
     question = problem("a 1c/8g class=new :\nb 1c/8g :", special)
     rules = [rule for rule in all_rules(question) if isinstance(rule, Capacity)]
     assert sorted(host for rule in rules for host in rule.rooms(question)) == ["a", "b"]
+
+
+def test_guests_go_whole_into_cells() -> None:
+    """Two cells of 4 cores and 8 GiB take two guests of 6 GiB, not three, nor a wide one."""
+    text = "a 8c/16g cells=2 : x-1 2v/6g | x-2 2v/6g | x-3 2v/3g\nb 8c/16g : y 6v/12g | z 2v/4g"
+    rule = Numa(guests=select("*"))
+    question = problem(text, rule)
+    now = at_rest(question.cluster.placement)
+    (violation,) = rule.violations(question, now)
+    assert violation.sentence == "a: no NUMA cell has room for x-3 beside the others there"
+    wide = at_rest(placed(question.cluster, y="a", x_1="b"))
+    assert "y" in rule.violations(question, wide)[0].sentence
+
+
+def test_pages_are_counted_in_cells_and_memory_beside_them() -> None:
+    """A guest on huge pages takes pages of one cell and none of its other memory."""
+    text = "a 8c/16g cells=2 pages=4096 : x-1 1v/4g pages=2048 | x-2 1v/4g pages=2048"
+    rule = Numa(guests=select("*"))
+    question = problem(text, rule)
+    assert rule.violations(question, at_rest(question.cluster.placement)) == ()
+    less = problem(text.replace("pages=4096", "pages=4094"), rule)
+    (violation,) = rule.violations(less, at_rest(less.cluster.placement))
+    assert violation.amount == 2
+
+
+def test_a_packing_that_does_not_check_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The judge believes no packing it has not added up itself."""
+    monkeypatch.setattr("balancer.planner.constraints.numa.pack", lambda *_: Packed((0, 0)))
+    rule = Numa(guests=select("*"))
+    question = problem("a 1c/2g : x 1v/1g | y 1v/1g", rule)
+    assert rule.violations(question, at_rest(question.cluster.placement))[0].amount == 2

@@ -16,6 +16,7 @@ from balancer.planner.formulation import (
     Ints,
     Level,
     Near,
+    Packing,
     Penalty,
     Primitive,
     Row,
@@ -122,6 +123,17 @@ def sides(draw: st.DrawFn, guests: int, sites: int) -> Apart:
     return Apart("apart", who[:cut], who[cut:], draw(domains(sites)), penalty, penalty is HARD)
 
 
+@st.composite
+def packings(draw: st.DrawFn, guests: int, sites: int) -> Packing:
+    """Draw boxes on each site, none now and then."""
+    who = draw(members(guests))
+    use = draw(vectors(2 * len(who), st.integers(0, 9))).reshape(len(who), 2)
+    box = st.tuples(st.integers(0, 15), st.integers(0, 15))
+    boxes = draw(st.lists(st.lists(box, max_size=3).map(tuple), min_size=sites, max_size=sites))
+    penalty = draw(PENALTIES)
+    return Packing("boxes", who, use, tuple(boxes), penalty, penalty is HARD)
+
+
 def budgets(guests: int, sites: int) -> st.SearchStrategy[Budget]:
     """Draw a budget, tight or not."""
     del sites
@@ -134,5 +146,6 @@ KINDS: dict[type, Callable[[int, int], st.SearchStrategy[Primitive]]] = {
     DomainCount: counts,
     Near: nears,
     Apart: sides,
+    Packing: packings,
     Budget: budgets,
 }
