@@ -59,6 +59,7 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
         held=request.held,
         ordered=request.ordered,
         barred=request.barred,
+        before=request.before,
         spent_moves=len(lately),
         spent_mib=sum(outcome.mib for outcome in lately),
         at=observation.at,
@@ -89,4 +90,6 @@ def left(outcomes: Iterable[Outcome], since: float) -> Mapping[str, frozenset[st
 
 def orders_of(made: Plan) -> Request:
     """Return the operator's orders that `made` was made by: it is judged again by the same."""
-    return Request(relieve=frozenset(made.relieve), ordered=frozenset(made.ordered))
+    return Request(
+        relieve=frozenset(made.relieve), ordered=frozenset(made.ordered), before=made.undoes
+    )
