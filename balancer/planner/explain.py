@@ -76,13 +76,14 @@ def reasons(problem: Problem, formulation: Formulation, target: Placement) -> Ma
     return found
 
 
-def for_load(problem: Problem, uuids: Iterable[str]) -> frozenset[str]:
-    """Return those of the guests for whose moving nothing but load speaks."""
-    repairs = _repairs(problem)
+def for_load(problem: Problem, reached: Placement) -> frozenset[str]:
+    """Return those of the guests that are elsewhere then for whose moving only load speaks."""
+    repairs = _repairs(problem, reached)
     return frozenset(
         uuid
-        for uuid in uuids
-        if uuid not in repairs
+        for uuid, host in reached.items()
+        if host != problem.home(uuid)
+        and uuid not in repairs
         and uuid not in problem.ordered
         and problem.home(uuid) not in problem.emptied
     )

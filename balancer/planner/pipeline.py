@@ -297,7 +297,7 @@ def _assemble(
     answer: Answer,
 ) -> Plan:
     reached = ordered.reached
-    driven = for_load(problem, {action.guest for action in ordered.actions})
+    driven = for_load(problem, reached)
     told = tuple(replace(a, for_load=a.guest in driven) for a in ordered.actions)
     actions, worth = priced(problem, told, reached)
     limits = problem.policy.limits
