@@ -159,6 +159,8 @@ def towards(
 
 def _refused(problem: Problem, ordered: Ordered) -> Infeasible | None:
     """Return what to say where the judge does not accept these actions; None where it does."""
+    if not ordered.actions:
+        return None
     verdict = judge(problem, ordered.actions)
     if verdict.valid:
         return None
