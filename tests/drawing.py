@@ -44,6 +44,7 @@ from balancer.planner.constraints.prefer import Prefer
 from balancer.planner.constraints.reachable import Reachable
 from balancer.planner.constraints.spread import Spread
 from balancer.planner.constraints.stay import Stay
+from balancer.planner.constraints.survive import Survive
 from balancer.planner.constraints.tied import Tied
 from balancer.planner.constraints.together import Together
 from balancer.planner.constraints.unknown_data import UnknownData
@@ -414,6 +415,7 @@ RULES: Mapping[type, st.SearchStrategy[Constraint]] = {
         vcpus_per_core=st.sampled_from([0.5, 1.0, 2.0]),
         hard=st.booleans(),
     ),
+    Survive: st.builds(Survive, hosts_lost=st.integers(1, 2), across=ACROSS, hard=st.booleans()),
     Prefer: st.builds(
         Prefer,
         guests=selectors(),

@@ -124,6 +124,7 @@ class Records:
     def _story(self, event: Event, outcome: Outcome) -> Story:
         decided = self._one("decided", event.plan)
         measured = self._one("measured", event.plan)
+        realised = self._one("realised", event.plan)
         because = decided.data.get("because", ()) if decided else ()
         weighed = [load_weighed_data(found) for found in because]  # type: ignore[attr-defined]
         plan: Plan | None = load_plan_data(decided.data["plan"]) if decided else None
@@ -133,6 +134,7 @@ class Records:
             by=str(decided.data.get("by", "hand")) if decided else "",
             weighed=next((w for w in weighed if w.guest == outcome.action.guest), None),
             measured=measured.text if measured else "",
+            realised=realised.text if realised else "",
         )
 
     def _one(self, kind: str, plan: str) -> Event | None:

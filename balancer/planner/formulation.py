@@ -79,6 +79,8 @@ class Row:
     scale: Ints | None = None
     """[sites]: the excess is counted as ceil(excess * 1000 / scale) where given, that is, per mille
     of this amount, so that unequal hosts compare; None counts it plainly."""
+    for_evenness: bool = False
+    """True where nobody is helped but by waiting less: what is moved for it must pay in waiting."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,6 +150,29 @@ class Packing:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Refuge:
+    """Guests of lost sites find room on the others; excess of a loss: the fewest that find none.
+
+    The room of a site is what its guests leave of `room`, or nothing. Engines that go step by step
+    leave it to `place.shelter`, which has reserves kept where a loss is not survived.
+    """
+
+    label: str
+    use: Ints
+    """[guests, dimensions]"""
+    room: Ints
+    """[sites, dimensions]"""
+    may: Bools
+    """[guests, sites]: who can take refuge where; who can nowhere is not counted."""
+    lost: tuple[Ints, ...]
+    """Sites that are lost together."""
+    penalty: Penalty
+    hard: bool
+    complete: bool
+    """False if more may be lost than is listed."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Budget:
     """Sum of `weight` over the guests that end elsewhere than they started is at most `limit`.
 
@@ -160,7 +185,7 @@ class Budget:
     limit: int
 
 
-Primitive = Row | AtMostPerDomain | DomainCount | Near | Apart | Packing | Budget
+Primitive = Row | AtMostPerDomain | DomainCount | Near | Apart | Packing | Refuge | Budget
 
 
 @dataclass(eq=False)

@@ -13,7 +13,7 @@ from balancer.planner.model.weighed import Weighed
 from balancer.ports import GONE, Event, GuestStood, HostStood
 from balancer.render.moments import moment
 from balancer.render.outcomes import WORD
-from balancer.render.words import clean, count, duration, listed, size
+from balancer.render.words import clean, count, duration, listed, size, waiting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,9 @@ class Story:
     by: str = ""
     weighed: Weighed | None = None
     measured: str = ""
-    """What became of the plan's promise."""
+    """What became of what the plan expected of its hosts."""
+    realised: str = ""
+    """What became of the waiting that the plan promised to save."""
 
 
 def story(told: Story) -> RenderableType:
@@ -45,9 +47,14 @@ def story(told: Story) -> RenderableType:
     promise = action.predicted
     span = f"{duration(promise.seconds)} ({duration(promise.seconds_p90)} at worst)"
     rows.append(("Promised", f"{span}, pause {promise.downtime_ms} ms, {size(promise.mib)}"))
+    if action.worth:
+        within = f" within {duration(told.plan.horizon)}" if told.plan else ""
+        rows.append(("Worth", f"{waiting(action.worth.saved, action.worth.spent)}{within}"))
     rows.append(("Measured", _measured(outcome)))
     if told.measured:
         rows.append(("Afterwards", told.measured))
+    if told.realised:
+        rows.append(("Realised", f"by the whole plan: {told.realised}"))
     if told.weighed and told.weighed.otherwise:
         rows.append(("Otherwise", told.weighed.otherwise))
     return Group(Text(head, "bold"), _table(rows))

@@ -23,6 +23,7 @@ from balancer.config import Mode
 from balancer.planner.explain import hot, loads
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import HostLoad, Infeasible, Outcome, Plan, Result
+from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Request
 from balancer.planner.pipeline import account, asked, assess
 from balancer.ports import (
@@ -44,6 +45,7 @@ from balancer.service.guards import (
     moved_by_others,
     too_few_seen,
 )
+from balancer.service.promises import due, realised
 from balancer.service.recall import last_seen
 from balancer.service.recovery import REMEMBERED, resume
 from balancer.service.score import DAY, expected, score
@@ -130,6 +132,7 @@ class Service:
         decider = Decider(world, self._memory, self._board.beat)
         problem = assess(seen, world.policy, Request(held=decider.held(seen)))
         measured = loads(problem, seen.cluster.placement)
+        self._realise(seen, problem)
         told = {**self._measure(seen, measured), **basis(problem), "seen_at": seen.at}
         self._status = replace(self._status, fallbacks=fallbacks(seen, problem))
         heat = [line.host for line in hot(problem, measured)]
@@ -330,6 +333,12 @@ class Service:
         days = self._status.observed_days + found.seconds / DAY
         self._status = replace(self._status, observed_days=days)
         return {"score": as_data(found)}
+
+    def _realise(self, seen: Observation, problem: Problem) -> None:
+        """Journal what became of promised savings. Raises UsageError if the journal fails."""
+        journal = self._world.ports.journal
+        for event in realised(seen, problem, due(journal, seen.at)):
+            journal.write(event)
 
     def _remember(self, report: CycleReport, measured: tuple[HostLoad, ...]) -> None:
         memory = self._memory

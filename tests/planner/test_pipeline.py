@@ -198,7 +198,7 @@ def test_a_guest_that_moved_lately_rests() -> None:
 
 def test_a_gain_too_small_is_not_worth_a_plan() -> None:
     """Below the least gain the cluster is left alone, however eager the policy."""
-    text = "a 16c/64g : w-1 1v/1g cpu=2 | w-2 1v/1g cpu=2 | w-3 1v/1g cpu=2\nb 16c/64g :"
+    text = "a 16c/64g : w-1 8v/1g cpu=4 | w-2 8v/1g cpu=4 | w-3 8v/1g cpu=4\nb 16c/64g :"
     eager = standing(aggressiveness=5)
     assert planned(text, eager).actions
     assert planned(text, replace(eager, limits=Limits(minimum_gain=1.0))).actions == ()

@@ -26,6 +26,7 @@ from balancer.planner.constraints.prefer import Prefer
 from balancer.planner.constraints.reachable import Reachable
 from balancer.planner.constraints.spread import Spread
 from balancer.planner.constraints.stay import Stay
+from balancer.planner.constraints.survive import Survive
 from balancer.planner.constraints.tied import Tied
 from balancer.planner.constraints.together import Together
 from balancer.planner.constraints.unknown_data import UnknownData
@@ -45,6 +46,7 @@ CONSTRAINTS: Final[Mapping[str, type]] = {
     "places": Places,
     "licence": Licence,
     "numa": Numa,
+    "survive": Survive,
     "stay": Stay,
     "never_move": NeverMove,
     "drain": Drain,

@@ -40,6 +40,9 @@ class Problem:
     """Uuids of guests the operator wants moved."""
     barred: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Uuid and host: where a guest must not go this time, and why."""
+    before: Mapping[str, str] = field(default_factory=dict)
+    """Host by uuid: where guests were before what is to be undone. What was broken then may be
+    again."""
     spent_moves: int = 0
     spent_mib: int = 0
     """What was moved already within the last hour, of the limits for any hour."""
@@ -47,6 +50,8 @@ class Problem:
     """Time of the observation, seconds since the epoch."""
     calibration: Calibration = UNCALIBRATED
     """What finished migrations taught about rates."""
+    trust: float = 1.0
+    """Share of a promised saving of waiting that is believed (`model.trust`)."""
     _selected: dict[Selector, tuple[str, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )

@@ -161,7 +161,7 @@ def _timed(
     What a move waits for is asked twice: by sequence, which makes the timetable, and then by the
     timetable, so that the actions are told only of what has ended by their own start.
     """
-    first = waits(guard, moves, _wished(wishes)) if wishes else waits(guard, moves)
+    first = waits(guard, moves, _wished(wishes), wished=True) if wishes else waits(guard, moves)
     times = timetable(travel, moves, first, wishes)
     turn = sorted(range(len(moves)), key=lambda i: (times[i].start, i))
     moves = [moves[i] for i in turn]
