@@ -237,6 +237,8 @@ def _part(
 
 def _refused(problem: Problem, ordered: Ordered) -> Infeasible | None:
     """Return what to say where the judge does not accept these actions; None where it does."""
+    if not ordered.actions:
+        return None
     verdict = judge(problem, ordered.actions)
     if verdict.valid:
         return None
