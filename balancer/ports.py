@@ -160,7 +160,7 @@ class Event:
 
     at: float
     kind: str
-    """Of a plan: decided, started, ended, refused, stopped, measured, realised. Of the service: began,
+    """Of a plan: decided, started, ended, refused, stopped, finished, measured, realised. Of the service: began,
     cycle, stood, proposed, approved, foreign, halted, froze, unfroze, reloaded, ceased. Of hosts: closed, opened."""
     plan: str = ""
     action: str = ""
