@@ -55,11 +55,16 @@ def ports_for(
     lease: Lease = FileLease(config.lock_path)
     inventory = _measured(config, _inventory(config, read_only=read_only))
     if not read_only:
+        from balancer.adapters.libvirt.execution import Patience
         from balancer.adapters.libvirt.executor import LibvirtExecutor
 
         owner = _owner(config, lease)
         executor = LibvirtExecutor(
-            config.hosts, clock, allow=config.policy.allow, objection=owner.objection
+            config.hosts,
+            clock,
+            Patience(stalled_after=config.guards.stalled_after),
+            unsafe_storage=config.policy.allow.unsafe_storage,
+            objection=owner.objection,
         )
         lease = owner
     return Ports(

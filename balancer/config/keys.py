@@ -70,6 +70,8 @@ KEYS: Final[Mapping[str, Key]] = {
     "pause_at_most": Key("longest pause of a guest at the end of a migration", MILLISECONDS, 1),
     "minimum_gain": Key("share of the imbalance that a plan must remove to be worth it", RATIO, 0, 1),
     # of allow
+    "post_copy": Key("let these go on at the target before all memory is there, where nothing milder helps: if the link or a host dies then, the guest is lost"),
+    "auto_converge": Key("slow these down as far as it takes, where nothing milder helps"),
     "copy_local_disks": Key("copy disks that only the source has"),
     "unsafe_storage": Key("migrate with disk caches that libvirt calls unsafe"),
     "temporary_moves": Key("go through a third host where a direct order does not exist"),

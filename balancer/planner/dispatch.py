@@ -36,6 +36,8 @@ class State:
     """How actions ended, by id."""
     dropped: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Why actions will not be started, by id."""
+    rates: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """KiB/s allowed since, by id, where that is more than planned."""
     law: Law = field(kw_only=True, repr=False, compare=False)
     by_id: Mapping[str, Action] = field(kw_only=True, repr=False, compare=False)
     sure: bool = field(default=False, kw_only=True, repr=False, compare=False)
@@ -146,12 +148,31 @@ def _busy(state: State, action: Action) -> str:
     for host in (action.source, action.target):
         if busy[host] >= limits.at_once_per_host:
             return f"{host} has {busy[host]} migrations running, the most allowed at once"
-    out = sum(other.rate_kib_s for other in running if other.source == action.source)
-    into = sum(other.rate_kib_s for other in running if other.target == action.target)
-    for host, used in ((action.source, out), (action.target, into)):
-        if used + action.rate_kib_s > link_share(state.law.problem, host):
+    for host, spare in _spare(state, action).items():
+        if action.rate_kib_s > spare:
             return f"the migration link of {host} has no {action.rate_kib_s} KiB/s to spare"
     return ""
+
+
+def _spare(state: State, action: Action) -> Mapping[str, int]:
+    """Return what the links of both ends have to spare beside what runs, KiB/s."""
+    rates, running, problem = state.rates, state.in_flight, state.law.problem
+    out = sum(rates.get(o.id, o.rate_kib_s) for o in running if o.source == action.source)
+    into = sum(rates.get(o.id, o.rate_kib_s) for o in running if o.target == action.target)
+    return {
+        action.source: link_share(problem, action.source) - out,
+        action.target: link_share(problem, action.target) - into,
+    }
+
+
+def spare_kib_s(state: State, action_id: str) -> int:
+    """Return how much faster than now the running `action_id` may go, KiB/s."""
+    return max(0, min(_spare(state, state.by_id[action_id]).values()))
+
+
+def raised(state: State, action_id: str, rate_kib_s: int) -> State:
+    """Return the state once the running `action_id` may go at `rate_kib_s`."""
+    return replace(state, rates={**state.rates, action_id: rate_kib_s})
 
 
 def _take_off(law: Law, held: Ledger, action: Action) -> str:

@@ -20,7 +20,7 @@ from balancer.planner.model.cluster import HostState
 from balancer.planner.model.law import Law, link_share
 from balancer.planner.model.loose import loose_faults
 from balancer.planner.model.placement import Placement
-from balancer.planner.model.plan import Action
+from balancer.planner.model.plan import Action, RungKind
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.violation import Violation
 
@@ -81,7 +81,7 @@ def _form(problem: Problem, action: Action) -> Iterator[str]:
     if unknown:
         yield unknown
         return
-    said, most = _said(action), problem.policy.limits.pause_at_most
+    said, most = _said(action), problem.pause_at_most(action.guest)
     if problem.host(action.target).state is not HostState.UP:
         yield f"{said}: {action.target} is {problem.host(action.target).state.value}"
     if action.source == action.target:
@@ -97,6 +97,24 @@ def _form(problem: Problem, action: Action) -> Iterator[str]:
             f"{said}: a pause of {max(action.downtime_ms, action.predicted.downtime_ms)} ms "
             f"where 1 to {most} ms are allowed"
         )
+    yield from (f"{said}: {fault}" for fault in _ladder(problem, action))
+
+
+def _ladder(problem: Problem, action: Action) -> Iterator[str]:
+    """Yield what of its beginning and its steps up is not allowed for this guest."""
+    allow, kinds = problem.policy.allow, {rung.kind for rung in action.rungs}
+    slowed = action.auto_converge or RungKind.AUTO_CONVERGE in kinds
+    if slowed and not problem.consented(allow.auto_converge, action.guest):
+        yield "auto-converge is not allowed for this guest"
+    if RungKind.POST_COPY in kinds and not problem.consented(allow.post_copy, action.guest):
+        yield "post-copy is not allowed for this guest"
+    longest = max((rung.downtime_ms for rung in action.rungs), default=0)
+    if longest > problem.pause_at_most(action.guest):
+        yield f"a step up to a pause of {longest} ms"
+    link = min(link_share(problem, host) for host in (action.source, action.target))
+    fastest = max((rung.rate_kib_s for rung in action.rungs), default=0)
+    if fastest > link:
+        yield f"a step up to {fastest} KiB/s where its links allow {link} KiB/s"
 
 
 def _waits(actions: Sequence[Action]) -> Iterator[str]:

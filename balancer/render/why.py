@@ -44,6 +44,8 @@ def story(told: Story) -> RenderableType:
     promise = action.predicted
     span = f"{duration(promise.seconds)} ({duration(promise.seconds_p90)} at worst)"
     rows.append(("Promised", f"{span}, pause {promise.downtime_ms} ms, {size(promise.mib)}"))
+    if outcome.steps:
+        rows.append(("Tried", "it did not converge: " + listed(outcome.steps)))
     rows.append(("Measured", _measured(outcome)))
     if told.measured:
         rows.append(("Afterwards", told.measured))

@@ -27,6 +27,7 @@ from balancer.planner.quality import gate
 from balancer.planner.verify import judge
 from balancer.ports import Event, Execution, Executor, Ports, Refused, UsageError
 from balancer.service import telling
+from balancer.service.climbing import Steps, give_room
 from balancer.service.guards import STOP_ASKED
 from balancer.service.recovery import follow
 
@@ -199,6 +200,7 @@ class _Run:
                 self._count(outcome.action, outcome.started)
         self._state = dispatch.begin(problem, plan.actions)
         self._running: dict[str, Execution] = {}
+        self._steps = Steps()
         self._outcomes: dict[str, Outcome] = {}
         self._halted = ""
         """Why nothing more is started."""
@@ -212,7 +214,7 @@ class _Run:
             if not self._running:
                 break
             if not self._end_what_has():
-                self._ports.telemetry.progress([e.progress() for e in self._running.values()])
+                self._lead_what_runs()
                 self._ports.clock.sleep(POLL)
         self._account_for_the_rest()
         if self._fault:
@@ -282,11 +284,25 @@ class _Run:
                         return f"{action.name}: {reason}"
         return ""
 
+    def _lead_what_runs(self) -> None:
+        """Show what is in flight, journal its steps up, give it what room there is."""
+        seen = [execution.progress() for execution in self._running.values()]
+        self._ports.telemetry.progress(seen)
+        for step in seen:
+            self._told_steps(self._running[step.action].action, step.steps)
+        self._state = give_room(self._state, self._running, seen)
+
+    def _told_steps(self, action: Action, steps: tuple[str, ...]) -> None:
+        for event in self._steps.fresh(self._plan.id, action, steps, self._ports.clock.now):
+            self._written(event)
+            self._ports.telemetry.note(event.text)
+
     def _end_what_has(self) -> bool:
         """Take in every action that has ended; True if there was one."""
         ended = [o for o in (e.outcome() for e in self._running.values()) if o is not None]
         for outcome in ended:
             del self._running[outcome.action.id]
+            self._told_steps(outcome.action, outcome.steps)
             self._state = dispatch.ended(self._state, outcome.action.id, outcome.result)
             self._end(outcome, "ended")
             if outcome.result is Result.LOST:

@@ -10,7 +10,7 @@ from balancer.planner.model.cluster import Cluster, Guest, Host, HostState
 from balancer.planner.model.demand import Demand
 from balancer.planner.model.ledger import Ledger
 from balancer.planner.model.placement import Occupancy
-from balancer.planner.model.policy import Emptying, Policy
+from balancer.planner.model.policy import Emptying, Pausing, Policy
 from balancer.planner.model.resources import Resources, add
 from balancer.planner.model.selector import Selector
 
@@ -124,6 +124,23 @@ class Problem:
         draining = {h.name for h in self.cluster.hosts if h.state is HostState.DRAINING}
         named = (r.empties(self) for r in self.policy.constraints if isinstance(r, Emptying))
         return frozenset(draining.union(*named))
+
+    def consented(self, selector: Selector, uuid: str) -> bool:
+        """True if the guest is among those that a consent of the policy is given for."""
+        return uuid in self.once(("consented", selector), lambda: frozenset(self.guests(selector)))
+
+    def pause_at_most(self, uuid: str) -> int:
+        """Return how long the guest may stand still at the end of a migration, milliseconds."""
+        return min(self.policy.limits.pause_at_most, self._pauses.get(uuid, 1 << 30))
+
+    @cached_property
+    def _pauses(self) -> Mapping[str, int]:
+        found: dict[str, int] = {}
+        for rule in self.policy.constraints:
+            if isinstance(rule, Pausing):
+                for uuid, most in rule.pauses(self).items():
+                    found[uuid] = min(most, found.get(uuid, most))
+        return found
 
     @cached_property
     def receiving(self) -> tuple[str, ...]:
