@@ -185,6 +185,7 @@ def _inventory(config: Config, *, read_only: bool) -> Inventory:
     _need_libvirt()
     from balancer.adapters.clock import WallClock
     from balancer.adapters.libvirt.inventory import LibvirtInventory
+    from balancer.adapters.own_machine import system_uuid
 
     closed = closed_hosts(config)
     return LibvirtInventory(
@@ -193,6 +194,7 @@ def _inventory(config: Config, *, read_only: bool) -> Inventory:
         config.sample_gap,
         read_only=read_only,
         closed=lambda: tuple(closed.known()),
+        own=config.own_guest or system_uuid(),
         workers=config.workers,
     )
 

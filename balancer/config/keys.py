@@ -95,6 +95,9 @@ KEYS: Final[Mapping[str, Key]] = {
     "minimise": Key("`data`: moves cost by what they send; `moves`: the fewest moves, then the least data"),
     "within": Key("how far above the cluster's mean a host may be", RATIO, 0, 1),
     "margin": Key("how far below the limit a hot host is brought", RATIO, 0, 1),
+    "moving_at_once": Key("of these at most so many move at a time", COUNT, 1),
+    "wait_between": Key("how long after one has moved the next may", SECONDS, 0, 7 * 86_400),
+    "careful.pause_at_most": Key("longest pause of these, where that is less than `limits` says; nought: as there", MILLISECONDS, 1),
     "may_be_empty": Key("true: no fault if its patterns match nothing"),
 }  # fmt: skip
 

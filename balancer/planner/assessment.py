@@ -55,10 +55,22 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
         held=request.held,
         ordered=request.ordered,
         barred=request.barred,
+        ended_at=_ends(observation),
+        planner=observation.planner,
         spent_moves=len(lately),
         spent_mib=sum(outcome.mib for outcome in lately),
         at=observation.at,
     )
+
+
+def _ends(observation: Observation) -> dict[str, float]:
+    """Return when each guest's latest move ended, whatever came of it."""
+    found: dict[str, float] = {}
+    for outcome in observation.outcomes:
+        if outcome.result is not Result.REFUSED:
+            uuid = outcome.action.guest
+            found[uuid] = max(outcome.ended, found.get(uuid, outcome.ended))
+    return found
 
 
 def orders_of(made: Plan) -> Request:

@@ -24,6 +24,7 @@ from balancer.planner.model.request import Request
 from balancer.planner.model.violation import Violation
 from balancer.planner.model.weighed import Weighed
 from balancer.planner.objectives import all_goals
+from balancer.planner.order.busy import too_busy, unmoved
 from balancer.planner.order.schedule import Ordered, order
 from balancer.planner.place.conflict import explain as explain_conflict
 from balancer.planner.place.evaluate import score
@@ -31,6 +32,8 @@ from balancer.planner.place.solve import Answer, solve
 from balancer.planner.verify import judge
 from balancer.planner.weigh import weigh
 
+ALONE = "the guest that the planner runs in moves by itself"
+MOVES_LAST = "the planner runs in it: it moves last, by itself"
 SHOWN = 3
 """How many broken rules an `Infeasible` spells out."""
 
@@ -48,7 +51,30 @@ def plan(
     that may be made helps. `keep_going` is asked between chunks of work; once it returns False
     the best answer so far is taken.
     """
-    problem = assess(observation, policy, request)
+    first, then = _apart(observation, request)
+    made = _planned(observation, policy, first, keep_going)
+    if then is None or (isinstance(made, Plan) and made.actions):
+        return made
+    alone = _planned(observation, policy, then, keep_going)
+    return alone if isinstance(alone, Plan) and alone.actions else made
+
+
+def _apart(observation: Observation, request: Request) -> tuple[Request, Request | None]:
+    """Return what to ask first, and then: the guest that the planner runs in moves last, alone."""
+    own, cluster = observation.planner, observation.cluster
+    if own not in cluster.guest or own in request.held:
+        return request, None
+    others = {guest.uuid: ALONE for guest in cluster.guests if guest.uuid != own}
+    return (
+        replace(request, held={**request.held, own: MOVES_LAST}),
+        replace(request, held={**others, **request.held}),
+    )
+
+
+def _planned(
+    observation: Observation, policy: Policy, request: Request, keep_going: Callable[[], bool]
+) -> Plan | Infeasible:
+    problem = posed(observation, policy, request)
     formulation = formulate(problem, all_rules(problem), all_goals(problem))
     answer = solve(formulation, request.effort, request.seed, keep_going)
     uuids = [guest.uuid for guest in problem.cluster.guests]
@@ -69,6 +95,16 @@ def plan(
     left = (*ordered.left, *explain_conflict(formulation, reached))
     made = _assemble(problem, replace(ordered, left=left), (before, after), answer)
     return _or_infeasible(made, request)
+
+
+def posed(observation: Observation, policy: Policy, request: Request) -> Problem:
+    """Return the problem, with guests that cannot be moved at all in the planner's eyes barred.
+
+    So that they are named with the remedy, and not planned in vain again and again.
+    """
+    problem = assess(observation, policy, request)
+    held = {**unmoved(problem, observation.outcomes), **problem.held}
+    return replace(problem, held=held, barred={**too_busy(problem), **problem.barred})
 
 
 def towards(
@@ -122,7 +158,7 @@ def _numbers(formulation: Formulation, placement: Placement) -> Ints:
 
 def account(observation: Observation, policy: Policy, made: Plan) -> tuple[Weighed, ...]:
     """Return, for each guest that `made` moves, what spoke for and against each host."""
-    problem = assess(observation, policy, orders_of(made))
+    problem = posed(observation, policy, orders_of(made))
     reached = {**problem.cluster.placement, **{a.guest: a.target for a in made.actions}}
     formulation = formulate(problem, all_rules(problem), all_goals(problem))
     movers = dict.fromkeys(action.guest for action in made.actions)
@@ -131,7 +167,7 @@ def account(observation: Observation, policy: Policy, made: Plan) -> tuple[Weigh
 
 def consider(observation: Observation, policy: Policy, uuid: str) -> Weighed:
     """Return what keeps a guest where it is now, and what speaks against each other host."""
-    problem = assess(observation, policy)
+    problem = posed(observation, policy, NOTHING_ASKED)
     formulation = formulate(problem, all_rules(problem), all_goals(problem))
     return weigh(problem, formulation, problem.cluster.placement, uuid)
 

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
+from typing import Final
 
 from balancer.planner.constraints import all_rules
 from balancer.planner.model.cluster import HostState
@@ -23,6 +24,9 @@ from balancer.planner.model.placement import Placement
 from balancer.planner.model.plan import Action, RungKind
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.violation import Violation
+
+AT_ONCE: Final = 1e-6
+"""Seconds within which two instants count as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,8 @@ def judge(problem: Problem, actions: Sequence[Action]) -> Verdict:
         *(fault for action in actions for fault in _form(problem, action)),
         *_waits(actions),
         *_temporary(problem, known),
+        *_turns(problem, known),
+        *_own(problem, known),
         *_Timetable(law).replay(known),
         *alone.replay(known),
         *_loose(law, known),
@@ -144,6 +150,25 @@ def _temporary(problem: Problem, actions: Sequence[Action]) -> Iterator[str]:
             yield f"{_said(action)}: temporary moves are not allowed"
         if action.temporary and last[action.guest] is action:
             yield f"{_said(action)}: the guest would be left on a third host"
+
+
+def _turns(problem: Problem, actions: Sequence[Action]) -> Iterator[str]:
+    """Yield moves that begin before it is their guest's turn, as the timetable has it."""
+    before: list[Action] = []
+    for action in sorted(actions, key=lambda a: a.start):
+        for turn in problem.turns(action.guest):
+            ends = [b.start + b.predicted.seconds for b in before if b.guest in turn.members]
+            if turn.free_at(ends) > action.start + AT_ONCE:
+                yield f"{_said(action)} starts out of its turn ({turn.label})"
+        before.append(action)
+
+
+def _own(problem: Problem, actions: Sequence[Action]) -> Iterator[str]:
+    """Yield moves of the guest that the planner runs in, unless nothing else moves."""
+    for action in actions:
+        others = any(other.guest != action.guest for other in actions)
+        if action.guest == problem.planner and others:
+            yield f"{_said(action)}: the planner runs in this guest, which moves last, by itself"
 
 
 def _loose(law: Law, actions: Iterable[Action]) -> Iterator[str]:

@@ -201,6 +201,7 @@ class _Run:
         self._state = dispatch.begin(problem, plan.actions)
         self._running: dict[str, Execution] = {}
         self._steps = Steps()
+        self._told_waiting: set[str] = set()
         self._outcomes: dict[str, Outcome] = {}
         self._halted = ""
         """Why nothing more is started."""
@@ -211,7 +212,7 @@ class _Run:
         """Start, watch and end until nothing runs and nothing more may start."""
         while True:
             self._start_what_may()
-            if not self._running:
+            if not self._running and not self._awaits_a_turn():
                 break
             if not self._end_what_has():
                 self._lead_what_runs()
@@ -223,12 +224,21 @@ class _Run:
 
     def _start_what_may(self) -> None:
         """Start all that may start; after a refusal ask again what may."""
-        while ready := dispatch.startable(self._state):
+        while ready := dispatch.startable(self._state, self._ports.clock.now()):
             for action in ready:
                 if self._must_halt():
                     return
                 if not self._starts(action):
                     break
+
+    def _awaits_a_turn(self) -> bool:
+        """True if something is to be started that waits for nothing but time."""
+        waiting = () if self._must_halt() else dispatch.startable(self._state)
+        if waiting and waiting[0].id not in self._told_waiting:
+            self._told_waiting.add(waiting[0].id)
+            why = dispatch.blocked(self._state, waiting[0], self._ports.clock.now())
+            self._ports.telemetry.note(f"{waiting[0].name} waits: {why}")
+        return bool(waiting)
 
     def _must_halt(self) -> bool:
         if not self._halted and self._ports.stop_requested():
@@ -303,7 +313,9 @@ class _Run:
         for outcome in ended:
             del self._running[outcome.action.id]
             self._told_steps(outcome.action, outcome.steps)
-            self._state = dispatch.ended(self._state, outcome.action.id, outcome.result)
+            self._state = dispatch.ended(
+                self._state, outcome.action.id, outcome.result, outcome.ended
+            )
             self._end(outcome, "ended")
             if outcome.result is Result.LOST:
                 self._halt(f"{outcome.action.name} is lost")

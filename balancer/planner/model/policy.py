@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from balancer.planner.model.placement import Occupancy
 from balancer.planner.model.selector import NOBODY, Selector
+from balancer.planner.model.turns import Turn
 from balancer.planner.model.violation import Violation
 
 if TYPE_CHECKING:  # a rule's two readings live in one class, and one of them needs the algebra
@@ -54,6 +55,15 @@ class Emptying(Protocol):
 
     def empties(self, problem: "Problem") -> tuple[str, ...]:
         """Return the names of those hosts."""
+        ...
+
+
+@runtime_checkable
+class TakingTurns(Protocol):
+    """A rule that lets only a few of its guests move at a time."""
+
+    def turns(self, problem: "Problem") -> tuple[Turn, ...]:
+        """Return the groups that take turns."""
         ...
 
 

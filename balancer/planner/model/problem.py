@@ -10,9 +10,10 @@ from balancer.planner.model.cluster import Cluster, Guest, Host, HostState
 from balancer.planner.model.demand import Demand
 from balancer.planner.model.ledger import Ledger
 from balancer.planner.model.placement import Occupancy
-from balancer.planner.model.policy import Emptying, Pausing, Policy
+from balancer.planner.model.policy import Emptying, Pausing, Policy, TakingTurns
 from balancer.planner.model.resources import Resources, add
 from balancer.planner.model.selector import Selector
+from balancer.planner.model.turns import Turn
 
 Value = TypeVar("Value")
 
@@ -43,6 +44,10 @@ class Problem:
     spent_moves: int = 0
     spent_mib: int = 0
     """What was moved already within the last hour, of the limits for any hour."""
+    ended_at: Mapping[str, float] = field(default_factory=dict)
+    """When the latest move of a guest ended, seconds since the epoch, by uuid."""
+    planner: str = ""
+    """Uuid of the guest that the planner runs in; empty where it runs in none of these."""
     at: float = 0.0
     """Time of the observation, seconds since the epoch."""
     calibration: Calibration = UNCALIBRATED
@@ -132,6 +137,19 @@ class Problem:
     def pause_at_most(self, uuid: str) -> int:
         """Return how long the guest may stand still at the end of a migration, milliseconds."""
         return min(self.policy.limits.pause_at_most, self._pauses.get(uuid, 1 << 30))
+
+    def turns(self, uuid: str) -> tuple[Turn, ...]:
+        """Return the groups within which this guest takes turns in moving."""
+        return self._turns.get(uuid, ())
+
+    @cached_property
+    def _turns(self) -> Mapping[str, tuple[Turn, ...]]:
+        found: dict[str, tuple[Turn, ...]] = {}
+        for rule in self.policy.constraints:
+            for turn in rule.turns(self) if isinstance(rule, TakingTurns) else ():
+                for uuid in turn.members:
+                    found[uuid] = (*found.get(uuid, ()), turn)
+        return found
 
     @cached_property
     def _pauses(self) -> Mapping[str, int]:
