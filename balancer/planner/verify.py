@@ -24,6 +24,7 @@ from balancer.planner.model.placement import Placement
 from balancer.planner.model.plan import Action, RungKind
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.violation import Violation
+from balancer.planner.prove import dip, heats
 
 AT_ONCE: Final = 1e-6
 """Seconds within which two instants count as one."""
@@ -56,6 +57,7 @@ def judge(problem: Problem, actions: Sequence[Action]) -> Verdict:
         *_temporary(problem, known),
         *_turns(problem, known),
         *_own(problem, known),
+        *_too_hot(problem, known),
         *_Timetable(law).replay(known),
         *alone.replay(known),
         *_loose(law, known),
@@ -169,6 +171,18 @@ def _own(problem: Problem, actions: Sequence[Action]) -> Iterator[str]:
         others = any(other.guest != action.guest for other in actions)
         if action.guest == problem.planner and others:
             yield f"{_said(action)}: the planner runs in this guest, which moves last, by itself"
+
+
+def _too_hot(problem: Problem, actions: Sequence[Action]) -> Iterator[str]:
+    """Yield the step that takes hosts further beyond what is hot than the policy lets it."""
+    known = heats(problem, actions)
+    most = round(1000 * problem.policy.limits.hotter_on_the_way)
+    if actions and (found := dip(known)) > most:
+        worst = actions[max(range(len(actions)), key=lambda i: known[i + 1])]
+        yield (
+            f"after {_said(worst)} hosts are {found / 10:.0f} % of a host further beyond hot than "
+            f"before and after, at most {most / 10:.0f} % allowed (limit hotter_on_the_way)"
+        )
 
 
 def _loose(law: Law, actions: Iterable[Action]) -> Iterator[str]:

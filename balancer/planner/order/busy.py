@@ -3,7 +3,7 @@
 Said before guests are placed, so that no plan is built upon a move that cannot be made.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from balancer.planner.model.plan import Outcome, RungKind
 from balancer.planner.model.problem import Problem
@@ -32,19 +32,17 @@ def too_busy(problem: Problem) -> Pairs:
     return found
 
 
-def unmoved(problem: Problem, outcomes: Iterable[Outcome]) -> Mapping[str, str]:
+def unmoved(problem: Problem) -> Mapping[str, str]:
     """Return guests whose last migration did not converge, while they rest; and why they stay.
 
     They rest as long as guests that have moved. Those that have to leave, or are ordered to, and
     those for which more is allowed by now than was tried, are tried again.
     """
     rest, at = problem.policy.limits.same_guest_again_after, problem.at
-    last = {outcome.action.guest: outcome for outcome in outcomes if outcome.steps or outcome.mib}
     return {
         uuid: _because(problem, outcome)
-        for uuid, outcome in last.items()
-        if outcome.diverged
-        and uuid in problem.cluster.guest
+        for uuid, outcome in problem.diverged.items()
+        if uuid in problem.cluster.guest
         and at - outcome.ended < rest
         and uuid not in problem.ordered
         and problem.home(uuid) not in (problem.emptied | problem.relieve)

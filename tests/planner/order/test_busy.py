@@ -12,7 +12,7 @@ from balancer.planner.model.policy import Allow, Limits, Policy
 from balancer.planner.model.request import Request
 from balancer.planner.model.selector import EVERYTHING
 from balancer.planner.order.busy import too_busy, unmoved
-from balancer.planner.pipeline import consider, plan
+from balancer.planner.pipeline import assess, consider, plan
 from tests.drawing import NOON, observation, problem, uuid_of
 from tests.worlds import plan_of, world_of
 
@@ -52,8 +52,9 @@ def failed(**others: object) -> Outcome:
 
 
 def told(outcome: Outcome, **fields: object) -> str:
-    posed = replace(problem(BUSY.replace("dirty=90", "dirty=1")), at=NOON, **fields)  # type: ignore[arg-type]
-    return unmoved(posed, [outcome]).get(uuid_of("db-1"), "")
+    seen = replace(observation(BUSY.replace("dirty=90", "dirty=1")), outcomes=(outcome,))
+    posed = replace(assess(seen, EAGER), **fields)  # type: ignore[arg-type]
+    return unmoved(posed).get(uuid_of("db-1"), "")
 
 
 def test_what_did_not_converge_lately_rests() -> None:
