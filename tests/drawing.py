@@ -43,6 +43,7 @@ from balancer.planner.constraints.only_on import OnlyOn
 from balancer.planner.constraints.places import Places
 from balancer.planner.constraints.prefer import Prefer
 from balancer.planner.constraints.reachable import Reachable
+from balancer.planner.constraints.returning import Returning
 from balancer.planner.constraints.spread import Spread
 from balancer.planner.constraints.stay import Stay
 from balancer.planner.constraints.survive import Survive
@@ -432,6 +433,7 @@ RULES: Mapping[type, st.SearchStrategy[Constraint]] = {
     Reachable: st.just(Reachable()),
     UnknownData: st.just(UnknownData()),
     Cooling: st.just(Cooling()),
+    Returning: st.just(Returning()),
     Budget: st.just(Budget()),
     Barred: st.just(Barred()),
     Held: st.just(Held()),
@@ -474,6 +476,13 @@ def problems(
             limits=Limits(moves_per_hour=moves, data_per_hour=gib * 1024),
         ),
         cooling=frozenset(draw(st.sets(st.sampled_from(sorted(drawing.usage)), max_size=1))),
+        left=draw(
+            st.dictionaries(
+                st.sampled_from([*sorted(drawing.usage), "gone"]),
+                st.frozensets(st.sampled_from([*names, "nowhere"]), max_size=2),
+                max_size=2,
+            )
+        ),
         relieve=frozenset(draw(st.sets(st.sampled_from(names), max_size=1))),
         held=dict.fromkeys(
             draw(st.sets(st.sampled_from(sorted(drawing.usage)), max_size=1)), "so"

@@ -68,6 +68,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "migration_link_share": Key("share of a migration link that may be filled", RATIO, 0.01, 1),
     "default_link": Key("migration link assumed where a host declares none", KIB_S, 1),
     "same_guest_again_after": Key("rest of a guest between two moves for balance", SECONDS),
+    "same_host_again_after": Key("how long a guest keeps off a host that load drove it from, unless going back pays clearly", SECONDS),
     "pause_at_most": Key("longest pause of a guest at the end of a migration", MILLISECONDS, 1),
     "minimum_gain": Key("share of the imbalance that a plan must remove to be worth it", RATIO, 0, 1),
     "hotter_on_the_way": Key("share of one host by which hosts may be further beyond hot between two moves than before and after a plan", RATIO, 0, 10),

@@ -3,6 +3,7 @@
 Apart from the pipeline so that a plan can be checked where no solver is loaded.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -49,6 +50,7 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
             for outcome in observation.outcomes
             if outcome.result is Result.DONE and observation.at - outcome.ended < resting
         ),
+        left=left(observation.outcomes, observation.at - policy.limits.same_host_again_after),
         settling=any(
             outcome.result is Result.DONE and 0 <= observation.at - outcome.ended < STEP
             for outcome in observation.outcomes
@@ -94,6 +96,16 @@ def _diverged(observation: Observation) -> dict[str, Outcome]:
     tried = (o for o in observation.outcomes if o.result is not Result.REFUSED)
     last = {outcome.action.guest: outcome for outcome in tried}
     return {uuid: outcome for uuid, outcome in last.items() if outcome.diverged}
+
+
+def left(outcomes: Iterable[Outcome], since: float) -> Mapping[str, frozenset[str]]:
+    """Return the hosts that load has driven each guest from since then."""
+    found: dict[str, set[str]] = {}
+    for outcome in outcomes:
+        action = outcome.action
+        if outcome.result is Result.DONE and action.for_load and outcome.ended > since:
+            found.setdefault(action.guest, set()).add(action.source)
+    return {uuid: frozenset(hosts) for uuid, hosts in found.items()}
 
 
 def orders_of(made: Plan) -> Request:

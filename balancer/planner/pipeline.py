@@ -15,7 +15,7 @@ from balancer.planner.assessment import assess as assess  # noqa: PLC0414 - call
 from balancer.planner.assessment import orders_of as orders_of  # noqa: PLC0414
 from balancer.planner.constraints import all_rules
 from balancer.planner.constraints.budget import affordable
-from balancer.planner.explain import hot, loads, reasons, summary
+from balancer.planner.explain import for_load, hot, loads, reasons, summary
 from balancer.planner.formulation import Formulation, Ints, formulate
 from balancer.planner.model.certificate import Certificate
 from balancer.planner.model.observation import Observation
@@ -274,6 +274,8 @@ def _part(
 
 def _refused(problem: Problem, ordered: Ordered) -> Infeasible | None:
     """Return what to say where the judge does not accept these actions; None where it does."""
+    if not ordered.actions:
+        return None
     verdict = judge(problem, ordered.actions)
     if verdict.valid:
         return None
@@ -335,7 +337,9 @@ def _assemble(
     answer: Answer,
 ) -> Plan:
     reached = ordered.reached
-    actions, worth = priced(problem, ordered.actions, reached)
+    driven = for_load(problem, reached)
+    told = tuple(replace(a, for_load=a.guest in driven) for a in ordered.actions)
+    actions, worth = priced(problem, told, reached)
     limits = problem.policy.limits
     start = fingerprint(problem.cluster.placement)
     moves = "\n".join(f"{a.guest} {a.source} {a.target}" for a in actions)

@@ -71,12 +71,14 @@ def cycle(ports: Ports, policy: Policy, request: Request = NOTHING_ASKED) -> Cyc
 
 
 def observe(ports: Ports, policy: Policy) -> Observation:
-    """Return the cluster as it is now, with the outcomes that still keep guests at rest.
+    """Return the cluster as it is now, with the outcomes that still keep guests where they are.
 
     Raises UsageError if nothing can be seen or the journal cannot be read.
     """
     seen = ports.inventory.observe()
-    since = seen.at - max(HOUR, policy.limits.same_guest_again_after)
+    limits = policy.limits
+    rest = max(HOUR, limits.same_guest_again_after, limits.same_host_again_after)
+    since = seen.at - rest
     seen = _with_past(ports, policy, seen)
     promises = (*seen.promises, *kept(ports.journal, seen.at))
     return replace(seen, outcomes=(*seen.outcomes, *past(ports, since)), promises=promises)

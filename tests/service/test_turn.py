@@ -592,13 +592,16 @@ def test_a_cycle_that_finds_no_answer_says_why(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_what_ended_lately_is_part_of_the_next_observation(tmp_path: Path) -> None:
-    """Outcomes come back from the journal for as long as they keep guests at rest."""
+    """Outcomes come back from the journal for as long as they keep guests where they are."""
     world = world_of(THREE)
     ports = ports_of(world, journal=SqliteJournal(tmp_path / "j.sqlite"))
     (outcome,) = execute(ports, EAGER, plan_of(world, "db-1 a c"))
     assert observe(ports, EAGER).outcomes == (outcome,)
     assert pipeline.assess(observe(ports, EAGER), EAGER).cooling == {uuid_of("db-1")}
     world.advance(world.now + EAGER.limits.same_guest_again_after + 1)
+    assert observe(ports, EAGER).outcomes == (outcome,)
+    assert not pipeline.assess(observe(ports, EAGER), EAGER).cooling
+    world.advance(world.now + EAGER.limits.same_host_again_after)
     assert observe(ports, EAGER).outcomes == ()
 
 

@@ -25,6 +25,7 @@ from balancer.planner.constraints.only_on import OnlyOn
 from balancer.planner.constraints.places import Places
 from balancer.planner.constraints.prefer import Prefer
 from balancer.planner.constraints.reachable import Reachable
+from balancer.planner.constraints.returning import Returning
 from balancer.planner.constraints.spread import Spread
 from balancer.planner.constraints.stay import Stay
 from balancer.planner.constraints.survive import Survive
@@ -64,6 +65,7 @@ ALWAYS: Final[tuple[Constraint, ...]] = (
     Drain(),
     UnknownData(),
     Cooling(),
+    Returning(),
     Held(),
     Barred(),
     Budget(),

@@ -89,6 +89,8 @@ class Migration:
     """What may be tried in this order should it not converge; then it is aborted."""
     worth: Worth | None = None
     """None where nobody reckoned it."""
+    for_load: bool = False
+    """True if nothing but load asks for it: no rule, no order, no host to be emptied."""
     kind: Literal["migration"] = "migration"
 
 

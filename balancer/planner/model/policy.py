@@ -99,6 +99,11 @@ def throughout(rule: Constraint) -> bool:
     return bool(getattr(rule, "throughout", True))
 
 
+def steadying(rule: Constraint) -> bool:
+    """True if `rule` is there against flapping alone: whoever breaks another rule is free of it."""
+    return bool(getattr(rule, "steadying", False))
+
+
 class Objective(Protocol):
     """A goal: what makes one placement better than another."""
 
@@ -152,6 +157,8 @@ class Limits:
     """Assumed migration link where a host's is not declared: 10 Gbit/s."""
     same_guest_again_after: float = 86_400.0
     """Seconds."""
+    same_host_again_after: float = 30 * 86_400.0
+    """Seconds that a guest keeps off a host which load drove it from."""
     pause_at_most: int = 300
     """Milliseconds."""
     minimum_gain: float = 0.05

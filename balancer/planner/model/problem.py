@@ -31,6 +31,8 @@ class Problem:
     policy: Policy
     cooling: frozenset[str] = frozenset()
     """Uuids that moved too recently to be moved again for balance."""
+    left: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Hosts that load drove a guest from, too recently for it to go back there, by uuid."""
     settling: bool = False
     """True while the latest moves are so fresh that measurements do not show yet what they did:
     load is then no reason to move anything."""
