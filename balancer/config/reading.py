@@ -15,10 +15,7 @@ SHOWN: Final = 60
 LONGEST: Final = 1000
 """Characters of a sentence that are worth showing."""
 LATER: Final[Mapping[str, str]] = {
-    "careful": "moving a group a few at a time",
     "cpu_pressure": "counting pressure",
-    "post_copy": "post-copy",
-    "auto_converge": "auto-converge",
 }
 """Keys that this version cannot honour yet: refused, never silently accepted. The issue that
 brings one takes it out of here."""

@@ -80,3 +80,10 @@ def test_a_moment_beyond_all_calendars_freezes(tmp_path: Path, moment: str) -> N
     (tmp_path / "FREEZE").write_text(f"until {moment}\n")
     brake = FreezeFiles(tmp_path / "FREEZE", tmp_path / "own", lambda: 1e9)
     assert "frozen" in brake.reason()
+
+
+def test_the_folder_of_the_file_is_made_where_it_is_not_there(tmp_path: Path) -> None:
+    """However deep: a freeze must not fail for want of a folder."""
+    path = tmp_path / "some" / "where" / "FREEZE"
+    freeze(path, None, "so")
+    assert path.read_text() == "so\n"
