@@ -78,6 +78,8 @@ def observe(ports: Ports, policy: Policy) -> Observation:
     since = seen.at - max(HOUR, policy.limits.same_guest_again_after)
     seen = _with_past(ports, policy, seen)
     promises = (*seen.promises, *kept(ports.journal, seen.at))
+    if ports.experience is not None:
+        seen = replace(seen, calibration=ports.experience.known(seen.at))
     return replace(seen, outcomes=(*seen.outcomes, *past(ports, since)), promises=promises)
 
 

@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from balancer.planner.model.plan import Action, Outcome, Result
+from balancer.planner.model.plan import Action, Outcome, Passed, Result
 from balancer.ports import ABANDONED, Begun, Progress
+from balancer.simulator.physics import HANDOVER, SETUP
 from balancer.simulator.world import Move, World
 
 STALLED_AFTER: Final = 60.0
@@ -91,6 +92,20 @@ class SimulatedExecution:
             reason=reason,
             mib=round(transfer.sent_mib),
             downtime_ms=round(1000 * transfer.paused) if result is Result.DONE else None,
+            passed=self._passed() if result is Result.DONE else None,
+        )
+
+    def _passed(self) -> Passed | None:
+        move, transfer = self._move, self._move.transfer
+        seconds = (move.ended or move.started) - move.started - SETUP - HANDOVER
+        if seconds <= 0 or transfer.sent_mib <= 0:
+            return None
+        return Passed(
+            seconds=seconds,
+            sent_mib=transfer.sent_mib,
+            first_mib=min(transfer.memory_mib, transfer.sent_mib),
+            rounds=max(1, transfer.rounds),
+            downtime_ms=round(1000 * transfer.paused),
         )
 
     def abort(self, reason: str) -> None:

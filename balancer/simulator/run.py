@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from balancer.adapters.experience import JournalExperience
 from balancer.adapters.stand_in import (
     MemoryBrake,
     MemoryJournal,
@@ -75,6 +76,7 @@ class Simulation:
             inventory=SimulatedInventory(self.world),
             executor=SimulatedExecutor(self.world),
             journal=self.journal,
+            experience=JournalExperience(self.journal),
             clock=VirtualClock(self.world, self.pace),
             lease=UncontestedLease(),
             telemetry=self.telemetry,

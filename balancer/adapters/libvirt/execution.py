@@ -26,6 +26,7 @@ from balancer.adapters.libvirt.aftermath import (
 )
 from balancer.adapters.libvirt.connection import Connections
 from balancer.adapters.libvirt.errors import NotAnswering, message
+from balancer.adapters.libvirt.figures import passed
 from balancer.adapters.libvirt.workers import Crew
 from balancer.planner.model.plan import Action, Outcome, Result
 from balancer.planner.model.policy import Allow
@@ -162,6 +163,7 @@ class LibvirtExecution:
             reason=reason,
             mib=found.mib or round(_sent(self._stats) / MIB),
             downtime_ms=found.downtime_ms if result is Result.DONE else None,
+            passed=passed(found.stats, plain=not self._post_copied and not self._begun),
         )
 
     def _move(self) -> None:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from math import inf
 
+from balancer.planner.model.duration import load, ratio, refined
 from balancer.planner.model.law import link_share
 from balancer.planner.model.plan import Prediction
 from balancer.planner.model.problem import Problem
-from balancer.planner.model.resources import MEMORY
 from balancer.planner.order.cost import KIB, WillNotConverge, predict
 
 
@@ -41,29 +41,26 @@ class Travel:
         return whole(min(link_share(self.problem, source), link_share(self.problem, target)))
 
     def volume(self, guest: str) -> int:
-        """Return the MiB to send at least once: memory in use, at most what is allocated."""
-        allocated = self.problem.needs[guest].get(MEMORY, 0)
-        used = self.problem.demand.mean.get(guest, {}).get(MEMORY, allocated)
-        return min(used, allocated) if allocated else used
+        """Return the MiB to send at least once."""
+        return load(self.problem, guest).volume_mib
 
     def predict(
         self, guest: str, source: str, target: str, rate_kib_s: int
     ) -> Prediction | WillNotConverge:
-        """Return what this migration takes at `rate_kib_s`.
-
-        How much memory is dirtied over and over is not measured yet: all that is in use counts.
-        """
+        """Return what this migration takes at `rate_kib_s`."""
         key = (guest, source, target, rate_kib_s)
         if key not in self._known:
-            link = min(self.link(source), self.link(target))
-            ratio = self.problem.calibration.ratio(source, target, link)
-            self._known[key] = predict(
-                self.volume(guest),
-                self.problem.demand.dirty_mib_s.get(guest, 0),
-                self.volume(guest),
-                max(1, int(rate_kib_s * ratio)),
+            share, sent = ratio(self.problem, source, target), load(self.problem, guest)
+            answer = predict(
+                sent.volume_mib,
+                sent.dirty_mib_s,
+                sent.hot_mib,
+                max(1, int(rate_kib_s * share)),
                 max(1, self.problem.policy.limits.pause_at_most),
             )
+            if isinstance(answer, Prediction):
+                answer = refined(self.problem, guest, answer)
+            self._known[key] = answer
         return self._known[key]
 
     def at_best(self, guest: str, source: str, target: str) -> Prediction | WillNotConverge:
