@@ -62,6 +62,8 @@ def hot(problem: Problem, host_loads: Iterable[HostLoad]) -> tuple[HostLoad, ...
 def reasons(problem: Problem, formulation: Formulation, target: Placement) -> Mapping[str, str]:
     """Return one sentence for each guest that `target` puts elsewhere."""
     now = problem.cluster.placement
+    if target == now:
+        return {}
     load = {line.host: line for line in loads(problem, target)}
     hot_names = {line.host for line in hot(problem, load.values())}
     repairs = _repairs(problem, target)
@@ -74,6 +76,19 @@ def reasons(problem: Problem, formulation: Formulation, target: Placement) -> Ma
         others = int(choice[formulation.guest_number[uuid]]) - 1
         found[uuid] = f"{because}; {_why_there(load[host])}, {_of_others(others)}"
     return found
+
+
+def for_load(problem: Problem, reached: Placement) -> frozenset[str]:
+    """Return those of the guests that are elsewhere then for whose moving only load speaks."""
+    repairs = _repairs(problem, reached)
+    return frozenset(
+        uuid
+        for uuid, host in reached.items()
+        if host != problem.home(uuid)
+        and uuid not in repairs
+        and uuid not in problem.ordered
+        and problem.home(uuid) not in problem.emptied
+    )
 
 
 def summary(made: Plan) -> str:

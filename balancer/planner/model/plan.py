@@ -26,6 +26,31 @@ class Prediction:
     """Memory in use that this was reckoned from, before empty pages are left out; 0 is unknown."""
 
 
+class RungKind(StrEnum):
+    """What may be done about a migration that does not converge, mildest first."""
+
+    BANDWIDTH = "bandwidth"
+    DOWNTIME = "downtime"
+    AUTO_CONVERGE = "auto-converge"
+    """The guest is slowed down as far as it takes. Hypervisors take it only from the beginning:
+    on this rung the migration begins anew."""
+    POST_COPY = "post-copy"
+    """The guest goes on at the target and its memory follows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rung:
+    """One step up while a migration runs, should it not converge."""
+
+    kind: RungKind
+    rate_kib_s: int = 0
+    """For more bandwidth: the most to allow, KiB/s, where links have room at that moment."""
+    downtime_ms: int = 0
+    """For a longer downtime: the longest pause from then on."""
+    risk: str = ""
+    """What this may cost the guest, in one phrase; empty for nothing worth a word."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worth:
     """What a move is for and what it takes, in guest-seconds of waiting (docs/model.md)."""
@@ -60,8 +85,14 @@ class Migration:
     """Why this move, in one sentence."""
     temporary: bool = False
     """True for a step through a third host: the guest moves on later in this plan."""
+    auto_converge: bool = False
+    """True if the guest is slowed down from the beginning: nothing milder is expected to do."""
+    rungs: tuple[Rung, ...] = ()
+    """What may be tried in this order should it not converge; then it is aborted."""
     worth: Worth | None = None
     """None where nobody reckoned it."""
+    for_load: bool = False
+    """True if nothing but load asks for it: no rule, no order, no host to be emptied."""
     kind: Literal["migration"] = "migration"
 
 
@@ -251,3 +282,7 @@ class Outcome:
     """As measured; None where the hypervisor did not say."""
     passed: Passed | None = None
     """What can be learned from it; None where the hypervisor did not say."""
+    steps: tuple[str, ...] = ()
+    """What was tried on the way, one phrase each: the rungs that were climbed."""
+    diverged: bool = False
+    """True if it was given up because the guest dirtied its memory as fast as it was sent."""

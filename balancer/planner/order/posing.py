@@ -16,6 +16,7 @@ from balancer.planner.model.policy import throughout
 from balancer.planner.model.problem import Problem
 from balancer.planner.order.cost import KIB
 from balancer.planner.order.moves import Move, Travel
+from balancer.planner.order.rungs import pauses
 from balancer.planner.order.yard import UNLIMITED, Bools, Ints, Yard
 
 
@@ -30,13 +31,14 @@ def pose(travel: Travel, moves: Sequence[Move]) -> Yard:
     rate, number, leaving, entering = _channels(problem, names)
     groups, domain, places = _groups(formulation, who)
     loads = [load(problem, move.guest) for move in moves]
+    dirty = [travel.pressing(move) for move in moves]
     return Yard(
         source=formulation.start[who],
         target=formulation.sites([]) if not moves else _sites(formulation, moves),
         need=_columns([row.use[who] for row in rows], len(moves)),
         room=_columns([row.limit - formulation.load(row.use) for row in rows], len(names)),
         volume=np.array([sent.volume_mib for sent in loads], dtype=np.float64),
-        dirty=np.array([sent.dirty_mib_s for sent in loads], dtype=np.float64),
+        dirty=np.array(dirty, dtype=np.float64),
         hot=np.array([sent.hot_mib for sent in loads], dtype=np.float64),
         setup=np.full(len(moves), problem.calibration.setup.value),
         top=np.full(len(moves), UNLIMITED),
@@ -53,7 +55,7 @@ def pose(travel: Travel, moves: Sequence[Move]) -> Yard:
         allowed=_allowed(formulation, who),
         temporary=problem.policy.allow.temporary_moves,
         ratio=_ratios(travel, moves, names),
-        pause=max(1, problem.policy.limits.pause_at_most) / 1000,
+        pause=pauses(problem.policy.limits.pause_at_most)[0] / 1000,
     )
 
 
