@@ -159,12 +159,12 @@ class SqliteJournal:
 
 def _event(row: tuple[Any, ...]) -> Event:
     """Return the event. Raises ValueError if the row holds what we never write."""
-    at, *words, data = row
+    at, kind, plan, action, guest, host, text, data = row
     told = json.loads(data)
-    sound = isinstance(told, dict) and all(isinstance(word, str) for word in words)
+    sound = isinstance(told, dict) and all(isinstance(word, str) for word in row[1:-1])
     if not sound or not isinstance(at, float) or not math.isfinite(at):
         raise ValueError
-    return Event(at, *words, told)
+    return Event(at, kind, plan, action, guest, host, text, told)
 
 
 def _texts(event: Event) -> tuple[str, ...]:
