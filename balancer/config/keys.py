@@ -70,6 +70,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "same_guest_again_after": Key("rest of a guest between two moves for balance", SECONDS),
     "pause_at_most": Key("longest pause of a guest at the end of a migration", MILLISECONDS, 1),
     "minimum_gain": Key("share of the imbalance that a plan must remove to be worth it", RATIO, 0, 1),
+    "hotter_on_the_way": Key("share of one host by which hosts may be further beyond hot between two moves than before and after a plan", RATIO, 0, 10),
     # of allow
     "copy_local_disks": Key("copy disks that only the source has"),
     "unsafe_storage": Key("migrate with disk caches that libvirt calls unsafe"),

@@ -57,6 +57,7 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
         held=request.held,
         ordered=request.ordered,
         barred=request.barred,
+        before=request.before,
         spent_moves=len(lately),
         spent_mib=sum(outcome.mib for outcome in lately),
         at=observation.at,
@@ -77,4 +78,6 @@ def asked(problem: Problem, request: Request) -> Problem:
 
 def orders_of(made: Plan) -> Request:
     """Return the operator's orders that `made` was made by: it is judged again by the same."""
-    return Request(relieve=frozenset(made.relieve), ordered=frozenset(made.ordered))
+    return Request(
+        relieve=frozenset(made.relieve), ordered=frozenset(made.ordered), before=made.undoes
+    )

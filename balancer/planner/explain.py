@@ -62,6 +62,8 @@ def hot(problem: Problem, host_loads: Iterable[HostLoad]) -> tuple[HostLoad, ...
 def reasons(problem: Problem, formulation: Formulation, target: Placement) -> Mapping[str, str]:
     """Return one sentence for each guest that `target` puts elsewhere."""
     now = problem.cluster.placement
+    if target == now:
+        return {}
     load = {line.host: line for line in loads(problem, target)}
     hot_names = {line.host for line in hot(problem, load.values())}
     repairs = _repairs(problem, target)

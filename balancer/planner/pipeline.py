@@ -5,7 +5,7 @@
 Each stage is one call; nothing here decides, it only hands values on and says what came of it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -14,16 +14,18 @@ from balancer.planner.assessment import asked as asked  # noqa: PLC0414
 from balancer.planner.assessment import assess as assess  # noqa: PLC0414 - callers find both stages here
 from balancer.planner.assessment import orders_of as orders_of  # noqa: PLC0414
 from balancer.planner.constraints import all_rules
+from balancer.planner.constraints.budget import affordable
 from balancer.planner.explain import hot, loads, reasons, summary
 from balancer.planner.formulation import Formulation, Ints, formulate
 from balancer.planner.model.certificate import Certificate
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.placement import Placement, at_rest, fingerprint
-from balancer.planner.model.plan import Infeasible, Plan, Quality, Score
+from balancer.planner.model.plan import Action, Infeasible, Plan, Quality, Score, Stay
 from balancer.planner.model.policy import Constraint, Policy, caveat
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Effort, Request
 from balancer.planner.model.resources import MEMORY
+from balancer.planner.model.reverse import reverse
 from balancer.planner.model.violation import Violation
 from balancer.planner.model.weighed import Weighed
 from balancer.planner.objectives import all_goals
@@ -33,6 +35,8 @@ from balancer.planner.place.answer import key
 from balancer.planner.place.conflict import explain as explain_conflict
 from balancer.planner.place.evaluate import score
 from balancer.planner.place.solve import Answer, solve
+from balancer.planner.prove import dip, heats, prove
+from balancer.planner.trim import useful_part
 from balancer.planner.verify import judge
 from balancer.planner.weigh import Scales
 from balancer.planner.worth import priced
@@ -111,6 +115,7 @@ def _way(problem: Problem, request: Request, keep_going: Callable[[], bool]) -> 
     if not _worth_it(before, answer.score, problem.policy):
         target = dict(problem.cluster.placement)
     ordered = order(problem, target, reasons(problem, formulation, target))
+    ordered = _bounded(formulation, ordered)
     after = score(formulation, _numbers(formulation, ordered.reached))
     if ordered.actions and not _worth_it(before, after, problem.policy):
         ordered = replace(ordered, actions=(), reached=problem.cluster.placement)
@@ -148,12 +153,18 @@ def towards(
     now = problem.cluster.placement
     wanted = {**now, **{uuid: host for uuid, host in target.items() if uuid in now}}
     ordered = order(problem, wanted, dict.fromkeys(target, reason))
+    formulation = formulate(problem, all_rules(problem), all_goals(problem))
+    ordered = _bounded(formulation, ordered)
     if refused := _refused(problem, ordered):
         return refused
     if not ordered.actions and wanted != now:
         sentences = [f"{stay.subject}: {stay.reason}" for stay in ordered.left]
         return Infeasible(reason="; ".join(sentences[:SHOWN]), certificates=_proof(ordered))
-    formulation = formulate(problem, all_rules(problem), all_goals(problem))
+    return _led(problem, formulation, ordered)
+
+
+def _led(problem: Problem, formulation: Formulation, ordered: Ordered) -> Plan:
+    """Return the plan of a way to a placement that nobody had to look for."""
     numbers = _numbers(formulation, ordered.reached)
     before, after = score(formulation, formulation.start), score(formulation, numbers)
     answer = Answer(
@@ -162,8 +173,72 @@ def towards(
     return _assemble(problem, ordered, (before, after), answer)
 
 
+def back(
+    observation: Observation,
+    policy: Policy,
+    homes: Placement,
+    done: Sequence[Action],
+    reason: str,
+) -> Plan | Infeasible:
+    """Return the way back to `homes`: where guests were before `done`, in the order of its plan.
+
+    A way made afresh where it leads everybody home; else what was done, backwards, if the judge
+    accepts that here and now. What was broken before may be broken again.
+    """
+    request = Request(before=homes)
+    made = towards(observation, policy, homes, reason, request)
+    if isinstance(made, Plan) and not made.left:
+        return made
+    problem = assess(observation, policy, replace(request, ordered=frozenset(homes)))
+    actions = reverse(done, reason)
+    if not actions or not judge(problem, actions).valid:
+        return made
+    reached = {**problem.cluster.placement, **{a.guest: a.target for a in actions}}
+    formulation = formulate(problem, all_rules(problem), all_goals(problem))
+    return _led(problem, formulation, Ordered(actions=actions, left=(), reached=reached))
+
+
+def _bounded(formulation: Formulation, ordered: Ordered) -> Ordered:
+    """Return as much of the way, by gain, as this hour pays for and heat on the way allows."""
+    problem = formulation.problem
+    every = {action.guest for action in ordered.actions}
+    limits = problem.policy.limits
+    if not affordable(problem, every):
+        why = f"left for a later hour: limits allow {limits.moves_per_hour} moves and "
+        why += f"{limits.data_per_hour // 1024} GiB in any hour"
+        ordered = _part(formulation, ordered, why, lambda uuids: affordable(problem, uuids))
+
+    def cool(uuids: Collection[str]) -> bool:
+        some = [action for action in ordered.actions if action.guest in uuids]
+        return dip(heats(problem, some)) <= bound
+
+    bound = round(1000 * limits.hotter_on_the_way)
+    if not cool(every):
+        why = "would make hosts too hot on the way: limit hotter_on_the_way"
+        ordered = _part(formulation, ordered, why, cool)
+    return ordered
+
+
+def _part(
+    formulation: Formulation, ordered: Ordered, why: str, fits: Callable[[Collection[str]], bool]
+) -> Ordered:
+    """Return the part of the way that `fits` and gains most, and why the others stay."""
+    actions = useful_part(formulation, ordered.actions, fits)
+    kept = {action.guest for action in actions}
+    now = formulation.problem.cluster.placement
+    left = {action.guest: action.name for action in ordered.actions if action.guest not in kept}
+    return replace(
+        ordered,
+        actions=actions,
+        reached={u: h if u in kept else now[u] for u, h in ordered.reached.items()},
+        left=(*ordered.left, *(Stay(subject=name, reason=why) for name in left.values())),
+    )
+
+
 def _refused(problem: Problem, ordered: Ordered) -> Infeasible | None:
     """Return what to say where the judge does not accept these actions; None where it does."""
+    if not ordered.actions:
+        return None
     verdict = judge(problem, ordered.actions)
     if verdict.valid:
         return None
@@ -232,6 +307,9 @@ def _assemble(
     broken_before = broken(problem, problem.cluster.placement)
     host_loads = loads(problem, reached)
     made = Plan(
+        proofs=prove(problem, actions),
+        heat_before=heats(problem, ())[0],
+        undoes=problem.before,
         reach=ordered.reach,
         certificates=_proof(ordered),
         id="P-" + sha256(f"{start}\n{moves}".encode()).hexdigest()[:8],

@@ -47,6 +47,8 @@ def verdict(made: Plan) -> str:
     rules = count(len(made.rules_checked), "hard rule")
     kept = "is kept or gets" if len(made.rules_checked) == 1 else "are kept or get"
     judged = f"Judge: {rules} {kept} no worse at every step."
+    if made.dip:
+        judged += f" On the way hosts get {percent(made.dip / 1000)} of a host hotter than before and after."
     return f"{judged} {quality(made.quality, made.score_after)}"
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 from balancer.planner.model.certificate import Certificate
+from balancer.planner.model.proof import Proof
 from balancer.planner.model.resources import Resources
 from balancer.planner.model.violation import Violation
 
@@ -148,6 +149,12 @@ class Plan:
     """Hosts that the operator ordered to relieve: for these, an order suspends cooldown."""
     ordered: tuple[str, ...] = ()
     """Uuids of guests that the operator wants moved: for these, too."""
+    undoes: Mapping[str, str] = field(default_factory=dict)
+    """Host by uuid: where guests were before what this plan undoes; what was broken then may be."""
+    proofs: tuple[Proof, ...] = ()
+    """What holds of each action, in the order of `actions`."""
+    heat_before: int = 0
+    """How far hosts are beyond `[hot]` before it, all together, per mille of a host."""
     limits: Mapping[str, int] = field(default_factory=dict)
     """Limits in force while it runs: at_once_total, at_once_per_host."""
     worth: Worth | None = None
@@ -167,6 +174,12 @@ class Plan:
     def seconds(self) -> float:
         """Predicted length of the timetable."""
         return max((a.start + a.predicted.seconds for a in self.actions), default=0.0)
+
+    @property
+    def dip(self) -> int:
+        """By how much more hosts are too hot on the way than before and after, per mille."""
+        heats = [self.heat_before, *(proof.heat for proof in self.proofs)]
+        return max(heats) - max(heats[0], heats[-1])
 
     @property
     def mib(self) -> int:

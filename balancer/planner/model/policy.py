@@ -137,6 +137,9 @@ class Limits:
     """Milliseconds."""
     minimum_gain: float = 0.05
     """Share of the imbalance a plan must remove to be worth starting."""
+    hotter_on_the_way: float = 0.25
+    """Share of one host by which hosts, all together, may be further beyond `[hot]` on the way
+    than before and after."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

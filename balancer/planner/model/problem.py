@@ -40,6 +40,9 @@ class Problem:
     """Uuids of guests the operator wants moved."""
     barred: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Uuid and host: where a guest must not go this time, and why."""
+    before: Mapping[str, str] = field(default_factory=dict)
+    """Host by uuid: where guests were before what is to be undone. What was broken then may be
+    again."""
     spent_moves: int = 0
     spent_mib: int = 0
     """What was moved already within the last hour, of the limits for any hour."""
