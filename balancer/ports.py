@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
 
+from balancer.planner.model.calibration import Calibration
 from balancer.planner.model.cluster import Cluster
 from balancer.planner.model.observation import History, Observation
 from balancer.planner.model.plan import Action, Outcome, Plan
@@ -289,6 +290,14 @@ class HistoryStore(Protocol):
         ...
 
 
+class Experience(Protocol):
+    """What finished migrations taught about how long they take."""
+
+    def known(self, at: float) -> Calibration:
+        """Return what is known at that time. Raises UsageError."""
+        ...
+
+
 class Lease(Protocol):
     """Makes this planner the only one."""
 
@@ -407,5 +416,7 @@ class Ports:
     brake: Brake = field(default_factory=NoBrake)
     stop_requested: Callable[[], bool] = lambda: False
     """True once no further action may be started; what is in flight is finished."""
+    experience: Experience | None = None
+    """None where nothing is learned: a saved observation holds what was known."""
     history: HistoryStore | None = None
     """None where nothing is kept: a saved observation holds its own past."""

@@ -83,6 +83,8 @@ def observe(ports: Ports, policy: Policy) -> Observation:
     since = seen.at - rest
     seen = _with_past(ports, policy, seen)
     promises = (*seen.promises, *kept(ports.journal, seen.at))
+    if ports.experience is not None:
+        seen = replace(seen, calibration=ports.experience.known(seen.at))
     return replace(seen, outcomes=(*seen.outcomes, *past(ports, since)), promises=promises)
 
 
