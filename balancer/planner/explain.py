@@ -78,6 +78,19 @@ def reasons(problem: Problem, formulation: Formulation, target: Placement) -> Ma
     return found
 
 
+def for_load(problem: Problem, reached: Placement) -> frozenset[str]:
+    """Return those of the guests that are elsewhere then for whose moving only load speaks."""
+    repairs = _repairs(problem, reached)
+    return frozenset(
+        uuid
+        for uuid, host in reached.items()
+        if host != problem.home(uuid)
+        and uuid not in repairs
+        and uuid not in problem.ordered
+        and problem.home(uuid) not in problem.emptied
+    )
+
+
 def summary(made: Plan) -> str:
     """Return what is wrong and what the plan does about it, or why it does nothing."""
     faults = sum(v.hard for v in made.broken_before)

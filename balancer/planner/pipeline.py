@@ -16,7 +16,7 @@ from balancer.planner.assessment import orders_of as orders_of  # noqa: PLC0414
 from balancer.planner.constraints import all_rules
 from balancer.planner.constraints.budget import affordable
 from balancer.planner.diagnose import conflicts
-from balancer.planner.explain import hot, loads, reasons, summary
+from balancer.planner.explain import for_load, hot, loads, reasons, summary
 from balancer.planner.formulation import Formulation, Ints, formulate
 from balancer.planner.model.certificate import Certificate
 from balancer.planner.model.observation import Observation
@@ -31,6 +31,7 @@ from balancer.planner.model.reverse import reverse
 from balancer.planner.model.violation import Violation
 from balancer.planner.model.weighed import Weighed
 from balancer.planner.objectives import all_goals
+from balancer.planner.order.busy import too_busy, unmoved
 from balancer.planner.order.schedule import Ordered, order
 from balancer.planner.paying import paying
 from balancer.planner.place.answer import key
@@ -43,6 +44,8 @@ from balancer.planner.verify import judge
 from balancer.planner.weigh import Scales
 from balancer.planner.worth import priced
 
+ALONE = "the guest that the planner runs in moves by itself"
+MOVES_LAST = "the planner runs in it: it moves last, by itself"
 ASKED_AGAIN = 3
 """How often another placement is sought where there is no way to the one before."""
 _RANK = list(Effort)
@@ -70,6 +73,40 @@ def plan_for(
     problem: Problem, request: Request, keep_going: Callable[[], bool] = lambda: True
 ) -> Plan | Infeasible:
     """Return what `plan` does, for whoever assessed the observation already by this request."""
+    problem = named(problem)
+    first, alone = _apart(problem)
+    made = _planned(first, request, keep_going)
+    if alone is None or (isinstance(made, Plan) and made.actions):
+        return made
+    then = _planned(alone, request, keep_going)
+    return then if isinstance(then, Plan) and then.actions else made
+
+
+def named(problem: Problem) -> Problem:
+    """Return the problem, with guests held or barred that no migration is expected to bring away.
+
+    So that they are named with the remedy, and not planned in vain again and again.
+    """
+    held = {**unmoved(problem), **problem.held}
+    return replace(problem, held=held, barred={**too_busy(problem), **problem.barred})
+
+
+def _apart(problem: Problem) -> tuple[Problem, Problem | None]:
+    """Return what to ask first, and then: the guest that the planner runs in moves last, alone."""
+    own, cluster = problem.planner, problem.cluster
+    if own not in cluster.guest or own in problem.held:
+        return problem, None
+    others = {guest.uuid: ALONE for guest in cluster.guests if guest.uuid != own}
+    return (
+        replace(problem, held={**problem.held, own: MOVES_LAST}),
+        replace(problem, held={**others, **problem.held}),
+    )
+
+
+def _planned(
+    problem: Problem, request: Request, keep_going: Callable[[], bool]
+) -> Plan | Infeasible:
+    """Return the best plan for one problem."""
     ways = [_way(problem, request, keep_going)]
     while (without := _without(ways)) and keep_going():
         barred = {**ways[-1].problem.barred, **without}
@@ -287,6 +324,7 @@ def weighed(problem: Problem, reached: Placement, uuids: Iterable[str]) -> tuple
     wanted = tuple(uuids)
     if not wanted:
         return ()
+    problem = named(problem)
     scales = Scales(problem, formulate(problem, all_rules(problem), all_goals(problem)), reached)
     return tuple(map(scales.weigh, wanted))
 
@@ -312,7 +350,9 @@ def _assemble(
     answer: Answer,
 ) -> Plan:
     reached = ordered.reached
-    actions, worth = priced(problem, ordered.actions, reached)
+    driven = for_load(problem, reached)
+    told = tuple(replace(a, for_load=a.guest in driven) for a in ordered.actions)
+    actions, worth = priced(problem, told, reached)
     limits = problem.policy.limits
     start = fingerprint(problem.cluster.placement)
     moves = "\n".join(f"{a.guest} {a.source} {a.target}" for a in actions)

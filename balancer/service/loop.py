@@ -150,10 +150,13 @@ class Service:
     def _resume(self) -> None:
         """See to its end what a planner that died had begun; halt if a guest is lost by it."""
         within, self._looked_back = (DAY if self._looked_back else REMEMBERED), True
+        ports = self._world.ports
+        watch = Watch(ports.telemetry, self, None)
         try:
-            outcomes = resume(self._world.ports, within)
+            outcomes = resume(replace(ports, telemetry=watch), within)
         except BalancerError:  # another planner is at work, or the journal fails: seen next
             return
+        self._status = replace(self._status, in_flight=(), names={})
         for outcome in outcomes:
             if outcome.result is Result.LOST:
                 self._halt(f"{outcome.action.name} is lost: {outcome.reason}")
@@ -414,6 +417,16 @@ class Service:
         self._status = replace(self._status, in_flight=tuple(running), names=flying, ended=ended)
         self._show(state, f"{plan_.id}: {ended} of {len(plan_.actions)} moves ended")
 
+    def following(self, running: Sequence[Progress]) -> None:
+        """Show how far what another planner began is: as long as it takes, we live."""
+        names: dict[str, str] = {}
+        with suppress(UsageError):  # found out by whoever follows
+            told = self._world.ports.journal.read(self._now() - REMEMBERED, ("started",))
+            names = {e.action: e.text.split(":")[0] for e in told}
+        flying = {step.action: names.get(step.action, step.action) for step in running}
+        self._status = replace(self._status, in_flight=tuple(running), names=flying)
+        self._show("moving", "what was begun before this start is followed to its end")
+
     # ── resting ─────────────────────────────────────────────────────────────────────────────
 
     def _rest(self, until: float) -> None:
@@ -460,7 +473,8 @@ class Service:
 class Watch:
     """Implements the port Telemetry: shows the moves in flight, and hands on."""
 
-    def __init__(self, to: Telemetry, service: Service, plan_: Plan) -> None:
+    def __init__(self, to: Telemetry, service: Service, plan_: Plan | None) -> None:
+        """Without a plan, what another planner began is watched."""
         self._to = to
         self._service = service
         self._plan = plan_
@@ -472,7 +486,10 @@ class Watch:
 
     def progress(self, running: Sequence[Progress]) -> None:
         """Show it, and hand on."""
-        self._service.moving(running, self._plan, self._ended)
+        if self._plan is None:
+            self._service.following(running)
+        else:
+            self._service.moving(running, self._plan, self._ended)
         self._to.progress(running)
 
     def ended(self, outcome: Outcome) -> None:

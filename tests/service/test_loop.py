@@ -21,6 +21,7 @@ from balancer.service.loop import Service
 from balancer.service.world import World as Installation
 from balancer.simulator.world import World
 from tests.drawing import NOON, select, uuid_of
+from tests.service.test_recovery import left_behind
 from tests.worlds import Diary, ports_of, world_of
 
 HOT = """
@@ -169,7 +170,7 @@ def test_mode_confirm_waits_for_the_approval_of_that_very_plan() -> None:
     assert decided.plan == proposal.plan
     assert decided.data["by"] == "the service, approved"
     assert decided.data["because"]
-    assert set(bench.said("ended")) >= {
+    assert {text.split(" in ")[0] for text in bench.said("ended")} >= {
         f"{o.action.name} to {o.action.target}: done" for o in bench.diary.outcomes
     }
 
@@ -566,3 +567,19 @@ def test_a_search_in_vain_is_not_repeated_each_cycle(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Decider, "planned", counting)
     bench.turned(service, 3)
     assert asked.count(Effort.QUICK) == 1
+
+
+def test_while_it_follows_what_another_began_the_board_sees_it_live() -> None:
+    """The watchdog must not end a service that waits for a long migration after a crash."""
+    _, ports, _ = left_behind(2)
+    board = Notices()
+    bench = Bench(world_of(CALM))
+    service = Service(bench.installation(ports=ports), board=board)
+    service._resume()
+    moving = [s for s in board.shown if s.state == "moving"]
+    assert len(moving) > 1
+    assert moving[0].in_flight
+    assert list(moving[0].names.values()) == ["db-1 from a to c"]
+    assert "followed to its end" in moving[0].sentence
+    service._show("looking")
+    assert not board.shown[-1].in_flight
