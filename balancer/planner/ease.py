@@ -195,7 +195,7 @@ def _consent(problem: Problem, broken: Sequence[Violation]) -> Eased | None:
     if any(guest.owner for guest in guests) or len(kinds) != 1 or not kinds <= consent.keys():
         return None
     key = consent[kinds.pop()]
-    allow = replace(problem.policy.allow, **{key: True})
+    allow = replace(cast("Any", problem.policy.allow), **{key: True})
     policy = replace(problem.policy, allow=allow)
     return Eased(replace(problem, policy=policy), f"[allow] {key} = true", len(guests))
 

@@ -25,7 +25,7 @@ LARGE = {"max_hosts": 7, "max_guests": 14}
 def plainly(question: Problem) -> Problem:
     """Return the question with the goals that the oracle reads, and no order."""
     policy = replace(question.policy, objectives=(Overload(),))
-    return replace(question, policy=policy, relieve=frozenset())
+    return replace(question, policy=policy, relieve=frozenset(), left={})
 
 
 def answer(question: Problem, effort: Effort = Effort.NORMAL) -> Answer:

@@ -220,6 +220,12 @@ class _Reading:
         ):  # the one that is open at the time of every drawing
             self.facts.held |= self.who(self.problem.guests(rule.guests))
 
+    def _careful(self, _rule) -> None:
+        """Says nothing on where guests are."""
+
+    def _returning(self, _rule) -> None:
+        assert not self.problem.left, "what guests left lately is not read here"
+
     # what is counted
 
     def _takes(self, guest) -> tuple[int, int]:
