@@ -16,6 +16,9 @@ STOP_ASKED: Final = "a stop was requested"
 STOPPED: Final = (STOP_ASKED, "the operator stopped it", "the service was told to stop", ABANDONED)
 """Reasons of aborts that nobody failed at."""
 
+LATE: Final = "no time is left for it"
+"""How reasons begin of moves that were not begun because they would have ended too late."""
+
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
