@@ -164,7 +164,8 @@ def _event(row: tuple[Any, ...]) -> Event:
     sound = isinstance(told, dict) and all(isinstance(word, str) for word in words)
     if not sound or not isinstance(at, float) or not math.isfinite(at):
         raise ValueError
-    return Event(at, *words, told)
+    kind, plan, action, guest, host, text = words
+    return Event(at, kind, plan, action, guest, host, text, told)
 
 
 def _texts(event: Event) -> tuple[str, ...]:
