@@ -162,6 +162,13 @@ class Executor(Protocol):
         """
         ...
 
+    def shut_down(self, guest: str, host: str) -> str:
+        """Ask a guest (by uuid) to shut down and wait until it has; never cuts its power.
+
+        Returns why it runs still, or will not be asked; empty once it is off.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -170,7 +177,7 @@ class Event:
     at: float
     kind: str
     """Of a plan: decided, started, raised, ended, refused, stopped, measured, realised. Of the service: began,
-    cycle, stood, proposed, approved, foreign, halted, froze, unfroze, reloaded, ceased. Of hosts: closed, opened."""
+    cycle, stood, proposed, approved, foreign, others, halted, froze, unfroze, reloaded, ceased. Of hosts: closed, opened. Of guests: shutting, shut."""
     plan: str = ""
     action: str = ""
     guest: str = ""

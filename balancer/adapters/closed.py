@@ -36,7 +36,14 @@ class ClosedHosts:
             return {name: _closure(entry) for name, entry in _hosts(document).items()}
         except (FileNotFoundError, NotADirectoryError):
             return {}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ) as error:
             raise UsageError(
                 f"{self._path} cannot be read ({type(error).__name__}): it names the hosts that are "
                 "closed to placement; mend it, or remove it and drain them again"

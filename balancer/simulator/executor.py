@@ -44,6 +44,13 @@ class SimulatedExecutor:
         move = found[0] if found else world.ended_long_ago(action.guest, action.target, begun.at)
         return SimulatedExecution(world, action, move, self._patience, followed=True)
 
+    def shut_down(self, guest: str, host: str) -> str:
+        """Have a guest end, if it runs there."""
+        if self._world.placement.get(guest) != host:
+            return f"it does not run on {host}"
+        self._world.shut_down(guest)
+        return ""
+
 
 class SimulatedExecution:
     """Implements the port Execution: one move, watched and led up the ladder."""

@@ -293,6 +293,39 @@ def test_repeated_moves_by_others_stop_the_service() -> None:
     assert not bench.brake.reason()
 
 
+def test_a_migration_that_we_did_not_begin_is_waited_for() -> None:
+    """It is journalled once, nothing starts meanwhile, and its guest is held when it is over."""
+    bench = Bench(world_of(HOT))
+    service = bench.service()
+    move = bench.world.begin(uuid_of("idle"), "a", 0.01, 0.3)
+    sentences = bench.turned(service, 2)
+    assert all("somebody else is moving idle from b to a" in text for text in sentences)
+    assert bench.said("others") == ["idle is being moved from b to a by somebody else"]
+    assert not bench.said("started")
+    move.at_most = 1e6
+    bench.world.advance(bench.world.now + 60)
+    bench.turned(service)
+    assert bench.said("foreign") == ["idle was moved from b to a by somebody else"]
+    assert bench.said("started")
+    assert not bench.brake.reason()
+
+
+def test_whoever_takes_back_what_we_moved_stops_us() -> None:
+    """What others move elsewhere does not count as that; how often is `reversals_per_day`."""
+    guards = Guards(auto_after=0.0, moves_by_others_per_hour=99, reversals_per_day=1)
+    bench = Bench(world_of(HOT), guards=guards)
+    service = bench.service()
+    bench.turned(service)
+    moved = next(o.action for o in bench.diary.outcomes if o.result is Result.DONE)
+    bench.world.put(uuid_of("idle"), "c")
+    bench.turned(service)
+    assert not bench.brake.reason()
+    bench.world.put(moved.guest, moved.source)
+    bench.turned(service)
+    assert bench.said("foreign")[-1].endswith("by somebody else: that undoes a move of ours")
+    assert "1 of our moves were undone by others within a day" in bench.brake.reason()
+
+
 def test_repeated_failures_stop_the_service_and_hold_the_guests() -> None:
     """After the second within an hour nothing more is tried."""
     bench = Bench(world_of(HOT))
