@@ -30,6 +30,7 @@ from balancer.planner.constraints.barred import Barred
 from balancer.planner.constraints.blackout import Blackout
 from balancer.planner.constraints.budget import Budget
 from balancer.planner.constraints.capacity import Capacity
+from balancer.planner.constraints.careful import Careful
 from balancer.planner.constraints.compatible import Compatible
 from balancer.planner.constraints.cooling import Cooling
 from balancer.planner.constraints.drain import Drain
@@ -436,6 +437,14 @@ RULES: Mapping[type, st.SearchStrategy[Constraint]] = {
     Budget: st.just(Budget()),
     Barred: st.just(Barred()),
     Held: st.just(Held()),
+    Careful: st.builds(
+        Careful,
+        guests=selectors(),
+        moving_at_once=st.integers(1, 2),
+        wait_between=st.sampled_from([0.0, 900.0]),
+        pause_at_most=st.sampled_from([0, 100]),
+        each_group_alone=st.booleans(),
+    ),
     Blackout: st.builds(Blackout, when=WINDOWS, guests=selectors()),
 }
 """How to draw a rule of every class there is."""

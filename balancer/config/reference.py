@@ -9,7 +9,7 @@ from dataclasses import MISSING
 from fractions import Fraction
 from typing import Final, cast
 
-from balancer.config.fields import EMPTY, keys, type_of, unit_of
+from balancer.config.fields import EMPTY, is_consent, keys, type_of, unit_of
 from balancer.config.guards import KEYS as GUARDS
 from balancer.config.guards import Guards
 from balancer.config.hosts import DECLARED, NAMES
@@ -106,6 +106,8 @@ def _written(kind: type, key: str) -> str:
     unit = unit_of(kind, key)
     if unit is not None:
         return f"{unit.name}, as `{unit.example}`"
+    if is_consent(kind, key):
+        return "true, false, pattern or list"
     words: Mapping[object, str] = {
         Selector: "pattern or list",
         tuple[str, ...]: "text or list",
@@ -123,6 +125,8 @@ def _default(kind: type, key: str) -> str:
     unit = unit_of(kind, key)
     if unit is not None and not isinstance(default, bool):
         return as_written(cast("float", default), unit)
+    if is_consent(kind, key):
+        return "false"
     if isinstance(default, Selector):
         return '"*"' if default == EVERYTHING else "none"
     return f'"{default}"' if isinstance(default, str) else str(default).lower()

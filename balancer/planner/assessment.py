@@ -9,6 +9,7 @@ from typing import Final
 
 from balancer.planner.forecast import FORECASTERS
 from balancer.planner.forecast.recent import delays, recent
+from balancer.planner.model.calibration import Calibration
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Outcome, Plan, Result
 from balancer.planner.model.policy import Policy
@@ -59,12 +60,23 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
         held=request.held,
         ordered=request.ordered,
         barred=request.barred,
+        ended_at=_ends(observation),
+        planner=observation.planner,
+        diverged=_diverged(observation),
         before=request.before,
         spent_moves=len(lately),
         spent_mib=sum(outcome.mib for outcome in lately),
         at=observation.at,
         trust=trust(observation.promises),
+        calibration=_classed(observation, policy),
     )
+
+
+def _classed(observation: Observation, policy: Policy) -> Calibration:
+    """Return what is known of durations, also of pairs of hosts that are alike by their links."""
+    default = policy.limits.default_link_kib_s
+    links = {host.name: host.link_kib_s or default for host in observation.cluster.hosts}
+    return observation.calibration.classed(links)
 
 
 def asked(problem: Problem, request: Request) -> Problem:
@@ -76,6 +88,23 @@ def asked(problem: Problem, request: Request) -> Problem:
         ordered=request.ordered,
         barred=request.barred,
     )
+
+
+def _ends(observation: Observation) -> dict[str, float]:
+    """Return when each guest's latest move ended, whatever came of it."""
+    found: dict[str, float] = {}
+    for outcome in observation.outcomes:
+        if outcome.result is not Result.REFUSED:
+            uuid = outcome.action.guest
+            found[uuid] = max(outcome.ended, found.get(uuid, outcome.ended))
+    return found
+
+
+def _diverged(observation: Observation) -> dict[str, Outcome]:
+    """Return how the latest migration of a guest ended, of those that did not converge."""
+    tried = (o for o in observation.outcomes if o.result is not Result.REFUSED)
+    last = {outcome.action.guest: outcome for outcome in tried}
+    return {uuid: outcome for uuid, outcome in last.items() if outcome.diverged}
 
 
 def left(outcomes: Iterable[Outcome], since: float) -> Mapping[str, frozenset[str]]:

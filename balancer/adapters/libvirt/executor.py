@@ -1,6 +1,7 @@
 """Moves guests between real hypervisors."""
 
 from collections.abc import Callable, Sequence
+from time import monotonic, sleep
 from typing import Final
 
 import libvirt
@@ -16,12 +17,12 @@ from balancer.adapters.libvirt.sighting import running_job
 from balancer.adapters.libvirt.workers import within
 from balancer.config.host import HostConfig
 from balancer.planner.model.plan import Action
-from balancer.planner.model.policy import Allow
 from balancer.planner.model.resources import HUGEPAGES, Resources
 from balancer.ports import Begun, Clock
 
+SHUTTING_DOWN: Final = 300.0
+"""Seconds that a guest may take to shut down."""
 USUAL_PATIENCE: Final = Patience()
-NO_CONSENT: Final = Allow()
 
 
 class LibvirtExecutor:
@@ -32,7 +33,8 @@ class LibvirtExecutor:
         hosts: Sequence[HostConfig],
         clock: Clock,
         patience: Patience = USUAL_PATIENCE,
-        allow: Allow = NO_CONSENT,
+        *,
+        unsafe_storage: bool = False,
         objection: Callable[[str], str] = lambda _host: "",
     ) -> None:
         """Connect to nothing yet; `objection` is asked of both hosts just before a start.
@@ -43,7 +45,7 @@ class LibvirtExecutor:
         self._hosts = {host.name: host for host in hosts}
         self._clock = clock
         self._patience = patience
-        self._allow = allow
+        self._unsafe_storage = unsafe_storage
         self._acting = Connections(hosts, read_only=False)
         self._watching = Connections(hosts, read_only=False)
 
@@ -77,7 +79,8 @@ class LibvirtExecutor:
             self._watching,
             self._clock,
             patience=self._patience,
-            allow=self._allow,
+            unsafe_storage=self._unsafe_storage,
+            look_again=self.look_again,
         )
 
     def follow(self, begun: Begun) -> LibvirtExecution:
@@ -88,9 +91,37 @@ class LibvirtExecutor:
             self._watching,
             self._clock,
             patience=self._patience,
-            allow=self._allow,
             begun=begun,
         )
+
+    def shut_down(self, guest: str, host: str) -> str:
+        """Ask a guest to shut down and wait until it has; never cuts its power.
+
+        One that is defined nowhere would be gone for good, and is not asked.
+        """
+        limit = self._hosts[host].answer_within
+        deadline = monotonic() + SHUTTING_DOWN
+
+        def ask(connection: libvirt.virConnect) -> str:
+            domain = connection.lookupByUUIDString(guest)
+            if not domain.isPersistent():
+                return "it is defined nowhere: once off it would be gone for good"
+            domain.shutdown()
+            return ""
+
+        def runs(connection: libvirt.virConnect) -> bool:
+            return bool(connection.lookupByUUIDString(guest).isActive())
+
+        try:
+            if why := within(limit, lambda: ask(self._watching.to(host)), host):
+                return why
+            while within(limit, lambda: runs(self._watching.to(host)), host):
+                if monotonic() > deadline:
+                    return f"it does not shut down within {SHUTTING_DOWN:.0f} s"
+                sleep(self._patience.poll)
+        except (libvirt.libvirtError, NotAnswering) as fault:
+            return f"{host}: {explain(fault).reason}"
+        return ""
 
     def close(self) -> None:
         """Close all connections; what is in flight goes on, unwatched."""

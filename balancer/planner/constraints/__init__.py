@@ -12,6 +12,7 @@ from balancer.planner.constraints.barred import Barred
 from balancer.planner.constraints.blackout import Blackout
 from balancer.planner.constraints.budget import Budget
 from balancer.planner.constraints.capacity import Capacity
+from balancer.planner.constraints.careful import Careful
 from balancer.planner.constraints.compatible import Compatible
 from balancer.planner.constraints.cooling import Cooling
 from balancer.planner.constraints.drain import Drain
@@ -52,6 +53,7 @@ CONSTRAINTS: Final[Mapping[str, type]] = {
     "never_move": NeverMove,
     "drain": Drain,
     "blackout": Blackout,
+    "careful": Careful,
 }
 """What an operator can write, by the name of its TOML table."""
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from balancer.planner.model.placement import Occupancy
-from balancer.planner.model.selector import Selector
+from balancer.planner.model.selector import NOBODY, Selector
+from balancer.planner.model.turns import Turn
 from balancer.planner.model.violation import Violation
 
 if TYPE_CHECKING:  # a rule's two readings live in one class, and one of them needs the algebra
@@ -54,6 +55,24 @@ class Emptying(Protocol):
 
     def empties(self, problem: "Problem") -> tuple[str, ...]:
         """Return the names of those hosts."""
+        ...
+
+
+@runtime_checkable
+class TakingTurns(Protocol):
+    """A rule that lets only a few of its guests move at a time."""
+
+    def turns(self, problem: "Problem") -> tuple[Turn, ...]:
+        """Return the groups that take turns."""
+        ...
+
+
+@runtime_checkable
+class Pausing(Protocol):
+    """A rule that limits how long its guests may stand still at the end of a migration."""
+
+    def pauses(self, problem: "Problem") -> Mapping[str, int]:
+        """Return the longest pause of each of its guests, milliseconds, by uuid."""
         ...
 
 
@@ -151,10 +170,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allow:
-    """Consents; each is off until the operator gives it, except temporary moves."""
+    """Consents; each is off until the operator gives it, except temporary moves.
 
-    post_copy: bool = False
-    auto_converge: bool = False
+    `true` is for every guest, patterns are for those guests alone.
+    """
+
+    post_copy: Selector = NOBODY
+    auto_converge: Selector = NOBODY
     copy_local_disks: bool = False
     unsafe_storage: bool = False
     temporary_moves: bool = True
