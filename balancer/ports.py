@@ -93,6 +93,10 @@ class Progress:
     """Since it started."""
     note: str = ""
     """What stands out: `no data for 20 s`."""
+    steps: tuple[str, ...] = ()
+    """What was tried so far because it did not converge, one phrase each."""
+    wants_kib_s: int = 0
+    """The rate it wishes for, KiB/s, where its links have room; 0 for nothing."""
 
 
 class Execution(Protocol):
@@ -109,6 +113,10 @@ class Execution(Protocol):
 
     def outcome(self) -> Outcome | None:
         """Return how it ended, verified on both ends, or None while it runs."""
+        ...
+
+    def room(self, rate_kib_s: int) -> None:
+        """Let it go at up to this rate, KiB/s, from now on; its links have that to spare."""
         ...
 
     def abort(self, reason: str) -> None:
@@ -160,7 +168,7 @@ class Event:
 
     at: float
     kind: str
-    """Of a plan: decided, started, ended, refused, stopped, measured, realised. Of the service: began,
+    """Of a plan: decided, started, raised, ended, refused, stopped, measured, realised. Of the service: began,
     cycle, stood, proposed, approved, foreign, halted, froze, unfroze, reloaded, ceased. Of hosts: closed, opened."""
     plan: str = ""
     action: str = ""

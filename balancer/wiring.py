@@ -55,11 +55,16 @@ def ports_for(
     lease: Lease = FileLease(config.lock_path)
     inventory = _measured(config, _inventory(config, read_only=read_only))
     if not read_only:
+        from balancer.adapters.libvirt.execution import Patience
         from balancer.adapters.libvirt.executor import LibvirtExecutor
 
         owner = _owner(config, lease)
         executor = LibvirtExecutor(
-            config.hosts, clock, allow=config.policy.allow, objection=owner.objection
+            config.hosts,
+            clock,
+            Patience(stalled_after=config.guards.stalled_after),
+            unsafe_storage=config.policy.allow.unsafe_storage,
+            objection=owner.objection,
         )
         lease = owner
     return Ports(
@@ -180,6 +185,7 @@ def _inventory(config: Config, *, read_only: bool) -> Inventory:
     _need_libvirt()
     from balancer.adapters.clock import WallClock
     from balancer.adapters.libvirt.inventory import LibvirtInventory
+    from balancer.adapters.own_machine import system_uuid
 
     closed = closed_hosts(config)
     return LibvirtInventory(
@@ -188,6 +194,7 @@ def _inventory(config: Config, *, read_only: bool) -> Inventory:
         config.sample_gap,
         read_only=read_only,
         closed=lambda: tuple(closed.known()),
+        own=config.own_guest or system_uuid(),
         workers=config.workers,
     )
 

@@ -103,6 +103,9 @@ class _AbortableExecution:
             self.abort("the operator stopped it")
         return self._to.outcome()
 
+    def room(self, rate_kib_s: int) -> None:
+        self._to.room(rate_kib_s)
+
     def abort(self, reason: str) -> None:
         self._to.abort(reason)
 

@@ -22,6 +22,8 @@ class Guards:
     """Share of the hosts; one host may always be missing."""
     failed_guest_again_after: float = 3600.0
     """Seconds."""
+    stalled_after: float = 60.0
+    """Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ KEYS: Final[Mapping[str, GuardKey]] = {
     "moves_by_others_per_hour": GuardKey(COUNT, "moves it did not make, within an hour, at which the service stops itself", 1),
     "hosts_unseen_at_most": GuardKey(RATIO, "share of the hosts that may go unseen (one host always may); beyond it nothing is moved"),
     "failed_guest_again_after": GuardKey(SECONDS, "rest of a guest whose migration failed"),
+    "stalled_after": GuardKey(SECONDS, "a migration from which no byte passes for so long has stalled, and is aborted", 5),
 }  # fmt: skip
 
 

@@ -39,6 +39,7 @@ KEYS: Final[Mapping[str, Entry]] = {
     "history_age": Entry('duration, as `"28d"`', '"28d"', "how far back 5-minute means are kept; samples are kept two days"),
     "history_size": Entry('size, as `"1GiB"`', '"1GiB"', "how large the history may grow"),
     "prometheus": Entry("table", "none", "a store of metrics that measures beside the hypervisors; see `[prometheus]`"),
+    "own_guest": Entry("name, uuid or none", "as the firmware says, where that can be read", "the guest that this program runs in: it moves last, by itself"),
     "reasons_age": Entry('duration, as `"28d"`', '"28d"', "how far back the journal keeps why guests and hosts stood as they did; what was moved is kept for good"),
     "lock": Entry("path", "balancer.lock in `state`", "file that keeps two planners apart"),
     "freeze": Entry("path", "FREEZE beside this file", "file whose mere existence stops all action"),
@@ -86,6 +87,8 @@ class Config:
     """How far back 5-minute means are kept."""
     history_mib: int = 1024
     """How large the history may grow."""
+    own_guest: str = ""
+    """Name or uuid of the guest that this program runs in; empty: as the firmware says."""
     lock_path: Path
     freeze_path: Path
     """The operator's: while it exists nothing is moved."""
@@ -157,6 +160,7 @@ def _read(top: Table) -> Config:
         policy_path=policy_path,
         groups=groups,
         guards=read_guards(top.table("guards")),
+        own_guest=top.text("own_guest"),
         abort_on_stop=top.choice("on_stop", ON_STOP, ON_STOP[0]) == "abort",
         interval_seconds=_seconds(top, "interval", Config.interval_seconds),
         sample_gap=_seconds(top, "sample_gap", Config.sample_gap),

@@ -68,9 +68,13 @@ KEYS: Final[Mapping[str, Key]] = {
     "migration_link_share": Key("share of a migration link that may be filled", RATIO, 0.01, 1),
     "default_link": Key("migration link assumed where a host declares none", KIB_S, 1),
     "same_guest_again_after": Key("rest of a guest between two moves for balance", SECONDS),
+    "same_host_again_after": Key("how long a guest keeps off a host that load drove it from, unless going back pays clearly", SECONDS),
     "pause_at_most": Key("longest pause of a guest at the end of a migration", MILLISECONDS, 1),
     "minimum_gain": Key("share of the imbalance that a plan must remove to be worth it", RATIO, 0, 1),
+    "hotter_on_the_way": Key("share of one host by which hosts may be further beyond hot between two moves than before and after a plan", RATIO, 0, 10),
     # of allow
+    "post_copy": Key("let these go on at the target before all memory is there, where nothing milder helps: if the link or a host dies then, the guest is lost"),
+    "auto_converge": Key("slow these down as far as it takes, where nothing milder helps"),
     "copy_local_disks": Key("copy disks that only the source has"),
     "unsafe_storage": Key("migrate with disk caches that libvirt calls unsafe"),
     "temporary_moves": Key("go through a third host where a direct order does not exist"),
@@ -78,6 +82,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "guests": Key("the guests it speaks of: a pattern or a list of them"),
     "hosts": Key("the hosts it speaks of: a pattern or a list of them"),
     "others": Key("the guests that these are kept away from: a pattern or a list of them"),
+    "hosts_lost": Key("how many are lost at a time", COUNT, 1),
     "fallback_hosts": Key("the second choice, where `hosts` have no room: a pattern or a list of them"),
     "at_least": Key("places they use at least; 0: any number", COUNT),
     "places.at_most": Key("places they use at most; 0: any number", COUNT),
@@ -99,6 +104,9 @@ KEYS: Final[Mapping[str, Key]] = {
     "minimise": Key("`data`: moves cost by what they send; `moves`: the fewest moves, then the least data"),
     "within": Key("how far above the cluster's mean a host may be", RATIO, 0, 1),
     "margin": Key("how far below the limit a hot host is brought", RATIO, 0, 1),
+    "moving_at_once": Key("of these at most so many move at a time", COUNT, 1),
+    "wait_between": Key("how long after one has moved the next may", SECONDS, 0, 7 * 86_400),
+    "careful.pause_at_most": Key("longest pause of these, where that is less than `limits` says; nought: as there", MILLISECONDS, 1),
     "may_be_empty": Key("true: no fault if its patterns match nothing"),
 }  # fmt: skip
 

@@ -20,6 +20,8 @@ from balancer.ports import UsageError
 
 STANDING: Final = ("capacity",)
 """Rules of the table that every policy holds, with their defaults where no file speaks of them."""
+SURVIVE: Final = "survive_hosts_lost"
+"""Of `[capacity]`: short for a rule `survive` with so many hosts lost."""
 NO_GROUPS: Final[Groups] = {}
 PLAIN_KEYS: Final = ("extends", "aggressiveness", "timezone", "forecaster")
 TABLES: Final = ("groups", "hot", "forecast", "limits", "allow", *CONSTRAINTS, *OBJECTIVES)
@@ -71,6 +73,7 @@ def _loaded(top: Table, groups: Groups) -> LoadedPolicy:
     rules: dict[str, Table] = {}
     for table in reversed(tables):
         policy = _overlaid(policy, table, groups, rules)
+        _check_consents(table, policy, groups)
     policy = replace(policy, groups={**policy.groups, **groups})
     _check_groups(policy, rules)
     warnings = tuple(text for table in tables for text in _conflicts(table, groups))
@@ -147,8 +150,20 @@ def _own_rules(
                 yield place, build(kind, place), ""
             continue
         base = next((rule for rule in inherited if isinstance(rule, kind)), None)
-        place = table.table(name)
+        place, beside = _apart(table.table(name))
         yield place, build(kind, place, base), base.label if base else ""
+        for other, own in beside:
+            yield other, own, ""
+
+
+def _apart(place: Table) -> tuple[Table, list[tuple[Table, Constraint]]]:
+    """Return a rule's table without the keys that stand for rules of their own, and those rules."""
+    values = dict(place.values)
+    lost = values.pop(SURVIVE, None)
+    if place.path != "capacity" or not lost:
+        return place, []
+    other = replace(place, values={"hosts_lost": lost})
+    return replace(place, values=values), [(other, build(CONSTRAINTS["survive"], other))]
 
 
 def _check_groups(policy: Policy, places: dict[str, Table]) -> None:
@@ -157,6 +172,14 @@ def _check_groups(policy: Policy, places: dict[str, Table]) -> None:
         for key, selector in selectors(rule).items():
             if rule.label in places:
                 check_group_names(places[rule.label], key, selector, policy.groups)
+
+
+def _check_consents(table: Table, policy: Policy, groups: Groups) -> None:
+    """Refuse consents for groups nobody defined."""
+    place, known = table.table("allow"), {**policy.groups, **groups}
+    for key, selector in selectors(policy.allow).items():
+        if key in place.values:
+            check_group_names(place, key, selector, known)
 
 
 def _conflicts(table: Table, groups: Groups) -> Iterator[str]:

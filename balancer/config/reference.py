@@ -9,13 +9,13 @@ from dataclasses import MISSING
 from fractions import Fraction
 from typing import Final, cast
 
-from balancer.config.fields import EMPTY, keys, type_of, unit_of
+from balancer.config.fields import EMPTY, is_consent, keys, type_of, unit_of
 from balancer.config.guards import KEYS as GUARDS
 from balancer.config.guards import Guards
 from balancer.config.hosts import DECLARED, NAMES
 from balancer.config.installation import KEYS as INSTALLATION
 from balancer.config.keys import KEYS, Entry
-from balancer.config.policy import STANDING
+from balancer.config.policy import STANDING, SURVIVE
 from balancer.config.units import Unit
 from balancer.planner.constraints import CONSTRAINTS
 from balancer.planner.forecast import FORECASTERS
@@ -31,6 +31,12 @@ SETTINGS: Final[Mapping[str, type]] = {
     "allow": Allow,
 }
 NOUGHT: Final = str.maketrans("123456789", "000000000")
+SURVIVE_ROW: Final = (
+    SURVIVE,
+    "whole number, as `8`",
+    "0",
+    "short for a rule `[[survive]]` with so many `hosts_lost`; 0: none",
+)
 BEGIN: Final = "<!-- from here on made by: python -m balancer.config.reference -->"
 TOP: Final = (
     ("extends", "file or name", "", "the policy this one starts from; what it does not say holds"),
@@ -80,6 +86,8 @@ def _section(title: str, kind: type) -> Iterator[str]:
     rows = [_row(kind, key) for key in keys(kind)]
     if any(type_of(kind, key) is Selector for key in keys(kind)):
         rows.append((EMPTY, "true or false", "false", KEYS[EMPTY].sentence))
+    if kind is CONSTRAINTS["capacity"]:
+        rows.insert(-1, SURVIVE_ROW)
     yield from _table(rows)
 
 
@@ -96,6 +104,8 @@ def _written(kind: type, key: str) -> str:
     unit = unit_of(kind, key)
     if unit is not None:
         return f"{unit.name}, as `{unit.example}`"
+    if is_consent(kind, key):
+        return "true, false, pattern or list"
     words: Mapping[object, str] = {
         Selector: "pattern or list",
         tuple[str, ...]: "text or list",
@@ -113,6 +123,8 @@ def _default(kind: type, key: str) -> str:
     unit = unit_of(kind, key)
     if unit is not None and not isinstance(default, bool):
         return as_written(cast("float", default), unit)
+    if is_consent(kind, key):
+        return "false"
     if isinstance(default, Selector):
         return '"*"' if default == EVERYTHING else "none"
     return f'"{default}"' if isinstance(default, str) else str(default).lower()

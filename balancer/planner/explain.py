@@ -8,11 +8,16 @@ from balancer.planner.formulation import Formulation
 from balancer.planner.model.cluster import HostState
 from balancer.planner.model.placement import Placement, at_rest
 from balancer.planner.model.plan import HostLoad, Plan
+from balancer.planner.model.policy import Constraint
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.resources import CPU, MEMORY, VCPUS, Resources
+from balancer.planner.model.violation import Violation
 
 MEMORY_USED = "memory.used"
 """Key of HostLoad amounts: memory that guests use, beside `memory`, which they are allocated."""
+
+LOOKED_AT = 100
+"""Movers that no broken rule names for whom it is worth finding out what they make room for."""
 
 NOTHING: Resources = {}
 WORDS = {CPU: "CPU", MEMORY: "memory allocated", MEMORY_USED: "memory"}
@@ -57,9 +62,11 @@ def hot(problem: Problem, host_loads: Iterable[HostLoad]) -> tuple[HostLoad, ...
 def reasons(problem: Problem, formulation: Formulation, target: Placement) -> Mapping[str, str]:
     """Return one sentence for each guest that `target` puts elsewhere."""
     now = problem.cluster.placement
+    if target == now:
+        return {}
     load = {line.host: line for line in loads(problem, target)}
     hot_names = {line.host for line in hot(problem, load.values())}
-    repairs = _repairs(problem)
+    repairs = _repairs(problem, target)
     choice = formulation.allowed.sum(axis=1)
     found = {}
     for uuid, host in target.items():
@@ -69,6 +76,19 @@ def reasons(problem: Problem, formulation: Formulation, target: Placement) -> Ma
         others = int(choice[formulation.guest_number[uuid]]) - 1
         found[uuid] = f"{because}; {_why_there(load[host])}, {_of_others(others)}"
     return found
+
+
+def for_load(problem: Problem, reached: Placement) -> frozenset[str]:
+    """Return those of the guests that are elsewhere then for whose moving only load speaks."""
+    repairs = _repairs(problem, reached)
+    return frozenset(
+        uuid
+        for uuid, host in reached.items()
+        if host != problem.home(uuid)
+        and uuid not in repairs
+        and uuid not in problem.ordered
+        and problem.home(uuid) not in problem.emptied
+    )
 
 
 def summary(made: Plan) -> str:
@@ -111,16 +131,32 @@ def _heat(load: HostLoad) -> float:
     return max(share(load, CPU), share(load, MEMORY_USED))
 
 
-def _repairs(problem: Problem) -> Mapping[str, tuple[str, ...]]:
-    """Return, for each guest in a broken hard rule, the labels of those rules."""
-    occupancy = at_rest(problem.cluster.placement)
+def _repairs(problem: Problem, target: Placement) -> Mapping[str, tuple[str, ...]]:
+    """Return, for each guest in a broken hard rule or making room for it, the labels of those."""
+    now = problem.cluster.placement
     found: dict[str, list[str]] = defaultdict(list)
+    broken: list[Constraint] = []
     for rule in all_rules(problem):
-        for violation in rule.violations(problem, occupancy):
-            if violation.hard:
-                for uuid in violation.guests:
-                    found[uuid].append(violation.rule)
+        faults = _hard(problem, rule, now)
+        broken += [rule] if faults else []
+        for violation in faults:
+            for uuid in violation.guests:
+                found[uuid].append(violation.rule)
+    others = [uuid for uuid in target if target[uuid] != now[uuid] and uuid not in found]
+    for rule in broken if len(others) <= LOOKED_AT else ():
+        mended = _amount(problem, rule, target)
+        for uuid in others:
+            if _amount(problem, rule, {**target, uuid: now[uuid]}) > mended:
+                found[uuid].append(rule.label)
     return {uuid: tuple(dict.fromkeys(labels)) for uuid, labels in found.items()}
+
+
+def _hard(problem: Problem, rule: Constraint, placement: Placement) -> list[Violation]:
+    return [v for v in rule.violations(problem, at_rest(placement)) if v.hard]
+
+
+def _amount(problem: Problem, rule: Constraint, placement: Placement) -> int:
+    return sum(violation.amount for violation in _hard(problem, rule, placement))
 
 
 def _because(

@@ -150,6 +150,29 @@ class Packing:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Refuge:
+    """Guests of lost sites find room on the others; excess of a loss: the fewest that find none.
+
+    The room of a site is what its guests leave of `room`, or nothing. Engines that go step by step
+    leave it to `place.shelter`, which has reserves kept where a loss is not survived.
+    """
+
+    label: str
+    use: Ints
+    """[guests, dimensions]"""
+    room: Ints
+    """[sites, dimensions]"""
+    may: Bools
+    """[guests, sites]: who can take refuge where; who can nowhere is not counted."""
+    lost: tuple[Ints, ...]
+    """Sites that are lost together."""
+    penalty: Penalty
+    hard: bool
+    complete: bool
+    """False if more may be lost than is listed."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Budget:
     """Sum of `weight` over the guests that end elsewhere than they started is at most `limit`.
 
@@ -162,7 +185,7 @@ class Budget:
     limit: int
 
 
-Primitive = Row | AtMostPerDomain | DomainCount | Near | Apart | Packing | Budget
+Primitive = Row | AtMostPerDomain | DomainCount | Near | Apart | Packing | Refuge | Budget
 
 
 @dataclass(eq=False)

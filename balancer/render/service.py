@@ -25,7 +25,8 @@ def status(known: Status, now: float, *, alive: bool) -> RenderableType:
         lines.append(Text(f"Let it be carried out: balancer approve {known.plan}", "dim"))
     for step in known.in_flight:
         name = clean(known.names.get(step.action, step.action))
-        note = f", {clean(step.note)}" if step.note else ""
+        said = step.note or (step.steps[-1] if step.steps else "")
+        note = f", {clean(said)}" if said else ""
         lines.append(
             Text(f"  {name}  {percent(step.fraction)}, {size(step.mib_left)} left, "
                  f"{duration(step.seconds)} so far{note}")

@@ -62,12 +62,16 @@ def evacuate(
     barred: Pairs | None = None,
     keep_going: Callable[[], bool] = lambda: True,
 ) -> Verdict:
-    """Return whether `host` can be emptied and how; `policy` is `calm`."""
+    """Return whether `host` can be emptied and how; `policy` is `calm`.
+
+    The guest that the planner runs in leaves last, by a plan of its own.
+    """
     cluster = emptying(seen.cluster, {host})
     here = cluster.guests_on[host]
     request = Request(barred=barred or {})
     decision = pipeline.plan(replace(seen, cluster=cluster), policy, request, keep_going)
-    blocked = tuple(_blocked(decision, host, here, barred or {}))
+    others = tuple(g for g in here if g.uuid != seen.planner or len(here) == 1 or g.ties)
+    blocked = tuple(_blocked(decision, host, others, barred or {}))
     return Verdict(
         host=host,
         possible=not blocked,

@@ -10,6 +10,7 @@ from typing import Final
 from balancer.codec import load_action_data
 from balancer.planner.model.plan import Outcome
 from balancer.ports import Begun, Event, Execution, Ports
+from balancer.service.climbing import Steps
 from balancer.service.telling import ended
 
 POLL: Final = 1.0
@@ -48,9 +49,16 @@ def _begun(event: Event) -> Begun:
 
 
 def left_open(ports: Ports, within: float = REMEMBERED) -> tuple[Begun, ...]:
-    """Return what the journal leaves open. Raises UsageError."""
-    since = ports.clock.now() - within
-    return unfinished(ports.journal.read(since, ("started", "ended")))
+    """Return what the journal leaves open. Raises UsageError.
+
+    A journal that tells of no move in so long may have been written by a clock that was far off:
+    then it is searched from its beginning.
+    """
+    since, kinds = ports.clock.now() - within, ("started", "ended")
+    events = ports.journal.read(since, kinds)
+    if not events and within >= REMEMBERED:
+        events = ports.journal.read(kinds=kinds)
+    return unfinished(events)
 
 
 def resume(ports: Ports, within: float = REMEMBERED) -> tuple[Outcome, ...]:
@@ -73,7 +81,10 @@ def follow(ports: Ports, within: float = REMEMBERED) -> tuple[Outcome, ...]:
         return ()
     running = _followed(ports, within)
     outcomes: list[Outcome] = []
+    steps = Steps()
     for key, outcome in _ends(ports, running):
+        for step in steps.fresh(key[0], outcome.action, outcome.steps, ports.clock.now):
+            ports.journal.write(step)
         ports.journal.write(ended(key[0], outcome))
         ports.telemetry.ended(outcome)
         outcomes.append(outcome)

@@ -10,6 +10,7 @@ from balancer.adapters.stand_in import (
     UncontestedLease,
 )
 from balancer.config import Mode
+from balancer.planner.ladder import Patience
 from balancer.planner.model.plan import Outcome, Result
 from balancer.planner.model.resources import CPU, MEMORY
 from balancer.planner.pipeline import assess, broken
@@ -73,7 +74,9 @@ class Simulation:
         """The world as the service sees it."""
         return Ports(
             inventory=SimulatedInventory(self.world),
-            executor=SimulatedExecutor(self.world),
+            executor=SimulatedExecutor(
+                self.world, Patience(stalled_after=self.scenario.guards.stalled_after)
+            ),
             journal=self.journal,
             clock=VirtualClock(self.world, self.pace),
             lease=UncontestedLease(),

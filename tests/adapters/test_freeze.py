@@ -72,3 +72,10 @@ def test_a_freeze_that_cannot_be_written_is_a_clear_fault(tmp_path: Path) -> Non
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="make the file by hand"):
         freeze(tmp_path / "file/FREEZE", None, "")
+
+
+def test_the_folder_of_the_file_is_made_where_it_is_not_there(tmp_path: Path) -> None:
+    """However deep: a freeze must not fail for want of a folder."""
+    path = tmp_path / "some" / "where" / "FREEZE"
+    freeze(path, None, "so")
+    assert path.read_text() == "so\n"

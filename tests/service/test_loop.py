@@ -10,11 +10,12 @@ from balancer.adapters.stand_in import MemoryBrake, MemoryJournal
 from balancer.config import Guards, Mode
 from balancer.planner.constraints.blackout import Blackout
 from balancer.planner.constraints.spread import Spread
-from balancer.planner.model.plan import Infeasible, Result
+from balancer.planner.model.plan import Infeasible, Outcome, Result
 from balancer.planner.model.policy import Hot, Limits, Policy
 from balancer.planner.model.request import Effort
 from balancer.planner.objectives import OBJECTIVES
 from balancer.ports import Event, Refused, Status, UsageError
+from balancer.service import telling
 from balancer.service.deciding import Decider
 from balancer.service.loop import Service
 from balancer.service.world import World as Installation
@@ -481,6 +482,73 @@ def test_while_it_moves_the_board_shows_how_far() -> None:
     assert flying[0].predicted_end > NOON
     assert " to " in next(iter(flying[0].names.values()))
     assert not bench.board.shown[-1].in_flight
+
+
+def test_while_a_plan_is_carried_out_the_board_names_it_and_not_after() -> None:
+    """In every status of the moves; the cycle that follows has none."""
+    bench = Bench(world_of(HOT))
+    service = bench.service()
+    service.turn()
+    (plan,) = bench.diary.plans[:1]
+    flying = [s for s in bench.board.shown if s.state == "moving"]
+    assert len(flying) > 1
+    assert {(s.plan, s.summary) for s in flying} == {(plan.id, plan.summary)}
+    assert (bench.board.shown[-1].plan, bench.board.shown[-1].summary) == ("", "")
+
+
+def test_a_proposal_is_not_shown_once_it_does_not_wait_any_more() -> None:
+    """Released from what it proposed, the board names no plan."""
+    bench = Bench(world_of(HOT), mode=Mode.CONFIRM)
+    service = bench.service()
+    service.turn()
+    assert bench.board.shown[-1].summary
+    service._memory.proposed = None
+    service._show("resting")
+    assert (bench.board.shown[-1].plan, bench.board.shown[-1].summary) == ("", "")
+
+
+@pytest.mark.parametrize("text", [CALM, HOT])
+def test_nothing_is_sought_where_the_first_answer_will_do(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither in a calm cluster, nor where heat is answered at once."""
+    bench = Bench(world_of(text))
+    asked: list[Effort] = []
+    planned = Decider.planned
+
+    def counting(self: Decider, seen: Any, held: Any, effort: Effort) -> Any:
+        asked.append(effort)
+        return planned(self, seen, held, effort)
+
+    monkeypatch.setattr(Decider, "planned", counting)
+    bench.turned(bench.service())
+    assert set(asked) == {Effort.INSTANT}
+
+
+def test_where_the_look_before_a_start_said_no_nobody_is_sent_for_a_while() -> None:
+    """That guest and that host, for as long as a failed guest rests."""
+    bench = Bench(world_of(HOT), mode=Mode.OBSERVE)
+    report = bench.service().turn()
+    assert report is not None
+    assert not isinstance(report.decision, Infeasible)
+    action = report.decision.actions[0]
+    rest = bench.guards.failed_guest_again_after
+    outcome = Outcome(
+        action=action, result=Result.REFUSED, started=NOON, ended=NOON, reason="its network is not there"
+    )  # fmt: skip
+    bench.journal.write(telling.ended("P-1", outcome, "refused", barred=True))
+    bench.turned(bench.service())
+    report = bench.service().turn()
+    assert report is not None
+    assert not isinstance(report.decision, Infeasible)
+    assert (action.guest, action.target) not in {
+        (a.guest, a.target) for a in report.decision.actions
+    }
+    seen = bench.installation().ports.inventory.observe()
+    service = bench.service()
+    decider = Decider(service._world, service._memory, lambda: None)
+    assert decider._barred(seen) == {(action.guest, action.target): "its network is not there"}
+    assert decider._barred(replace(seen, at=NOON + rest + 1)) == {}
 
 
 def test_a_search_in_vain_is_not_repeated_each_cycle(monkeypatch: pytest.MonkeyPatch) -> None:

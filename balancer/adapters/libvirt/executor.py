@@ -16,12 +16,10 @@ from balancer.adapters.libvirt.sighting import running_job
 from balancer.adapters.libvirt.workers import within
 from balancer.config.host import HostConfig
 from balancer.planner.model.plan import Action
-from balancer.planner.model.policy import Allow
 from balancer.planner.model.resources import HUGEPAGES, Resources
 from balancer.ports import Begun, Clock
 
 USUAL_PATIENCE: Final = Patience()
-NO_CONSENT: Final = Allow()
 
 
 class LibvirtExecutor:
@@ -32,7 +30,8 @@ class LibvirtExecutor:
         hosts: Sequence[HostConfig],
         clock: Clock,
         patience: Patience = USUAL_PATIENCE,
-        allow: Allow = NO_CONSENT,
+        *,
+        unsafe_storage: bool = False,
         objection: Callable[[str], str] = lambda _host: "",
     ) -> None:
         """Connect to nothing yet; `objection` is asked of both hosts just before a start.
@@ -43,7 +42,7 @@ class LibvirtExecutor:
         self._hosts = {host.name: host for host in hosts}
         self._clock = clock
         self._patience = patience
-        self._allow = allow
+        self._unsafe_storage = unsafe_storage
         self._acting = Connections(hosts, read_only=False)
         self._watching = Connections(hosts, read_only=False)
 
@@ -77,7 +76,8 @@ class LibvirtExecutor:
             self._watching,
             self._clock,
             patience=self._patience,
-            allow=self._allow,
+            unsafe_storage=self._unsafe_storage,
+            look_again=self.look_again,
         )
 
     def follow(self, begun: Begun) -> LibvirtExecution:
@@ -88,7 +88,6 @@ class LibvirtExecutor:
             self._watching,
             self._clock,
             patience=self._patience,
-            allow=self._allow,
             begun=begun,
         )
 

@@ -99,3 +99,5 @@ class Observation:
     """What further sources measured just now, by the source's name."""
     doubts: tuple[str, ...] = ()
     """Sentences on data that is missing, contradictory or stood in for."""
+    planner: str = ""
+    """Uuid of the guest that the planner itself runs in; empty where it runs in none of these."""

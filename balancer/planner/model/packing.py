@@ -5,7 +5,7 @@ Tried quickly first, then by depth-first search. Whoever relies on the answer ca
 says which thing goes where (`holds`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -33,10 +33,13 @@ class Packed:
 def pack(
     things: Sequence[Vector],
     boxes: Sequence[Vector],
-    allowed: Sequence[Sequence[bool]] | None = None,
+    may: Callable[[int, int], bool] = lambda _thing, _box: True,
 ) -> Packed:
-    """Return how as many `things` as possible go into `boxes`; `allowed` [thing][box] if given."""
-    search = _Search(things, boxes, allowed)
+    """Return how as many `things` as possible go into `boxes`; `may` tells which into which.
+
+    Quickest where the roomiest boxes come first.
+    """
+    search = _Search(things, boxes, may)
     return search.run()
 
 
@@ -59,10 +62,10 @@ def holds(packed: Packed, things: Sequence[Vector], boxes: Sequence[Vector]) -> 
 class _Search:
     things: Sequence[Vector]
     boxes: Sequence[Vector]
-    allowed: Sequence[Sequence[bool]] | None
+    may: Callable[[int, int], bool]
     free: list[list[int]] = field(init=False)
     order: list[int] = field(init=False)
-    kind: list[object] = field(init=False)
+    kind: list[object] = field(init=False, default_factory=list)
     best: list[int] = field(init=False)
     nodes: int = 0
 
@@ -74,23 +77,22 @@ class _Search:
             for thing in self.things
         ]
         self.order = sorted(range(len(self.things)), key=lambda i: (-sizes[i], i))
-        self.kind = [
-            tuple(row[box] for row in self.allowed) if self.allowed else ()
-            for box in range(len(self.boxes))
-        ]
         self.best = [NOWHERE] * len(self.things)
 
     def run(self) -> Packed:
         for fullest in (False, True):
             if self._quickly(fullest=fullest):
                 return Packed(tuple(self.best))
+        self.kind = [
+            tuple(self.may(thing, box) for thing in self.order) for box in range(len(self.boxes))
+        ]
         self._deeper(0, [NOWHERE] * len(self.things), 0)
         return Packed(tuple(self.best), self.nodes <= NODES)
 
     def _fits(self, thing: int, box: int) -> bool:
-        if self.allowed and not self.allowed[thing][box]:
-            return False
-        return all(a <= b for a, b in zip(self.things[thing], self.free[box], strict=True))
+        return self.may(thing, box) and all(
+            a <= b for a, b in zip(self.things[thing], self.free[box], strict=True)
+        )
 
     def _put(self, thing: int, box: int, sign: int) -> None:
         free = self.free[box]
@@ -101,11 +103,14 @@ class _Search:
         """Put each thing, largest first, into the first or the fullest box; True if all fit."""
         placed = [NOWHERE] * len(self.things)
         for thing in self.order:
-            fitting = [box for box in range(len(self.free)) if self._fits(thing, box)]
-            if fitting:
-                box = min(fitting, key=lambda b: sum(self.free[b])) if fullest else fitting[0]
-                placed[thing] = box
-                self._put(thing, box, 1)
+            fitting = (box for box in range(len(self.free)) if self._fits(thing, box))
+            placed[thing] = (
+                min(fitting, key=lambda box: sum(self.free[box]), default=NOWHERE)
+                if fullest
+                else next(fitting, NOWHERE)
+            )
+            if placed[thing] != NOWHERE:
+                self._put(thing, placed[thing], 1)
         for thing, box in enumerate(placed):
             if box != NOWHERE:
                 self._put(thing, box, -1)

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 from balancer.planner.model.certificate import Certificate
+from balancer.planner.model.proof import Proof
 from balancer.planner.model.resources import Resources
 from balancer.planner.model.violation import Violation
 
@@ -21,6 +22,31 @@ class Prediction:
     """Bytes over the wire, MiB."""
     downtime_ms: int
     rounds: int = 1
+
+
+class RungKind(StrEnum):
+    """What may be done about a migration that does not converge, mildest first."""
+
+    BANDWIDTH = "bandwidth"
+    DOWNTIME = "downtime"
+    AUTO_CONVERGE = "auto-converge"
+    """The guest is slowed down as far as it takes. Hypervisors take it only from the beginning:
+    on this rung the migration begins anew."""
+    POST_COPY = "post-copy"
+    """The guest goes on at the target and its memory follows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rung:
+    """One step up while a migration runs, should it not converge."""
+
+    kind: RungKind
+    rate_kib_s: int = 0
+    """For more bandwidth: the most to allow, KiB/s, where links have room at that moment."""
+    downtime_ms: int = 0
+    """For a longer downtime: the longest pause from then on."""
+    risk: str = ""
+    """What this may cost the guest, in one phrase; empty for nothing worth a word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +83,14 @@ class Migration:
     """Why this move, in one sentence."""
     temporary: bool = False
     """True for a step through a third host: the guest moves on later in this plan."""
+    auto_converge: bool = False
+    """True if the guest is slowed down from the beginning: nothing milder is expected to do."""
+    rungs: tuple[Rung, ...] = ()
+    """What may be tried in this order should it not converge; then it is aborted."""
     worth: Worth | None = None
     """None where nobody reckoned it."""
+    for_load: bool = False
+    """True if nothing but load asks for it: no rule, no order, no host to be emptied."""
     kind: Literal["migration"] = "migration"
 
 
@@ -148,6 +180,12 @@ class Plan:
     """Hosts that the operator ordered to relieve: for these, an order suspends cooldown."""
     ordered: tuple[str, ...] = ()
     """Uuids of guests that the operator wants moved: for these, too."""
+    undoes: Mapping[str, str] = field(default_factory=dict)
+    """Host by uuid: where guests were before what this plan undoes; what was broken then may be."""
+    proofs: tuple[Proof, ...] = ()
+    """What holds of each action, in the order of `actions`."""
+    heat_before: int = 0
+    """How far hosts are beyond `[hot]` before it, all together, per mille of a host."""
     limits: Mapping[str, int] = field(default_factory=dict)
     """Limits in force while it runs: at_once_total, at_once_per_host."""
     worth: Worth | None = None
@@ -167,6 +205,12 @@ class Plan:
     def seconds(self) -> float:
         """Predicted length of the timetable."""
         return max((a.start + a.predicted.seconds for a in self.actions), default=0.0)
+
+    @property
+    def dip(self) -> int:
+        """By how much more hosts are too hot on the way than before and after, per mille."""
+        heats = [self.heat_before, *(proof.heat for proof in self.proofs)]
+        return max(heats) - max(heats[0], heats[-1])
 
     @property
     def mib(self) -> int:
@@ -211,3 +255,7 @@ class Outcome:
     mib: int = 0
     downtime_ms: int | None = None
     """As measured; None where the hypervisor did not say."""
+    steps: tuple[str, ...] = ()
+    """What was tried on the way, one phrase each: the rungs that were climbed."""
+    diverged: bool = False
+    """True if it was given up because the guest dirtied its memory as fast as it was sent."""

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from balancer.planner.model.placement import Occupancy
-from balancer.planner.model.selector import Selector
+from balancer.planner.model.selector import NOBODY, Selector
+from balancer.planner.model.turns import Turn
 from balancer.planner.model.violation import Violation
 
 if TYPE_CHECKING:  # a rule's two readings live in one class, and one of them needs the algebra
@@ -57,6 +58,38 @@ class Emptying(Protocol):
         ...
 
 
+@runtime_checkable
+class TakingTurns(Protocol):
+    """A rule that lets only a few of its guests move at a time."""
+
+    def turns(self, problem: "Problem") -> tuple[Turn, ...]:
+        """Return the groups that take turns."""
+        ...
+
+
+@runtime_checkable
+class Pausing(Protocol):
+    """A rule that limits how long its guests may stand still at the end of a migration."""
+
+    def pauses(self, problem: "Problem") -> Mapping[str, int]:
+        """Return the longest pause of each of its guests, milliseconds, by uuid."""
+        ...
+
+
+@runtime_checkable
+class Doubting(Protocol):
+    """A rule that now and then cannot look at everything."""
+
+    def caveat(self, problem: "Problem") -> str:
+        """Return what is not proven, in one phrase; empty where all is looked at."""
+        ...
+
+
+def caveat(rule: Constraint, problem: "Problem") -> str:
+    """Return what the judge's word on `rule` leaves open; empty for nothing."""
+    return rule.caveat(problem) if isinstance(rule, Doubting) else ""
+
+
 def throughout(rule: Constraint) -> bool:
     """True if `rule` must hold at every instant of a plan, not merely where a plan ends.
 
@@ -64,6 +97,11 @@ def throughout(rule: Constraint) -> bool:
     all change hosts in one instant.
     """
     return bool(getattr(rule, "throughout", True))
+
+
+def steadying(rule: Constraint) -> bool:
+    """True if `rule` is there against flapping alone: whoever breaks another rule is free of it."""
+    return bool(getattr(rule, "steadying", False))
 
 
 class Objective(Protocol):
@@ -119,18 +157,26 @@ class Limits:
     """Assumed migration link where a host's is not declared: 10 Gbit/s."""
     same_guest_again_after: float = 86_400.0
     """Seconds."""
+    same_host_again_after: float = 30 * 86_400.0
+    """Seconds that a guest keeps off a host which load drove it from."""
     pause_at_most: int = 300
     """Milliseconds."""
     minimum_gain: float = 0.05
     """Share of the imbalance a plan must remove to be worth starting."""
+    hotter_on_the_way: float = 0.25
+    """Share of one host by which hosts, all together, may be further beyond `[hot]` on the way
+    than before and after."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allow:
-    """Consents; each is off until the operator gives it, except temporary moves."""
+    """Consents; each is off until the operator gives it, except temporary moves.
 
-    post_copy: bool = False
-    auto_converge: bool = False
+    `true` is for every guest, patterns are for those guests alone.
+    """
+
+    post_copy: Selector = NOBODY
+    auto_converge: Selector = NOBODY
     copy_local_disks: bool = False
     unsafe_storage: bool = False
     temporary_moves: bool = True

@@ -15,6 +15,7 @@ from balancer.planner.model.policy import throughout
 from balancer.planner.model.problem import Problem
 from balancer.planner.order.cost import KIB, SETUP_SECONDS
 from balancer.planner.order.moves import Move, Travel
+from balancer.planner.order.rungs import pauses
 from balancer.planner.order.yard import UNLIMITED, Bools, Ints, Yard
 
 
@@ -29,7 +30,7 @@ def pose(travel: Travel, moves: Sequence[Move]) -> Yard:
     rate, number, leaving, entering = _channels(problem, names)
     groups, domain, places = _groups(formulation, who)
     hot = np.array([travel.volume(move.guest) for move in moves], dtype=np.float64)
-    dirty = [problem.demand.dirty_mib_s.get(move.guest, 0) for move in moves]
+    dirty = [travel.pressing(move) for move in moves]
     return Yard(
         source=formulation.start[who],
         target=formulation.sites([]) if not moves else _sites(formulation, moves),
@@ -53,7 +54,7 @@ def pose(travel: Travel, moves: Sequence[Move]) -> Yard:
         allowed=_allowed(formulation, who),
         temporary=problem.policy.allow.temporary_moves,
         ratio=_ratios(travel, moves, names),
-        pause=max(1, problem.policy.limits.pause_at_most) / 1000,
+        pause=pauses(problem.policy.limits.pause_at_most)[0] / 1000,
     )
 
 

@@ -15,13 +15,14 @@ from balancer.planner.formulation import (
     Level,
     Near,
     Packing,
+    Refuge,
     Row,
 )
 from balancer.planner.model.plan import Stay
 from balancer.planner.place.answer import Answer
-from balancer.planner.place.evaluate import excesses
+from balancer.planner.place.evaluate import excesses, strandeds
 
-Counted = Row | AtMostPerDomain | DomainCount | Near | Apart | Packing
+Counted = Row | AtMostPerDomain | DomainCount | Near | Apart | Packing | Refuge
 
 NAMED = 3
 """Reasons and guests that are spelt out; the rest is counted."""
@@ -91,7 +92,9 @@ def _why(formulation: Formulation, members: Ints) -> str:
     return f"no permitted move of the others mends it{tail}"
 
 
-def _inside(primitive: Counted, number: int, placement: Ints) -> Ints:
+def _inside(  # noqa: PLR0911 - one for each primitive
+    primitive: Counted, number: int, placement: Ints
+) -> Ints:
     """Return the guests that make up the excess of that number."""
     match primitive:
         case Row():
@@ -103,6 +106,8 @@ def _inside(primitive: Counted, number: int, placement: Ints) -> Ints:
         case Packing():
             packed: Ints = primitive.members[placement[primitive.members] == number]
             return packed
+        case Refuge():
+            return np.array(strandeds(primitive, placement)[number], dtype=np.int64)
         case DomainCount():
             return primitive.members
         case Apart():
@@ -118,6 +123,8 @@ def _where(formulation: Formulation, primitive: Counted, number: int) -> str:
     match primitive:
         case Row() | Packing():
             return hosts[number].name
+        case Refuge():
+            return " and ".join(hosts[site].name for site in primitive.lost[number].tolist())
         case AtMostPerDomain() | Apart():
             sites = np.flatnonzero(primitive.domain == number).tolist()
             return ", ".join(hosts[site].name for site in sites)

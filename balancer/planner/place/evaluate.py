@@ -1,5 +1,7 @@
 """What a placement is worth: the plain reference that engines are held equal to."""
 
+from functools import partial
+
 import numpy as np
 
 from balancer.planner.formulation import (
@@ -14,9 +16,10 @@ from balancer.planner.formulation import (
     Packing,
     Penalty,
     Primitive,
+    Refuge,
     Row,
 )
-from balancer.planner.model.packing import pack
+from balancer.planner.model.packing import NOWHERE, pack
 from balancer.planner.model.plan import Score
 
 PER_MILLE = 1000
@@ -93,6 +96,9 @@ def strain(  # noqa: PLR0911 - one for each primitive
             return np.minimum(*(held(primitive.domain, m, placement) for m in sides))
         case Packing():
             return _unpacked(primitive, placement)
+        case Refuge():
+            stranded = [len(left) for left in strandeds(primitive, placement)]
+            return np.array(stranded, dtype=np.int64)
         case _:
             spent = int(primitive.weight[placement != formulation.start].sum())
             return np.array([spent - primitive.limit])
@@ -132,3 +138,33 @@ def _unpacked(primitive: Packing, placement: Ints) -> Ints:
         things = [tuple(use) for use in primitive.use[here == site].tolist()]
         left[site] = pack(things, primitive.boxes[site]).left
     return left
+
+
+def strandeds(primitive: Refuge, placement: Ints) -> list[list[int]]:
+    """Return, for each loss, the guests that find no room."""
+    free = primitive.room.copy()
+    np.subtract.at(free, placement, primitive.use)
+    room = [tuple(left) for left in np.maximum(0, free).tolist()]
+    uses = [tuple(use) for use in primitive.use.tolist()]
+    counted: list[bool] = np.any(primitive.may, axis=1).tolist()
+    on = np.argsort(placement, kind="stable")
+    first = np.searchsorted(placement[on], np.arange(len(room) + 1))
+    roomiest = np.lexsort(-free.T[::-1]).tolist()
+    found = []
+    for lost in primitive.lost:
+        gone = [
+            g for s in lost.tolist() for g in on[first[s] : first[s + 1]].tolist() if counted[g]
+        ]
+        sites = [s for s in roomiest if s not in set(lost.tolist())]
+        may: list[list[bool]] = primitive.may[np.ix_(gone, sites)].tolist()
+        packed = pack(
+            [uses[g] for g in gone],
+            [room[s] for s in sites],
+            partial(_allowed, may),
+        )
+        found.append([g for g, box in zip(gone, packed.box, strict=True) if box == NOWHERE])
+    return found
+
+
+def _allowed(may: list[list[bool]], thing: int, box: int) -> bool:
+    return may[thing][box]

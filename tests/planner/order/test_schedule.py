@@ -206,7 +206,9 @@ def test_a_guest_that_dirties_too_fast_stays_and_the_rest_moves():
     ordered = go("a 9c/9g link=100 : x 1v/4g dirty=30 | y 1v/1g\nb 9c/9g link=100 :", x="b", y="b")
     assert steps(ordered) == ["y a→b"]
     assert why(ordered) == {
-        "x": "cannot move to b: it dirties 30 MiB/s of 4096 MiB, too fast to be sent at 38 MiB/s"
+        "x": "cannot move to b: it dirties 30 MiB/s of 4096 MiB, too fast to be sent at 38 MiB/s; "
+        "allow it auto_converge or post_copy ([allow]), or a longer pause_at_most, or move it at a "
+        "quieter hour"
     }
 
 
