@@ -3,12 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from balancer.planner.capacity.waiting import calm, fallen, pinned
+from balancer.planner.capacity.room import places
+from balancer.planner.capacity.waiting import NOWHERE, calm, fallen
+from balancer.planner.constraints.never_move import NeverMove
+from balancer.planner.constraints.stay import Stay
 from balancer.planner.constraints.tied import bonds
-from balancer.planner.model.plan import Infeasible, Plan
+from balancer.planner.model.placement import Placement
 from balancer.planner.model.problem import UNLABELLED, Problem
 from balancer.planner.model.request import Effort, Request
-from balancer.planner.pipeline import plan_for, weighed
+from balancer.planner.pipeline import weighed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,28 +56,17 @@ def failure(
     keep_going: Callable[[], bool] = lambda: True,
 ) -> Failure:
     """Return what the loss of `hosts` together would mean."""
-    after = fallen(calm(problem), hosts)
-    mine = after.ordered
-    request = Request(effort=effort)
-    here = plan_for(pinned(after, but=mine), request, keep_going) if mine else None
-    restarted = _placed(here, mine)
-    best = here
-    if len(restarted) < len(mine):
-        roomy = plan_for(_rigid(after, problem), request, keep_going)
-        if len(_placed(roomy, mine)) > len(restarted):
-            best = roomy
-    placed = _placed(best, mine)
-    others = (
-        {a.guest for a in best.actions if a.guest not in mine} if isinstance(best, Plan) else set()
-    )
+    after = _rigid(fallen(calm(problem), hosts), problem)
+    found = places(after, Request(effort=effort), keep_going)
+    left = sorted(uuid for uuid, host in found.settled.items() if host == NOWHERE)
     return Failure(
         lost=lost,
         hosts=hosts,
-        guests=len(mine),
-        restarted=len(restarted),
-        after_moves=len(placed),
-        moves=len(others),
-        homeless=_homeless(after, best, sorted(mine - placed.keys())),
+        guests=len(after.ordered),
+        restarted=len(found.now),
+        after_moves=len(found.later),
+        moves=len(found.moves.actions) if found.moves else 0,
+        homeless=_homeless(after, found.settled, left),
     )
 
 
@@ -83,29 +75,19 @@ def _rigid(after: Problem, before: Problem) -> Problem:
     kept = {
         uuid: rule.label
         for rule in before.policy.constraints
-        if rule not in after.policy.constraints
+        if isinstance(rule, Stay | NeverMove)
         for uuid in rule.concerns(before)
         if uuid not in after.ordered
     }
     return replace(after, held={**after.held, **kept})
 
 
-def _placed(made: Plan | Infeasible | None, mine: frozenset[str]) -> Mapping[str, str]:
-    if not isinstance(made, Plan):
-        return {}
-    return {a.guest: a.target for a in made.actions if a.guest in mine}
-
-
-def _homeless(
-    after: Problem, made: Plan | Infeasible | None, left: list[str]
-) -> Mapping[str, str]:
+def _homeless(after: Problem, settled: Placement, left: list[str]) -> Mapping[str, str]:
     """Return why each guest that is left over finds no place, by name."""
-    actions = made.actions if isinstance(made, Plan) else ()
-    reached = {**after.cluster.placement, **{a.guest: a.target for a in actions}}
     found: dict[str, str] = {}
-    for account in weighed(after, reached, left):
+    for account in weighed(after, settled, left):
         guest = after.cluster.guest[account.guest]
-        tied = bonds(guest, after.policy.allow)
         against = ", ".join(f"{why} ({number})" for why, number in account.rejected.items())
+        tied = bonds(guest, after.policy.allow)
         found[guest.name] = tied or account.stays or against or "no host is left"
     return found

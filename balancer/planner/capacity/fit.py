@@ -1,18 +1,21 @@
 """How many more guests of a kind fit: now, and once others have made room; and what stops the rest."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from balancer.planner.capacity.waiting import NOWHERE, arriving, calm, pinned
+from balancer.planner.capacity.room import Places, places
+from balancer.planner.capacity.waiting import NOWHERE, arriving, calm
 from balancer.planner.constraints.spread import Spread
+from balancer.planner.explain import hot, loads
 from balancer.planner.model.cluster import Guest, Host, HostState
-from balancer.planner.model.plan import Infeasible, Plan
+from balancer.planner.model.plan import Plan
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Effort, Request
 from balancer.planner.model.resources import CPU, MEMORY, VCPUS, Resources
 from balancer.planner.model.selector import Selector
-from balancer.planner.pipeline import plan_for, weighed
+from balancer.planner.pipeline import weighed
 
 MARK: Final = "balancer-capacity"
 """Label of the guests asked about, for rules to speak of them."""
@@ -55,7 +58,9 @@ class Fit:
     after: int
     """Fit once others have made room."""
     moves: Plan | None
-    """What makes room, and their arrival; None where nobody needs to move."""
+    """What makes room, before the first of them arrives; None where that helps nobody."""
+    hot: tuple[str, ...]
+    """Hosts that would be hot with all of them, and are not now."""
     binding: Mapping[str, int]
     """What spoke against one more, then: number of hosts by reason."""
     ways: tuple[Way, ...] = ()
@@ -76,27 +81,15 @@ def fit(
     quiet = calm(problem)
     tried = count or min(AT_MOST, most(quiet, wanted) + 1)
     asked = _asked(quiet, wanted, tried)
-    mine = {guest.uuid for guest in asked.cluster.guests if MARK in guest.labels}
-    request = Request(effort=effort)
-    here = plan_for(pinned(asked, but=mine), request, keep_going)
-    now = _arrived(here, mine)
-    later = here
-    if len(now) < tried:
-        roomy = plan_for(asked, request, keep_going)
-        if len(_arrived(roomy, mine)) > len(now):
-            later = roomy
-    after = _arrived(later, mine)
-    hosts: dict[str, int] = {}
-    for host in now.values():
-        hosts[host] = hosts.get(host, 0) + 1
-    binding = _binding(asked, later, mine - after.keys())
+    found = places(asked, Request(effort=effort), keep_going)
     return Fit(
         asked=tried,
-        now=len(now),
-        hosts=hosts,
-        after=len(after),
-        moves=later if later is not here and isinstance(later, Plan) else None,
-        binding=binding,
+        now=len(found.now),
+        hosts=dict(Counter(found.now.values())),
+        after=len(found.later),
+        moves=found.moves,
+        hot=_heated(asked, found),
+        binding=_binding(asked, found),
     )
 
 
@@ -157,21 +150,19 @@ def _asked(problem: Problem, wanted: Wanted, count: int) -> Problem:
     return arriving(problem, guests, {g.uuid: wanted.use for g in guests}, rules)
 
 
-def _arrived(made: Plan | Infeasible, mine: set[str]) -> dict[str, str]:
-    """Return the host of each guest asked about that gets one, by uuid."""
-    if isinstance(made, Infeasible):
-        return {}
-    reached = {a.guest: a.target for a in made.actions if a.guest in mine}
-    return {uuid: host for uuid, host in sorted(reached.items()) if host != NOWHERE}
+def _heated(asked: Problem, found: Places) -> tuple[str, ...]:
+    """Return the hosts that are hot where everybody settled, and were not before."""
+    lines = loads(asked, found.settled)
+    after = hot(asked, (replace(line, before=line.after) for line in lines))
+    return tuple(sorted({h.host for h in after} - {h.host for h in hot(asked, lines)}))
 
 
-def _binding(asked: Problem, made: Plan | Infeasible, left: set[str]) -> Mapping[str, int]:
+def _binding(asked: Problem, found: Places) -> Mapping[str, int]:
     """Return what spoke against the first of those left over, everybody else being placed."""
+    left = [uuid for uuid, host in found.settled.items() if host == NOWHERE]
     if not left:
         return {}
-    actions = made.actions if isinstance(made, Plan) else ()
-    reached = {**asked.cluster.placement, **{a.guest: a.target for a in actions}}
-    account = weighed(asked, reached, (min(left),))[0]
+    account = weighed(asked, found.settled, (min(left),))[0]
     return dict(list(account.rejected.items())[:REASONS]) or {account.stays or "nothing": 1}
 
 

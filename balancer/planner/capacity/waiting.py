@@ -43,7 +43,11 @@ def calm(problem: Problem) -> Problem:
 
 def _unlimited(policy: Policy) -> Limits:
     return replace(
-        policy.limits, moves_per_hour=PLENTY, data_per_hour=PLENTY, moves_per_hour_per_host=PLENTY
+        policy.limits,
+        moves_per_hour=PLENTY,
+        data_per_hour=PLENTY,
+        moves_per_hour_per_host=PLENTY,
+        hotter_on_the_way=float(PLENTY),
     )
 
 
@@ -112,12 +116,6 @@ def fallen(problem: Problem, hosts: Collection[str]) -> Problem:
     )
 
 
-def pinned(problem: Problem, *, but: Collection[str]) -> Problem:
-    """Return the problem in which nobody moves except the guests `but`, by uuid."""
-    held = {g.uuid: STAYS_PUT for g in problem.cluster.guests if g.uuid not in but}
-    return replace(problem, held={**problem.held, **held})
-
-
 def _restarted(guest: Guest) -> Guest:
     """Return the guest as it is started anew: it then sees whatever processor its host has."""
     cpu = guest.cpu if guest.cpu.model else GuestCpu()
@@ -128,9 +126,7 @@ def _restarted(guest: Guest) -> Guest:
 
 def _nowhere(waiting: Iterable[Guest]) -> Host:
     """Return the host that is none: room for everyone, older than any, and to be emptied."""
-    pages = {
-        name for guest in waiting for name in guest.allocation if name.startswith(HUGEPAGES)
-    }
+    pages = {name for guest in waiting for name in guest.allocation if name.startswith(HUGEPAGES)}
     return Host(
         name=NOWHERE,
         capacity=dict.fromkeys((*DIMENSIONS, *sorted(pages)), PLENTY // 1000),

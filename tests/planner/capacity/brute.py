@@ -51,25 +51,31 @@ class Small:
             total += max(0, min(free // self.new[0], cores // self.new[1]))
         return total
 
-    def reachable(self) -> Iterator[Where]:
-        """Yield every placement that single live moves lead to, a guest in flight being twice."""
-        seen, edge = {self.where}, [self.where]
+    def reachable(self, lost: int = -1) -> Iterator[Where]:
+        """Yield every placement that single live moves lead to, a guest in flight being twice.
+
+        A host that is lost has no guests and takes none.
+        """
+        start = tuple(-1 if h == lost else h for h in self.where)
+        seen, edge = {start}, [start]
         while edge:
             where = edge.pop()
             yield where
             for guest, host in product(range(len(self.guests)), range(len(self.memory))):
+                if where[guest] < 0 or host == lost:
+                    continue
                 then = (*where[:guest], host, *where[guest + 1 :])
                 if then not in seen and self.holds(then):
                     seen.add(then)
                     edge.append(then)
 
-    def restarts(self, lost: int) -> int:
-        """Return how many guests of a host find a place on the others while nobody moves."""
+    def restarts(self, lost: int, survivors: Where) -> int:
+        """Return how many guests of a host find a place on others, those being as `survivors`."""
         fallen = [g for g, h in enumerate(self.where) if h == lost]
         others = [-1, *(h for h in range(len(self.memory)) if h != lost)]
         best = 0
         for chosen in product(others, repeat=len(fallen)):
-            where = list(self.where)
+            where = list(survivors)
             for guest, host in zip(fallen, chosen, strict=True):
                 where[guest] = host
             if self.holds(tuple(where)):
@@ -80,7 +86,11 @@ class Small:
     def problem(self) -> Problem:
         """The same for the planner: one core a vCPU, so nothing else binds."""
         hosts = tuple(
-            Host(name=f"h{n}", capacity={"cpu": 1000 * v, "vcpus": v, "memory": m}, qemu_version=7_000_000)
+            Host(
+                name=f"h{n}",
+                capacity={"cpu": 1000 * v, "vcpus": v, "memory": m},
+                qemu_version=7_000_000,
+            )
             for n, (m, v) in enumerate(zip(self.memory, self.vcpus, strict=True))
         )
         guests = tuple(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from balancer.planner.capacity.fit import MARK, Wanted, fit
+from balancer.planner.capacity.fit import Wanted, fit
 from balancer.planner.model.cluster import Guest
 from tests.planner.capacity.brute import Small, drawn
 
