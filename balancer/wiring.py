@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from balancer.config import Config
 from balancer.ports import (
     Board,
+    Experience,
     Finding,
     Inventory,
     Journal,
@@ -48,6 +49,7 @@ def ports_for(
     the journal cannot be opened.
     """
     from balancer.adapters.clock import WallClock
+    from balancer.adapters.experience import JournalExperience
     from balancer.adapters.lease import FileLease
 
     clock = WallClock()
@@ -67,10 +69,12 @@ def ports_for(
             objection=owner.objection,
         )
         lease = owner
+    journal = _journal(config, read_only=read_only and not keep_journal)
     return Ports(
         inventory=inventory,
         executor=executor,
-        journal=_journal(config, read_only=read_only and not keep_journal),
+        journal=journal,
+        experience=JournalExperience(journal),
         clock=clock,
         lease=lease,
         telemetry=telemetry,
@@ -113,6 +117,13 @@ def closed_hosts(config: Config) -> "ClosedHosts":
 def journal_of(config: Config, *, read_only: bool = True) -> Journal:
     """Return the journal; read-only, one that is not there yet is empty."""
     return _journal(config, read_only=read_only)
+
+
+def experience_of(config: Config) -> Experience:
+    """Return what finished migrations taught, as the journal has it."""
+    from balancer.adapters.experience import JournalExperience
+
+    return JournalExperience(_journal(config, read_only=True))
 
 
 def board_of(config: Config) -> Board:

@@ -80,6 +80,10 @@ class AbortableExecutor:
         """Follow it, to be aborted on request."""
         return _AbortableExecution(self._to.follow(begun), self._interrupts)
 
+    def shut_down(self, guest: str, host: str) -> str:
+        """Hand on."""
+        return self._to.shut_down(guest, host)
+
 
 class _AbortableExecution:
     """Implements the port Execution."""

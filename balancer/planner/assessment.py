@@ -9,6 +9,7 @@ from typing import Final
 
 from balancer.planner.forecast import FORECASTERS
 from balancer.planner.forecast.recent import delays, recent
+from balancer.planner.model.calibration import Calibration
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Outcome, Plan, Result
 from balancer.planner.model.policy import Policy
@@ -67,7 +68,15 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
         spent_mib=sum(outcome.mib for outcome in lately),
         at=observation.at,
         trust=trust(observation.promises),
+        calibration=_classed(observation, policy),
     )
+
+
+def _classed(observation: Observation, policy: Policy) -> Calibration:
+    """Return what is known of durations, also of pairs of hosts that are alike by their links."""
+    default = policy.limits.default_link_kib_s
+    links = {host.name: host.link_kib_s or default for host in observation.cluster.hosts}
+    return observation.calibration.classed(links)
 
 
 def asked(problem: Problem, request: Request) -> Problem:

@@ -42,7 +42,11 @@ def status(known: Status, now: float, *, alive: bool) -> RenderableType:
 
 
 def _age(known: Status, now: float, alive: bool) -> str:  # noqa: FBT001 - a fact, not a switch
-    return "" if alive else f" (no sign of life for {duration(now - known.at)}: is it running?)"
+    if alive:
+        return ""
+    if known.state == "stopped":
+        return f" {duration(max(0.0, now - known.at))} ago"
+    return f" (no sign of life for {duration(now - known.at)}: is it running?)"
 
 
 def _cycles(known: Status, now: float) -> str:

@@ -12,6 +12,8 @@ What `execute` promises, whatever happens to it:
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from math import inf
 from typing import Final
 
 from balancer.codec import load_outcome_data
@@ -28,7 +30,7 @@ from balancer.planner.verify import judge
 from balancer.ports import Event, Execution, Executor, Ports, Refused, UsageError
 from balancer.service import telling
 from balancer.service.climbing import Steps, give_room
-from balancer.service.guards import STOP_ASKED
+from balancer.service.guards import LATE, STOP_ASKED
 from balancer.service.promises import kept, waiting_now
 from balancer.service.recovery import follow
 
@@ -81,6 +83,8 @@ def observe(ports: Ports, policy: Policy) -> Observation:
     since = seen.at - rest
     seen = _with_past(ports, policy, seen)
     promises = (*seen.promises, *kept(ports.journal, seen.at))
+    if ports.experience is not None:
+        seen = replace(seen, calibration=ports.experience.known(seen.at))
     return replace(seen, outcomes=(*seen.outcomes, *past(ports, since)), promises=promises)
 
 
@@ -111,11 +115,16 @@ def _with_past(ports: Ports, policy: Policy, seen: Observation) -> Observation:
 
 
 def execute(
-    ports: Ports, policy: Policy, plan: Plan, about: Mapping[str, object] | None = None
+    ports: Ports,
+    policy: Policy,
+    plan: Plan,
+    about: Mapping[str, object] | None = None,
+    until: float = inf,
 ) -> tuple[Outcome, ...]:
     """Carry `plan` out on the cluster as it is now; return how each action ended.
 
-    `about` is written into the journal with the plan: why each move, and who was rejected.
+    `about` is written into the journal with the plan: why each move, and who was rejected. What
+    is not likely to have ended by `until`, seconds since the epoch, is not begun.
     Raises Refused if another planner is at work, nothing may be changed here, everything is
     frozen, or the plan is stale or no longer safe; UsageError if the journal cannot be written. On either nothing was
     started, save where the journal fails half-way: then what was in flight has ended.
@@ -136,7 +145,9 @@ def execute(
         problem = recheck(seen, policy, plan)
         kept_of_now = {**waiting_now(seen, problem, plan), **(about or {})}
         ports.journal.write(telling.decided(plan, ports.clock.now(), kept_of_now))
-        return _Run(ports, ports.executor, plan, problem, seen.outcomes).to_its_end()
+        run = _Run(ports, ports.executor, plan, problem, seen.outcomes)
+        run.until = until
+        return run.to_its_end()
     finally:
         ports.lease.release()
 
@@ -208,6 +219,8 @@ class _Run:
         self._steps = Steps()
         self._told_waiting: set[str] = set()
         self._outcomes: dict[str, Outcome] = {}
+        self.until = inf
+        """When all must have ended, seconds since the epoch."""
         self._halted = ""
         """Why nothing more is started."""
         self._fault: UsageError | None = None
@@ -258,7 +271,7 @@ class _Run:
 
     def _starts(self, action: Action) -> bool:
         """Start `action` if the look just before it finds nothing against it."""
-        for_now = self._blackout(action) or self._host_budget(action)
+        for_now = self._blackout(action) or self._host_budget(action) or self._too_late(action)
         misfit = "" if for_now else self._executor.look_again(action)
         if objection := for_now or misfit:
             self._state = dispatch.ended(self._state, action.id, Result.REFUSED)
@@ -288,6 +301,13 @@ class _Run:
             if moves >= limit:
                 return f"{host} took part in {moves} moves within an hour: limit moves_per_hour_per_host"
         return ""
+
+    def _too_late(self, action: Action) -> str:
+        """Return when all must have ended, if the move is not likely to have by then."""
+        if self._ports.clock.now() + action.predicted.seconds_p90 <= self.until:
+            return ""
+        end = datetime.fromtimestamp(self.until, UTC).astimezone()
+        return f"{LATE}: it may take {action.predicted.seconds_p90:.0f} s, until {end:%H:%M}"
 
     def _blackout(self, action: Action) -> str:
         """Return the blackout that is on, or would begin before the move is likely to end."""

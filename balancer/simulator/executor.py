@@ -2,8 +2,9 @@
 
 from balancer.planner import ladder
 from balancer.planner.ladder import Patience
-from balancer.planner.model.plan import Action, Outcome, Result, Rung, RungKind
+from balancer.planner.model.plan import Action, Outcome, Passed, Result, Rung, RungKind
 from balancer.ports import ABANDONED, Begun, Progress
+from balancer.simulator.physics import HANDOVER, SETUP
 from balancer.simulator.world import Move, World
 
 USUAL_PATIENCE = Patience()
@@ -42,6 +43,13 @@ class SimulatedExecutor:
         found = [m for m in world.moves if (m.guest, m.target) == (action.guest, action.target)]
         move = found[0] if found else world.ended_long_ago(action.guest, action.target, begun.at)
         return SimulatedExecution(world, action, move, self._patience, followed=True)
+
+    def shut_down(self, guest: str, host: str) -> str:
+        """Have a guest end, if it runs there."""
+        if self._world.placement.get(guest) != host:
+            return f"it does not run on {host}"
+        self._world.shut_down(guest)
+        return ""
 
 
 class SimulatedExecution:
@@ -107,8 +115,23 @@ class SimulatedExecution:
             reason=reason,
             mib=round(self._before + transfer.sent_mib),
             downtime_ms=round(1000 * transfer.paused) if result is Result.DONE else None,
+            passed=self._passed() if result is Result.DONE else None,
             steps=self._climb.steps,
             diverged=self._diverged and result is Result.ABORTED,
+        )
+
+    def _passed(self) -> Passed | None:
+        move, transfer = self._move, self._move.transfer
+        seconds = (move.ended or move.started) - move.started - SETUP - HANDOVER
+        if seconds <= 0 or transfer.sent_mib <= 0:
+            return None
+        return Passed(
+            seconds=seconds,
+            sent_mib=transfer.sent_mib,
+            first_mib=min(transfer.memory_mib, transfer.sent_mib),
+            rounds=max(1, transfer.rounds),
+            downtime_ms=round(1000 * transfer.paused),
+            teaches=not self._climb.steps and not self._action.auto_converge,
         )
 
     def room(self, rate_kib_s: int) -> None:

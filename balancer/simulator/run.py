@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from balancer.adapters.experience import JournalExperience
 from balancer.adapters.stand_in import (
     MemoryBrake,
     MemoryJournal,
@@ -78,6 +79,7 @@ class Simulation:
                 self.world, Patience(stalled_after=self.scenario.guards.stalled_after)
             ),
             journal=self.journal,
+            experience=JournalExperience(self.journal),
             clock=VirtualClock(self.world, self.pace),
             lease=UncontestedLease(),
             telemetry=self.telemetry,

@@ -54,6 +54,8 @@ def test_serve_does_what_the_mode_allows(
     status = balancer("status")
     assert status.code == 3, "it has stopped"
     assert f"{mode}, stopped" in status.out
+    assert " ago\n" in status.out
+    assert "is it running" not in status.out, "it was told to stop, and did"
 
 
 def test_a_plan_waits_for_approval(balancer: Terminal, world: World) -> None:

@@ -70,6 +70,8 @@ class Aftermath:
     mib: int = 0
     downtime_ms: int | None = None
     ends: Mapping[str, End] = field(default_factory=dict)
+    stats: Mapping[str, Any] = field(default_factory=dict)
+    """libvirt's figures of the finished job."""
 
 
 def memory_of(domain: libvirt.virDomain) -> Before:
@@ -159,6 +161,7 @@ def settle(ends: Ends, before: Before | None, patience: float) -> Aftermath:
         mib=round(stats.get("data_processed", 0) / 2**20),
         downtime_ms=stats.get("downtime"),
         ends=found,
+        stats=stats,
     )
 
 

@@ -26,6 +26,7 @@ from balancer.adapters.libvirt.aftermath import (
 )
 from balancer.adapters.libvirt.connection import Connections
 from balancer.adapters.libvirt.errors import NotAnswering, message
+from balancer.adapters.libvirt.figures import passed
 from balancer.adapters.libvirt.workers import Crew
 from balancer.planner import ladder
 from balancer.planner.model.plan import Action, Outcome, Result, Rung, RungKind
@@ -172,9 +173,16 @@ class LibvirtExecution:
             reason=reason,
             mib=found.mib or round(_sent(self._stats) / MIB),
             downtime_ms=found.downtime_ms if result is Result.DONE else None,
+            passed=passed(found.stats, plain=self._plain),
             steps=self._climb.steps,
             diverged=self._diverged and result is Result.ABORTED,
         )
+
+    @property
+    def _plain(self) -> bool:
+        """True if it went by pre-copy at the rate planned, from its beginning."""
+        helped = self._climb.switched or self._action.auto_converge or self._climb.steps
+        return not helped and not self._begun
 
     def _move(self) -> None:
         """Make the long call, and where it is to begin anew make it again."""

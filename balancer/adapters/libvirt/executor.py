@@ -1,6 +1,7 @@
 """Moves guests between real hypervisors."""
 
 from collections.abc import Callable, Sequence
+from time import monotonic, sleep
 from typing import Final
 
 import libvirt
@@ -19,6 +20,8 @@ from balancer.planner.model.plan import Action
 from balancer.planner.model.resources import HUGEPAGES, Resources
 from balancer.ports import Begun, Clock
 
+SHUTTING_DOWN: Final = 300.0
+"""Seconds that a guest may take to shut down."""
 USUAL_PATIENCE: Final = Patience()
 
 
@@ -90,6 +93,35 @@ class LibvirtExecutor:
             patience=self._patience,
             begun=begun,
         )
+
+    def shut_down(self, guest: str, host: str) -> str:
+        """Ask a guest to shut down and wait until it has; never cuts its power.
+
+        One that is defined nowhere would be gone for good, and is not asked.
+        """
+        limit = self._hosts[host].answer_within
+        deadline = monotonic() + SHUTTING_DOWN
+
+        def ask(connection: libvirt.virConnect) -> str:
+            domain = connection.lookupByUUIDString(guest)
+            if not domain.isPersistent():
+                return "it is defined nowhere: once off it would be gone for good"
+            domain.shutdown()
+            return ""
+
+        def runs(connection: libvirt.virConnect) -> bool:
+            return bool(connection.lookupByUUIDString(guest).isActive())
+
+        try:
+            if why := within(limit, lambda: ask(self._watching.to(host)), host):
+                return why
+            while within(limit, lambda: runs(self._watching.to(host)), host):
+                if monotonic() > deadline:
+                    return f"it does not shut down within {SHUTTING_DOWN:.0f} s"
+                sleep(self._patience.poll)
+        except (libvirt.libvirtError, NotAnswering) as fault:
+            return f"{host}: {explain(fault).reason}"
+        return ""
 
     def close(self) -> None:
         """Close all connections; what is in flight goes on, unwatched."""

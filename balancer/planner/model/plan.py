@@ -7,6 +7,7 @@ from typing import Literal
 
 from balancer.planner.model.certificate import Certificate
 from balancer.planner.model.proof import Proof
+from balancer.planner.model.relaxation import Conflict
 from balancer.planner.model.resources import Resources
 from balancer.planner.model.violation import Violation
 
@@ -22,6 +23,8 @@ class Prediction:
     """Bytes over the wire, MiB."""
     downtime_ms: int
     rounds: int = 1
+    in_use_mib: int = 0
+    """Memory in use that this was reckoned from, before empty pages are left out; 0 is unknown."""
 
 
 class RungKind(StrEnum):
@@ -227,6 +230,8 @@ class Infeasible:
     remedy: str = ""
     certificates: tuple[Certificate, ...] = ()
     """Why what was asked for cannot be reached, where that is proven."""
+    conflicts: tuple[Conflict, ...] = ()
+    """Rules that cannot hold together, and what would help."""
 
 
 class Result(StrEnum):
@@ -243,6 +248,29 @@ class Result(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """What the hypervisor measured of a migration that ended well."""
+
+    seconds: float
+    """Of transfer: without connecting and setting up."""
+    sent_mib: float
+    """In all rounds; disks included."""
+    first_mib: float
+    """Memory that was not empty: what one pass sends."""
+    rounds: int
+    dirty_mib_s: float = 0.0
+    """Distinct memory dirtied per second, as last seen; 0 is none, or unknown."""
+    downtime_ms: int = 0
+    teaches: bool = True
+    """False where it went by other means than plain pre-copy, or copied disks, too."""
+
+    @property
+    def mib_s(self) -> float:
+        """The effective rate."""
+        return self.sent_mib / self.seconds if self.seconds > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """How one action ended, and why."""
 
@@ -255,6 +283,8 @@ class Outcome:
     mib: int = 0
     downtime_ms: int | None = None
     """As measured; None where the hypervisor did not say."""
+    passed: Passed | None = None
+    """What can be learned from it; None where the hypervisor did not say."""
     steps: tuple[str, ...] = ()
     """What was tried on the way, one phrase each: the rungs that were climbed."""
     diverged: bool = False

@@ -127,3 +127,18 @@ def test_a_disk_that_is_being_copied_waits(executor, hosts):
     domain = hosts["a"].add(xml=LIVE)
     domain.blockJobInfo = lambda disk: {"type": 1} if disk == "vda" else {}
     assert executor.look_again(ACTION) == "web-1: a block job runs on its disk vda"
+
+
+def test_a_guest_is_asked_to_shut_down_and_waited_for(executor, hosts, monkeypatch):
+    """It is off in the end, or it is said why not; its power is never cut."""
+    domain = hosts["a"].add()
+    domain.shutdown = lambda: setattr(domain, "active", False)
+    assert executor.shut_down(domain.uuid, "a") == ""
+    domain.active = True
+    domain.shutdown = lambda: None
+    monkeypatch.setattr("balancer.adapters.libvirt.executor.SHUTTING_DOWN", 0.0)
+    assert executor.shut_down(domain.uuid, "a") == "it does not shut down within 0 s"
+    domain.persistent = False
+    assert "defined nowhere" in executor.shut_down(domain.uuid, "a")
+    assert executor.shut_down("another", "a").startswith("a: ")
+    assert domain.active
