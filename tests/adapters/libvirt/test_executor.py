@@ -9,7 +9,6 @@ from balancer.adapters.libvirt.executor import LibvirtExecutor
 from balancer.config.host import HostConfig
 from balancer.planner.model.plan import Result
 from tests.adapters.libvirt.fakes import OUT, arrives, error
-from tests.adapters.libvirt.reading import text
 from tests.adapters.libvirt.test_execution import ACTION, ended
 
 
@@ -59,7 +58,9 @@ def test_objections_at_the_target(executor, hosts):
     )
     hosts["b"].failing["getMemoryStats"] = error(libvirt.VIR_ERR_NO_SUPPORT)
     assert "1024 MiB" in executor.look_again(ACTION)
-    hosts["a"].domains[0].xml = text("hugepages").replace("invtsc", "avx")
+    hosts["a"].domains[0].xml = LIVE.replace(
+        "<devices>", "<memoryBacking><hugepages/></memoryBacking><devices>"
+    )
     assert executor.look_again(ACTION) == ""
     hosts["b"].pages = 1
     assert executor.look_again(ACTION).startswith("b has 1 free pages of")
