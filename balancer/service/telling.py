@@ -37,6 +37,7 @@ def ended(plan: str, outcome: Outcome, kind: str = "ended", *, barred: bool = Fa
     action = outcome.action
     arrived = outcome.result is Result.DONE
     where = f"to {action.target}" if arrived else f"from {action.source} to {action.target}"
+    said = f"{action.name} {where}: {outcome.result}{outcome.reason and f', {outcome.reason}'}"
     return Event(
         at=outcome.ended,
         kind=kind,
