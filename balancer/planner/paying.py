@@ -31,7 +31,8 @@ def paying(problem: Problem, formulation: Formulation, target: Ints) -> Ints:
     their saving are left out, all at once where that is permitted and makes nothing else worse,
     else one by one; then the rest is asked again.
     """
-    if not any(_for_evenness(primitive) for primitive in formulation.primitives):
+    moves = bool((target != formulation.start).any())
+    if not moves or not any(map(_for_evenness, formulation.primitives)):
         return target
     asked = _Asked(problem, formulation)
     while (left := asked.without(target, asked.doubtful(target))) is not None:

@@ -15,6 +15,7 @@ from balancer.planner.assessment import assess as assess  # noqa: PLC0414 - call
 from balancer.planner.assessment import orders_of as orders_of  # noqa: PLC0414
 from balancer.planner.constraints import all_rules
 from balancer.planner.constraints.budget import affordable
+from balancer.planner.diagnose import conflicts
 from balancer.planner.explain import for_load, hot, loads, reasons, summary
 from balancer.planner.formulation import Formulation, Ints, formulate
 from balancer.planner.model.certificate import Certificate
@@ -23,6 +24,7 @@ from balancer.planner.model.placement import Placement, at_rest, fingerprint
 from balancer.planner.model.plan import Action, Infeasible, Plan, Quality, Score, Stay
 from balancer.planner.model.policy import Constraint, Policy, caveat
 from balancer.planner.model.problem import Problem
+from balancer.planner.model.relaxation import Conflict, advice
 from balancer.planner.model.request import Effort, Request
 from balancer.planner.model.resources import MEMORY
 from balancer.planner.model.reverse import reverse
@@ -116,7 +118,33 @@ def _planned(
     left = (*best.ordered.left, *explain_conflict(best.formulation, best.reached))
     ordered = replace(best.ordered, left=left, certificate=ways[0].ordered.certificate)
     made = _assemble(problem, ordered, (best.before, best.after), best.answer)
-    return _or_infeasible(replace(made, asked_again=len(ways) - 1), request)
+    made = replace(made, asked_again=len(ways) - 1)
+    return _or_infeasible(made, request, _conflicts(problem, made, request, keep_going))
+
+
+def _conflicts(
+    problem: Problem, made: Plan, request: Request, keep_going: Callable[[], bool]
+) -> tuple[Conflict, ...]:
+    """Return which rules cannot all hold, where some stay broken."""
+    left = [v for v in made.broken_after if v.hard]
+    if not left or request.effort is Effort.INSTANT:
+        return ()
+    return conflicts(problem, {uuid for v in left for uuid in v.guests}, keep_going)
+
+
+def sought(
+    problem: Problem, request: Request, keep_going: Callable[[], bool] = lambda: True
+) -> Placement:
+    """Return the best placement found, whether or not there is a way to it."""
+    formulation = formulate(problem, all_rules(problem), all_goals(problem))
+    return _named(problem, solve(formulation, request.effort, request.seed, keep_going))
+
+
+def _named(problem: Problem, answer: Answer) -> dict[str, str]:
+    """Return an answer as a placement."""
+    uuids = (guest.uuid for guest in problem.cluster.guests)
+    hosts = [host.name for host in problem.cluster.hosts]
+    return {u: hosts[site] for u, site in zip(uuids, answer.placement.tolist(), strict=True)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +173,7 @@ def _way(problem: Problem, request: Request, keep_going: Callable[[], bool]) -> 
     paid = paying(problem, formulation, answer.placement)
     if (paid != answer.placement).any():
         answer = replace(answer, placement=paid, score=score(formulation, paid), proven=False)
-    uuids = [guest.uuid for guest in problem.cluster.guests]
-    hosts = [host.name for host in problem.cluster.hosts]
-    target = {u: hosts[site] for u, site in zip(uuids, answer.placement.tolist(), strict=True)}
+    target = _named(problem, answer)
     before = score(formulation, formulation.start)
     if not _worth_it(before, answer.score, problem.policy):
         target = dict(problem.cluster.placement)
@@ -187,6 +213,11 @@ def towards(
     is. Guests that cannot get there are in `left`; `Infeasible` where that is all of them.
     """
     problem = assess(observation, policy, replace(request, ordered=frozenset(target)))
+    return towards_for(problem, target, reason)
+
+
+def towards_for(problem: Problem, target: Placement, reason: str) -> Plan | Infeasible:
+    """Return what `towards` does, for whoever has the problem already."""
     now = problem.cluster.placement
     wanted = {**now, **{uuid: host for uuid, host in target.items() if uuid in now}}
     ordered = order(problem, wanted, dict.fromkeys(target, reason))
@@ -391,18 +422,29 @@ def _checked(rule: Constraint, problem: Problem) -> str:
     return f"{rule.label} ({doubt})" if doubt else rule.label
 
 
-def _or_infeasible(made: Plan, request: Request) -> Plan | Infeasible:
+def _or_infeasible(made: Plan, request: Request, found: tuple[Conflict, ...]) -> Plan | Infeasible:
     """Return `made`, or why it is no answer: something had to be done and nothing can be."""
     if made.actions:
-        return made
+        return replace(made, left=(*made.left, *map(_at_odds, found)))
     hard = [v for v in made.broken_before if v.hard]
     if not hard and not request.relieve:
         return made
     asked = [f"{host} cannot be relieved" for host in sorted(request.relieve)]
+    stays = "; ".join(f"{stay.subject}: {stay.reason}" for stay in made.left[:SHOWN])
     return Infeasible(
         reason="; ".join([*asked, *(v.sentence for v in hard[:SHOWN])])
         + (f" (and {len(hard) - SHOWN} more)" if len(hard) > SHOWN else ""),
-        conflicting=tuple(dict.fromkeys(v.rule for v in hard)),
-        remedy="; ".join(f"{stay.subject}: {stay.reason}" for stay in made.left[:SHOWN]),
+        conflicting=found[0].rules if found else tuple(dict.fromkeys(v.rule for v in hard)),
+        remedy="; ".join(filter(None, (advice(found), stays))),
         certificates=made.certificates,
+        conflicts=found,
+    )
+
+
+def _at_odds(conflict: Conflict) -> Stay:
+    """Return a conflict as what is left of a plan that does the rest."""
+    helps = advice([conflict])
+    return Stay(
+        subject=" and ".join(conflict.rules),
+        reason="cannot hold together" + (f"; would help: {helps}" if helps else ""),
     )

@@ -111,6 +111,8 @@ def priced(
 
     A guest that takes two steps saves by the last one, from where it was at first.
     """
+    if not actions:
+        return (), Worth(saved=0.0, spent=0.0)
     currency = Currency(problem)
     now, then = currency.sums(problem.cluster.placement), currency.sums(reached)
     told = []

@@ -7,6 +7,7 @@ from typing import Literal
 
 from balancer.planner.model.certificate import Certificate
 from balancer.planner.model.proof import Proof
+from balancer.planner.model.relaxation import Conflict
 from balancer.planner.model.resources import Resources
 from balancer.planner.model.violation import Violation
 
@@ -229,6 +230,8 @@ class Infeasible:
     remedy: str = ""
     certificates: tuple[Certificate, ...] = ()
     """Why what was asked for cannot be reached, where that is proven."""
+    conflicts: tuple[Conflict, ...] = ()
+    """Rules that cannot hold together, and what would help."""
 
 
 class Result(StrEnum):

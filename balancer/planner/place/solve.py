@@ -1,6 +1,7 @@
 """Problem to placement: two descents always, then an exact model of the whole or of parts."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from balancer.planner.formulation import Formulation, Row
@@ -43,7 +44,9 @@ def solve(
     if two_sided(formulation) and booleans(formulation) > COMPILED:
         return _evenly(formulation, effort, seed, keep_going)
     found, state, least = _quickly(formulation, effort, keep_going)
-    if effort is Effort.INSTANT or found.proven or not keep_going() or not booleans(formulation):
+    if not booleans(formulation):  # nothing may move: as it is, is best
+        return replace(found, bound=found.score.cost, proven=True)
+    if effort is Effort.INSTANT or found.proven or not keep_going():
         return found
     if booleans(formulation) > MOST_BOOLEANS[effort]:
         return _by_parts(found, Parts(state, effort, seed, floor=least), effort, keep_going)
