@@ -15,6 +15,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from balancer.config.reading import Table, nearest
+from balancer.config.secrets import secret_path
 from balancer.config.units import SECONDS
 from balancer.planner.model.observation import METRICS
 
@@ -30,12 +31,12 @@ KEYS: Final[Mapping[str, str]] = {
     "window": "time that rates and means are taken over",
     "timeout": "how long one query may take",
     "retries": "how often a query is tried again",
-    "token_file": "file with a bearer token",
+    "token_file": "file with a bearer token, read anew for each request; nobody else may read it; `$CREDENTIALS_DIRECTORY/NAME` is a systemd credential",
     "user": "name for basic authentication",
-    "password_file": "file with its password",
+    "password_file": "file with its password, likewise",
     "ca_file": "certificates that the store's is checked against",
     "cert_file": "our certificate",
-    "key_file": "its key",
+    "key_file": "its key; nobody else may read it",
     "prefer": "metrics that are taken from here although the hypervisor tells them, too",
     "guests": "table: metric to PromQL template",
     "hosts": "table: metric to PromQL template",
@@ -88,7 +89,7 @@ def read_prometheus(table: Table) -> PrometheusConfig | None:
     preset = _presets(table)
     folder = table.file.parent
     paths = {
-        key: folder / Path(table.text(key)).expanduser() if table.text(key) else None
+        key: secret_path(table.text(key), folder)
         for key in ("token_file", "password_file", "ca_file", "cert_file", "key_file")
     }
     if bool(table.text("user")) != bool(paths["password_file"]):
