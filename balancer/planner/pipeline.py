@@ -132,6 +132,21 @@ def _conflicts(
     return conflicts(problem, {uuid for v in left for uuid in v.guests}, keep_going)
 
 
+def sought(
+    problem: Problem, request: Request, keep_going: Callable[[], bool] = lambda: True
+) -> Placement:
+    """Return the best placement found, whether or not there is a way to it."""
+    formulation = formulate(problem, all_rules(problem), all_goals(problem))
+    return _named(problem, solve(formulation, request.effort, request.seed, keep_going))
+
+
+def _named(problem: Problem, answer: Answer) -> dict[str, str]:
+    """Return an answer as a placement."""
+    uuids = (guest.uuid for guest in problem.cluster.guests)
+    hosts = [host.name for host in problem.cluster.hosts]
+    return {u: hosts[site] for u, site in zip(uuids, answer.placement.tolist(), strict=True)}
+
+
 @dataclass(frozen=True, slots=True)
 class _Way:
     """One placement that was sought, and how far one gets towards it."""
@@ -158,9 +173,7 @@ def _way(problem: Problem, request: Request, keep_going: Callable[[], bool]) -> 
     paid = paying(problem, formulation, answer.placement)
     if (paid != answer.placement).any():
         answer = replace(answer, placement=paid, score=score(formulation, paid), proven=False)
-    uuids = [guest.uuid for guest in problem.cluster.guests]
-    hosts = [host.name for host in problem.cluster.hosts]
-    target = {u: hosts[site] for u, site in zip(uuids, answer.placement.tolist(), strict=True)}
+    target = _named(problem, answer)
     before = score(formulation, formulation.start)
     if not _worth_it(before, answer.score, problem.policy):
         target = dict(problem.cluster.placement)
@@ -200,6 +213,11 @@ def towards(
     is. Guests that cannot get there are in `left`; `Infeasible` where that is all of them.
     """
     problem = assess(observation, policy, replace(request, ordered=frozenset(target)))
+    return towards_for(problem, target, reason)
+
+
+def towards_for(problem: Problem, target: Placement, reason: str) -> Plan | Infeasible:
+    """Return what `towards` does, for whoever has the problem already."""
     now = problem.cluster.placement
     wanted = {**now, **{uuid: host for uuid, host in target.items() if uuid in now}}
     ordered = order(problem, wanted, dict.fromkeys(target, reason))
