@@ -12,6 +12,8 @@ SWAP_FROM = 5
 """Of eight proposals the first brings somebody home, those from here on exchange two."""
 TABLE = 4096
 """Prices of excesses below this are read from a table."""
+FREE, LINEAR = 0, 1
+"""Kinds of rows: no price at all, one slope; any other reads the table."""
 
 
 @njit(cache=True, inline="always")
@@ -38,121 +40,185 @@ def _priced(load, limit, scale, r, prices, last):
 
 
 @njit(cache=True)
-def rows(a, b, g, h, use, load, limit, scale, cap, level, prices, last, out):
+def rows(
+    a, b, g, h, home, use, load, limit, scale, cap, kind, lingers, level, prices, last, out
+):  # fmt: skip
     """Add to `out` what exchanging g (from a to b) for h (from b to a; -1 is nobody) changes.
 
-    False if a cap stands against it.
+    False if a cap stands against it. On a row that `lingers` whoever left home still counts there.
     """
     for r in range(load.shape[1]):
-        u = use[g, r]
+        more_b = use[g, r]
+        more_a = -more_b
         if h >= 0:
-            u -= use[h, r]
-        if u == 0:
-            continue
+            more_a += use[h, r]
+            more_b -= use[h, r]
+        if lingers[r]:
+            if a == home[g]:
+                more_a += use[g, r]
+            if b == home[g]:
+                more_b -= use[g, r]
+            if h >= 0:
+                if a == home[h]:
+                    more_a -= use[h, r]
+                if b == home[h]:
+                    more_b += use[h, r]
         la, lb = load[a, r], load[b, r]
-        if u > 0:
-            if lb + u > cap[b, r]:
-                return False
-        elif la - u > cap[a, r]:
+        if more_b > 0 and lb + more_b > cap[b, r]:
             return False
+        if more_a > 0 and la + more_a > cap[a, r]:
+            return False
+        if kind[r] == FREE or (more_a == 0 and more_b == 0):
+            continue
+        if kind[r] == LINEAR:
+            ta, tb = limit[a, r], limit[b, r]
+            out[level[r]] += last[r] * (
+                max(0, la + more_a - ta) - max(0, la - ta)
+                + max(0, lb + more_b - tb) - max(0, lb - tb)
+            )  # fmt: skip
+            continue
         out[level[r]] += (
-            _priced(la - u, limit[a, r], scale[a, r], r, prices, last)
-            + _priced(lb + u, limit[b, r], scale[b, r], r, prices, last)
+            _priced(la + more_a, limit[a, r], scale[a, r], r, prices, last)
+            + _priced(lb + more_b, limit[b, r], scale[b, r], r, prices, last)
             - _priced(la, limit[a, r], scale[a, r], r, prices, last)
             - _priced(lb, limit[b, r], scale[b, r], r, prices, last)
         )
     return True
 
 
-@njit(cache=True)
-def crowds(g, other, a, b, first, groups, domain, most, level, slope, count, roof, out):
-    """Add what g leaving a for b changes in its crowds; False if one is full.
+@njit(cache=True, inline="always")
+def _spread(used, least, most):
+    return max(np.int64(0), max(least - used, used - most))
 
-    A crowd that `other`, who goes the other way, is in too does not change.
-    """
+
+@njit(cache=True)
+def recount(
+    g, a, b, first, groups, map_of, maps, offset, count, used,
+    most, level, slope, least_used, most_used, used_slope, out,
+):  # fmt: skip
+    """Count g in the domain of b instead of that of a, and add to `out` what that changes."""
     for k in range(first[g], first[g + 1]):
         c = groups[k]
-        here, there = domain[c, a], domain[c, b]
+        here, there = maps[map_of[c], a], maps[map_of[c], b]
         if here == there:
             continue
-        if other >= 0:
-            both = False
-            for j in range(first[other], first[other + 1]):
-                if groups[j] == c:
-                    both = True
-            if both:
-                continue
-        if count[c, there] + 1 > roof[c, there]:
-            return False
-        if count[c, there] + 1 > most[c]:
-            out[level[c]] += slope[c]
-        if count[c, here] > most[c]:
+        i, j = offset[c] + here, offset[c] + there
+        if count[i] > most[c]:
             out[level[c]] -= slope[c]
+        count[i] -= 1
+        if count[j] >= most[c]:
+            out[level[c]] += slope[c]
+        count[j] += 1
+        change = np.int64(count[j] == 1) - np.int64(count[i] == 0)
+        if change != 0:
+            out[level[c]] += used_slope[c] * (
+                _spread(used[c] + change, least_used[c], most_used[c])
+                - _spread(used[c], least_used[c], most_used[c])
+            )
+            used[c] += change
+
+
+@njit(cache=True)
+def counted_lawful(
+    g, a, b, first, groups, map_of, maps, offset, count, used,
+    roof, least_used, most_used, used_roof, needs_first, needs, by_first, by,
+):  # fmt: skip
+    """True if no group of g is broken further than it may be, g having just gone from a to b."""
+    for k in range(first[g], first[g + 1]):
+        c = groups[k]
+        here, there = maps[map_of[c], a], maps[map_of[c], b]
+        if here == there:
+            continue
+        if count[offset[c] + there] > roof[offset[c] + there]:
+            return False
+        if _spread(used[c], least_used[c], most_used[c]) > used_roof[c]:
+            return False
+        if count[offset[c] + there] == 1:
+            for n in range(needs_first[c], needs_first[c + 1]):
+                if count[offset[needs[n]] + there] == 0:
+                    return False
+        if count[offset[c] + here] == 0:
+            for n in range(by_first[c], by_first[c + 1]):
+                if count[offset[by[n]] + here] > 0:
+                    return False
     return True
 
 
 @njit(cache=True, inline="always")
-def _plain(g, a, b, home, fault, move_cost, pairs, out):
+def _plain(g, a, b, home, fault, move_cost, pairs, routes, out):
     change = np.int64(b != home[g]) - np.int64(a != home[g])
     out[REPAIR] -= change * fault[g]
-    out[COST] += change * move_cost[g] + pairs[g, b] - pairs[g, a]
+    out[COST] += change * move_cost[g]
+    if pairs.shape[0]:
+        out[COST] += pairs[g, b] - pairs[g, a]
+    if routes.shape[0]:
+        out[COST] += np.int64(routes[home[g], b]) - np.int64(routes[home[g], a])
     return change
 
 
 @njit(cache=True, inline="always")
-def _put(g, a, b, use, load, first, groups, domain, count, site):
+def _put(g, a, b, home, use, load, lingers, site):
     for r in range(load.shape[1]):
-        load[a, r] -= use[g, r]
-        load[b, r] += use[g, r]
-    for k in range(first[g], first[g + 1]):
-        count[groups[k], domain[groups[k], a]] -= 1
-        count[groups[k], domain[groups[k], b]] += 1
+        if not lingers[r] or a != home[g]:
+            load[a, r] -= use[g, r]
+        if not lingers[r] or b != home[g]:
+            load[b, r] += use[g, r]
     site[g] = b
 
 
 @njit(cache=True)
 def walk(
-    seed, proposals, heat, weights, dear, ceiling, spent, total, site, home, movers, allowed,
-    fault, move_cost, pairs, use, load, limit, scale, cap, level, prices, last,
-    first, groups, domain, most, group_level, slope, count, roof, weight, logs, sample,
+    seed, proposals, heat, weights, relief, dear, ceiling, spent, total, site, home, movers,
+    allowed, fault, move_cost, pairs, routes,
+    use, load, limit, scale, cap, kind, lingers, level, prices, last,
+    first, groups, map_of, maps, offset, count, used,
+    most, group_level, slope, roof, least_used, most_used, used_slope, used_roof,
+    needs_first, needs, by_first, by, weight, logs, sample,
 ):  # fmt: skip
-    """Propose; return how many were accepted. Changes site, load, count, spent and total.
+    """Propose; return how many were accepted. Changes site, load, counts, spent and total.
 
     `weights` [levels] and `dear` [budgets] make one energy of what changes; `heat` is the
-    temperature. `ceiling` [budgets] is never exceeded. With `sample` nothing is accepted, and
-    the sizes of the energy's rises are written there.
+    temperature; `relief` bounds the energy that counting groups anew can give back. `ceiling`
+    [budgets] is never exceeded. With `sample` nothing is accepted, and the sizes of the energy's
+    rises are written there.
     """
     out = np.zeros(3, np.int64)
+    idle = np.zeros(3, np.int64)
     accepted = 0
     sampled = 0
     sites = load.shape[0]
     budgets = spent.shape[0]
     change = np.zeros(budgets, np.int64)
+    restricted = allowed.shape[0] > 0
     for _ in range(proposals):
         g = movers[_draw(seed) % movers.shape[0]]
         a = site[g]
-        kind = _draw(seed) & 7
+        way = _draw(seed) & 7
         h = np.int64(-1)
-        if kind == 0:
+        if way == 0:
             if a == home[g]:
                 continue
             b = home[g]
-        elif kind < SWAP_FROM:
+        elif way < SWAP_FROM:
             b = _draw(seed) % sites
         else:
             h = movers[_draw(seed) % movers.shape[0]]
             b = site[h]
-        if a == b or not allowed[g, b] or (h >= 0 and not allowed[h, a]):
+        if a == b:
+            continue
+        if restricted and (not allowed[g, b] or (h >= 0 and not allowed[h, a])):
             continue
         out[:] = 0
-        if not rows(a, b, g, h, use, load, limit, scale, cap, level, prices, last, out):
+        if not rows(
+            a, b, g, h, home, use, load, limit, scale, cap, kind, lingers, level, prices, last, out
+        ):
             continue
-        far = _plain(g, a, b, home, fault, move_cost, pairs, out)
+        far = _plain(g, a, b, home, fault, move_cost, pairs, routes, out)
         energy = 0.0
         for j in range(budgets):
             change[j] = far * weight[j, g]
         if h >= 0:
-            far = _plain(h, b, a, home, fault, move_cost, pairs, out)
+            far = _plain(h, b, a, home, fault, move_cost, pairs, routes, out)
             for j in range(budgets):
                 change[j] += far * weight[j, h]
         full = False
@@ -162,31 +228,47 @@ def walk(
                 full = True
         if full:
             continue
-        energy += weights[0] * out[0] + weights[1] * out[1] + weights[2] * out[2]
         bar = heat * logs[_draw(seed) % logs.shape[0]]
-        if sample.shape[0] == 0 and energy > bar:
+        dues = energy
+        energy += weights[0] * out[0] + weights[1] * out[1] + weights[2] * out[2]
+        if sample.shape[0] == 0 and energy > bar + relief:
             continue
-        if not crowds(
-            g, h, a, b, first, groups, domain, most, group_level, slope, count, roof, out
-        ):
-            continue
-        if h >= 0 and not crowds(
-            h, g, b, a, first, groups, domain, most, group_level, slope, count, roof, out
-        ):
-            continue
-        energy = weights[0] * out[0] + weights[1] * out[1] + weights[2] * out[2]
-        for j in range(budgets):
-            energy += dear[j] * change[j]
-        if sample.shape[0]:
-            if energy > 0 and sampled < sample.shape[0]:
+        recount(
+            g, a, b, first, groups, map_of, maps, offset, count, used,
+            most, group_level, slope, least_used, most_used, used_slope, out,
+        )  # fmt: skip
+        if h >= 0:
+            recount(
+                h, b, a, first, groups, map_of, maps, offset, count, used,
+                most, group_level, slope, least_used, most_used, used_slope, out,
+            )  # fmt: skip
+        lawful = counted_lawful(
+            g, a, b, first, groups, map_of, maps, offset, count, used,
+            roof, least_used, most_used, used_roof, needs_first, needs, by_first, by,
+        )  # fmt: skip
+        if lawful and h >= 0:
+            lawful = counted_lawful(
+                h, b, a, first, groups, map_of, maps, offset, count, used,
+                roof, least_used, most_used, used_roof, needs_first, needs, by_first, by,
+            )  # fmt: skip
+        energy = dues + weights[0] * out[0] + weights[1] * out[1] + weights[2] * out[2]
+        if not lawful or sample.shape[0] or energy > bar:
+            recount(
+                g, b, a, first, groups, map_of, maps, offset, count, used,
+                most, group_level, slope, least_used, most_used, used_slope, idle,
+            )  # fmt: skip
+            if h >= 0:
+                recount(
+                    h, a, b, first, groups, map_of, maps, offset, count, used,
+                    most, group_level, slope, least_used, most_used, used_slope, idle,
+                )  # fmt: skip
+            if lawful and energy > 0 and sampled < sample.shape[0]:
                 sample[sampled] = energy
                 sampled += 1
             continue
-        if energy > bar:
-            continue
-        _put(g, a, b, use, load, first, groups, domain, count, site)
+        _put(g, a, b, home, use, load, lingers, site)
         if h >= 0:
-            _put(h, b, a, use, load, first, groups, domain, count, site)
+            _put(h, b, a, home, use, load, lingers, site)
         for j in range(budgets):
             spent[j] += change[j]
         total += out
