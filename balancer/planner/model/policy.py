@@ -57,6 +57,20 @@ class Emptying(Protocol):
         ...
 
 
+@runtime_checkable
+class Doubting(Protocol):
+    """A rule that now and then cannot look at everything."""
+
+    def caveat(self, problem: "Problem") -> str:
+        """Return what is not proven, in one phrase; empty where all is looked at."""
+        ...
+
+
+def caveat(rule: Constraint, problem: "Problem") -> str:
+    """Return what the judge's word on `rule` leaves open; empty for nothing."""
+    return rule.caveat(problem) if isinstance(rule, Doubting) else ""
+
+
 def throughout(rule: Constraint) -> bool:
     """True if `rule` must hold at every instant of a plan, not merely where a plan ends.
 
