@@ -12,8 +12,9 @@ SWAP_FROM = 5
 """Of eight proposals the first brings somebody home, those from here on exchange two."""
 TABLE = 4096
 """Prices of excesses below this are read from a table."""
-FREE, LINEAR = 0, 1
-"""Kinds of rows: no price at all, one slope; any other reads the table."""
+FREE, LINEAR, BOTH = 0, 1, 3
+"""Kinds of rows: no price at all; one slope; the table, for too little as for too much. Any other
+reads the table for too much."""
 
 
 @njit(cache=True, inline="always")
@@ -28,8 +29,10 @@ def _draw(seed):
 
 
 @njit(cache=True, inline="always")
-def _priced(load, limit, scale, r, prices, last):
+def _priced(load, limit, scale, r, both, prices, last):
     over = load - limit
+    if both:
+        over = abs(over)
     if over <= 0:
         return np.int64(0)
     if scale != 1000:
@@ -39,56 +42,66 @@ def _priced(load, limit, scale, r, prices, last):
     return prices[r, TABLE - 1] + (over - TABLE + 1) * last[r]
 
 
-@njit(cache=True)
-def rows(
-    a, b, g, h, home, use, load, limit, scale, cap, kind, lingers, level, prices, last, out
-):  # fmt: skip
+@njit(cache=True, inline="always")
+def rows(a, b, g, h, use, load, limit, scale, cap, kind, plain, level, prices, last, out):
     """Add to `out` what exchanging g (from a to b) for h (from b to a; -1 is nobody) changes.
 
-    False if a cap stands against it. On a row that `lingers` whoever left home still counts there.
+    False if a cap stands against it. Only the first `plain` rows are looked at.
     """
-    for r in range(load.shape[1]):
-        more_b = use[g, r]
-        more_a = -more_b
+    for r in range(plain):
+        u = use[g, r]
         if h >= 0:
-            more_a += use[h, r]
-            more_b -= use[h, r]
-        if lingers[r]:
-            if a == home[g]:
-                more_a += use[g, r]
-            if b == home[g]:
-                more_b -= use[g, r]
-            if h >= 0:
-                if a == home[h]:
-                    more_a -= use[h, r]
-                if b == home[h]:
-                    more_b += use[h, r]
+            u -= use[h, r]
+        if u == 0:
+            continue
         la, lb = load[a, r], load[b, r]
-        if more_b > 0 and lb + more_b > cap[b, r]:
+        if u > 0:
+            if lb + u > cap[b, r]:
+                return False
+        elif la - u > cap[a, r]:
             return False
-        if more_a > 0 and la + more_a > cap[a, r]:
-            return False
-        if kind[r] == FREE or (more_a == 0 and more_b == 0):
+        if kind[r] == FREE:
             continue
         if kind[r] == LINEAR:
             ta, tb = limit[a, r], limit[b, r]
             out[level[r]] += last[r] * (
-                max(0, la + more_a - ta) - max(0, la - ta)
-                + max(0, lb + more_b - tb) - max(0, lb - tb)
-            )  # fmt: skip
+                max(0, la - u - ta) - max(0, la - ta) + max(0, lb + u - tb) - max(0, lb - tb)
+            )
             continue
+        both = kind[r] == BOTH
         out[level[r]] += (
-            _priced(la + more_a, limit[a, r], scale[a, r], r, prices, last)
-            + _priced(lb + more_b, limit[b, r], scale[b, r], r, prices, last)
-            - _priced(la, limit[a, r], scale[a, r], r, prices, last)
-            - _priced(lb, limit[b, r], scale[b, r], r, prices, last)
+            _priced(la - u, limit[a, r], scale[a, r], r, both, prices, last)
+            + _priced(lb + u, limit[b, r], scale[b, r], r, both, prices, last)
+            - _priced(la, limit[a, r], scale[a, r], r, both, prices, last)
+            - _priced(lb, limit[b, r], scale[b, r], r, both, prices, last)
         )
+    return True
+
+
+@njit(cache=True)
+def room_to_linger(a, b, g, h, home, use, load, cap, plain):
+    """True if no cap stands against it on the rows from `plain` on, where who left home counts."""
+    for r in range(plain, load.shape[1]):
+        more_a = more_b = np.int64(0)
+        if b != home[g]:
+            more_b += use[g, r]
+        if a != home[g]:
+            more_a -= use[g, r]
+        if h >= 0:
+            if a != home[h]:
+                more_a += use[h, r]
+            if b != home[h]:
+                more_b -= use[h, r]
+        if more_b > 0 and load[b, r] + more_b > cap[b, r]:
+            return False
+        if more_a > 0 and load[a, r] + more_a > cap[a, r]:
+            return False
     return True
 
 
 @njit(cache=True, inline="always")
 def _spread(used, least, most):
-    return max(np.int64(0), max(least - used, used - most))
+    return max(np.int64(0), least - used, used - most)
 
 
 @njit(cache=True)
@@ -157,11 +170,14 @@ def _plain(g, a, b, home, fault, move_cost, pairs, routes, out):
 
 
 @njit(cache=True, inline="always")
-def _put(g, a, b, home, use, load, lingers, site):
-    for r in range(load.shape[1]):
-        if not lingers[r] or a != home[g]:
+def _put(g, a, b, home, use, load, plain, site):
+    for r in range(plain):
+        load[a, r] -= use[g, r]
+        load[b, r] += use[g, r]
+    for r in range(plain, load.shape[1]):
+        if a != home[g]:
             load[a, r] -= use[g, r]
-        if not lingers[r] or b != home[g]:
+        if b != home[g]:
             load[b, r] += use[g, r]
     site[g] = b
 
@@ -170,7 +186,7 @@ def _put(g, a, b, home, use, load, lingers, site):
 def walk(
     seed, proposals, heat, weights, relief, dear, ceiling, spent, total, site, home, movers,
     allowed, fault, move_cost, pairs, routes,
-    use, load, limit, scale, cap, kind, lingers, level, prices, last,
+    use, load, limit, scale, cap, kind, plain, level, prices, last,
     first, groups, map_of, maps, offset, count, used,
     most, group_level, slope, roof, least_used, most_used, used_slope, used_roof,
     needs_first, needs, by_first, by, weight, logs, sample,
@@ -210,7 +226,7 @@ def walk(
             continue
         out[:] = 0
         if not rows(
-            a, b, g, h, home, use, load, limit, scale, cap, kind, lingers, level, prices, last, out
+            a, b, g, h, use, load, limit, scale, cap, kind, plain, level, prices, last, out
         ):
             continue
         far = _plain(g, a, b, home, fault, move_cost, pairs, routes, out)
@@ -232,6 +248,8 @@ def walk(
         dues = energy
         energy += weights[0] * out[0] + weights[1] * out[1] + weights[2] * out[2]
         if sample.shape[0] == 0 and energy > bar + relief:
+            continue
+        if not room_to_linger(a, b, g, h, home, use, load, cap, plain):
             continue
         recount(
             g, a, b, first, groups, map_of, maps, offset, count, used,
@@ -266,9 +284,9 @@ def walk(
                 sample[sampled] = energy
                 sampled += 1
             continue
-        _put(g, a, b, home, use, load, lingers, site)
+        _put(g, a, b, home, use, load, plain, site)
         if h >= 0:
-            _put(h, b, a, home, use, load, lingers, site)
+            _put(h, b, a, home, use, load, plain, site)
         for j in range(budgets):
             spent[j] += change[j]
         total += out
