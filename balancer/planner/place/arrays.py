@@ -79,11 +79,14 @@ class Arrays:
         self.level = np.array([r.penalty.level for r in rows], dtype=np.int64)
         kinds = [BOTH if n in mirrored else self._kind(n) for n in kept]
         self.kind = np.array(kinds, dtype=np.int64)
+        free = self.kind == FREE
+        self.straight = bool((free | ((self.kind == LINEAR) & (self.level == Level.COST))).all())
         steps = np.arange(TABLE + 1)
         table = np.array([price(r.penalty, steps) for r in rows], dtype=np.int64)
         table = table.reshape(len(rows), TABLE + 1)
         self.prices: Ints = np.ascontiguousarray(table[:, :TABLE])
         self.last: Ints = np.ascontiguousarray(table[:, TABLE] - table[:, TABLE - 1])
+        self.last[free] = 0
 
     def _merged(self) -> tuple[list[int], Ints]:
         """Return the rows to keep, and all caps: a cap that prices nothing joins another row's."""

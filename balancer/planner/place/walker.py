@@ -38,7 +38,7 @@ class Walker:
             walk(
                 self.seed, proposals, heat, self.weights, relief, self.dear, ceiling, a.spent,
                 a.total, a.site, a.state.home, a.movers, a.allowed, a.fault, given.move_cost,
-                a.pairs, a.terms.routes, a.use, a.load, a.limit, a.scale, a.cap, a.kind, a.plain,
+                a.pairs, a.terms.routes, a.use, a.load, a.limit, a.scale, a.cap, a.straight, a.kind, a.plain,
  a.level, a.prices, a.last, a.first, a.groups, a.map_of, a.maps,
                 a.offset, a.count, a.used, a.most, a.group_level, a.slope, a.roof, a.least_used,
                 a.most_used, a.used_slope, a.used_roof, a.needs_first, a.needs, a.by_first, a.by,
