@@ -179,6 +179,8 @@ def _because(
         return f"relieves {level}"
     if source in hot_names:
         return f"hot: {level}"
+    if not line.after.get(VCPUS, 0):
+        return f"empties {source}"
     return f"evens out {level}"
 
 
