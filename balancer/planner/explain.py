@@ -54,7 +54,9 @@ def hot(problem: Problem, host_loads: Iterable[HostLoad]) -> tuple[HostLoad, ...
     over = [
         load
         for load in host_loads
-        if share(load, CPU) > limits.cpu_used or share(load, MEMORY_USED) > limits.memory_used
+        if share(load, CPU) > limits.cpu_used
+        or share(load, MEMORY_USED) > limits.memory_used
+        or any(load.host in hosts for hosts in problem.demand.pressed.values())
     ]
     return tuple(sorted(over, key=lambda load: (-_heat(load), load.host)))
 
@@ -177,6 +179,9 @@ def _because(
     level = f"{source} {WORDS[tightest]} {_percent(share(line, tightest))}"
     if source in problem.relieve:
         return f"relieves {level}"
+    waits = [name for name, hosts in problem.demand.pressed.items() if source in hosts]
+    if source in hot_names and waits and share(line, tightest) <= limit[tightest]:
+        return f"hot: {source} is under {waits[0]} pressure"
     if source in hot_names:
         return f"hot: {level}"
     return f"evens out {level}"
