@@ -184,6 +184,8 @@ def _because(
         return f"hot: {source} is under {waits[0]} pressure"
     if source in hot_names:
         return f"hot: {level}"
+    if not line.after.get(VCPUS, 0):
+        return f"empties {source}"
     return f"evens out {level}"
 
 

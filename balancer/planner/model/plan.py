@@ -289,5 +289,7 @@ class Outcome:
     """What can be learned from it; None where the hypervisor did not say."""
     steps: tuple[str, ...] = ()
     """What was tried on the way, one phrase each: the rungs that were climbed."""
+    left_behind: tuple[str, ...] = ()
+    """What hypervisors keep of it that somebody should look at, one sentence each."""
     diverged: bool = False
     """True if it was given up because the guest dirtied its memory as fast as it was sent."""
