@@ -81,8 +81,12 @@ def reasons(problem: Problem, formulation: Formulation, target: Placement) -> Ma
 
 
 def for_load(problem: Problem, reached: Placement) -> frozenset[str]:
-    """Return those of the guests that are elsewhere then for whose moving only load speaks."""
+    """Return those of the guests that are elsewhere then for whose moving only load speaks.
+
+    Not those whose host is left empty: that is done to save it, not because it is loaded.
+    """
     repairs = _repairs(problem, reached)
+    used = set(reached.values())
     return frozenset(
         uuid
         for uuid, host in reached.items()
@@ -90,6 +94,7 @@ def for_load(problem: Problem, reached: Placement) -> frozenset[str]:
         and uuid not in repairs
         and uuid not in problem.ordered
         and problem.home(uuid) not in problem.emptied
+        and problem.home(uuid) in used
     )
 
 
@@ -179,11 +184,10 @@ def _because(
     level = f"{source} {WORDS[tightest]} {_percent(share(line, tightest))}"
     if source in problem.relieve:
         return f"relieves {level}"
-    waits = [name for name, hosts in problem.demand.pressed.items() if source in hosts]
-    if source in hot_names and waits and share(line, tightest) <= limit[tightest]:
-        return f"hot: {source} is under {waits[0]} pressure"
     if source in hot_names:
-        return f"hot: {level}"
+        waits = [name for name, hosts in problem.demand.pressed.items() if source in hosts]
+        cool = share(line, tightest) <= limit[tightest]
+        return f"hot: {source} is under {waits[0]} pressure" if waits and cool else f"hot: {level}"
     if not line.after.get(VCPUS, 0):
         return f"empties {source}"
     return f"evens out {level}"
