@@ -6,6 +6,8 @@ from enum import StrEnum
 from typing import Literal
 
 from balancer.planner.model.certificate import Certificate
+from balancer.planner.model.proof import Proof
+from balancer.planner.model.relaxation import Conflict
 from balancer.planner.model.resources import Resources
 from balancer.planner.model.violation import Violation
 
@@ -21,6 +23,33 @@ class Prediction:
     """Bytes over the wire, MiB."""
     downtime_ms: int
     rounds: int = 1
+    in_use_mib: int = 0
+    """Memory in use that this was reckoned from, before empty pages are left out; 0 is unknown."""
+
+
+class RungKind(StrEnum):
+    """What may be done about a migration that does not converge, mildest first."""
+
+    BANDWIDTH = "bandwidth"
+    DOWNTIME = "downtime"
+    AUTO_CONVERGE = "auto-converge"
+    """The guest is slowed down as far as it takes. Hypervisors take it only from the beginning:
+    on this rung the migration begins anew."""
+    POST_COPY = "post-copy"
+    """The guest goes on at the target and its memory follows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rung:
+    """One step up while a migration runs, should it not converge."""
+
+    kind: RungKind
+    rate_kib_s: int = 0
+    """For more bandwidth: the most to allow, KiB/s, where links have room at that moment."""
+    downtime_ms: int = 0
+    """For a longer downtime: the longest pause from then on."""
+    risk: str = ""
+    """What this may cost the guest, in one phrase; empty for nothing worth a word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +86,14 @@ class Migration:
     """Why this move, in one sentence."""
     temporary: bool = False
     """True for a step through a third host: the guest moves on later in this plan."""
+    auto_converge: bool = False
+    """True if the guest is slowed down from the beginning: nothing milder is expected to do."""
+    rungs: tuple[Rung, ...] = ()
+    """What may be tried in this order should it not converge; then it is aborted."""
     worth: Worth | None = None
     """None where nobody reckoned it."""
+    for_load: bool = False
+    """True if nothing but load asks for it: no rule, no order, no host to be emptied."""
     kind: Literal["migration"] = "migration"
 
 
@@ -148,10 +183,18 @@ class Plan:
     """Hosts that the operator ordered to relieve: for these, an order suspends cooldown."""
     ordered: tuple[str, ...] = ()
     """Uuids of guests that the operator wants moved: for these, too."""
+    undoes: Mapping[str, str] = field(default_factory=dict)
+    """Host by uuid: where guests were before what this plan undoes; what was broken then may be."""
+    proofs: tuple[Proof, ...] = ()
+    """What holds of each action, in the order of `actions`."""
+    heat_before: int = 0
+    """How far hosts are beyond `[hot]` before it, all together, per mille of a host."""
     limits: Mapping[str, int] = field(default_factory=dict)
     """Limits in force while it runs: at_once_total, at_once_per_host."""
     worth: Worth | None = None
     """Of the whole: what its moves save together, which is not the sum of what each does."""
+    memory_from: Mapping[str, int] = field(default_factory=dict)
+    """What memory in use was taken from, `rss` or what stands in for it: number of guests."""
     horizon: float = 0.0
     """Seconds over which waiting is counted."""
     trust: float = 1.0
@@ -169,6 +212,12 @@ class Plan:
         return max((a.start + a.predicted.seconds for a in self.actions), default=0.0)
 
     @property
+    def dip(self) -> int:
+        """By how much more hosts are too hot on the way than before and after, per mille."""
+        heats = [self.heat_before, *(proof.heat for proof in self.proofs)]
+        return max(heats) - max(heats[0], heats[-1])
+
+    @property
     def mib(self) -> int:
         """Predicted bytes over the wire, MiB."""
         return sum(action.predicted.mib for action in self.actions)
@@ -183,6 +232,8 @@ class Infeasible:
     remedy: str = ""
     certificates: tuple[Certificate, ...] = ()
     """Why what was asked for cannot be reached, where that is proven."""
+    conflicts: tuple[Conflict, ...] = ()
+    """Rules that cannot hold together, and what would help."""
 
 
 class Result(StrEnum):
@@ -199,6 +250,29 @@ class Result(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """What the hypervisor measured of a migration that ended well."""
+
+    seconds: float
+    """Of transfer: without connecting and setting up."""
+    sent_mib: float
+    """In all rounds; disks included."""
+    first_mib: float
+    """Memory that was not empty: what one pass sends."""
+    rounds: int
+    dirty_mib_s: float = 0.0
+    """Distinct memory dirtied per second, as last seen; 0 is none, or unknown."""
+    downtime_ms: int = 0
+    teaches: bool = True
+    """False where it went by other means than plain pre-copy, or copied disks, too."""
+
+    @property
+    def mib_s(self) -> float:
+        """The effective rate."""
+        return self.sent_mib / self.seconds if self.seconds > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """How one action ended, and why."""
 
@@ -211,3 +285,11 @@ class Outcome:
     mib: int = 0
     downtime_ms: int | None = None
     """As measured; None where the hypervisor did not say."""
+    passed: Passed | None = None
+    """What can be learned from it; None where the hypervisor did not say."""
+    steps: tuple[str, ...] = ()
+    """What was tried on the way, one phrase each: the rungs that were climbed."""
+    left_behind: tuple[str, ...] = ()
+    """What hypervisors keep of it that somebody should look at, one sentence each."""
+    diverged: bool = False
+    """True if it was given up because the guest dirtied its memory as fast as it was sent."""
