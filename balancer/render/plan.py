@@ -77,8 +77,11 @@ def gain(gained: Sequence[int]) -> str:
     enough = next((n for n, share in enumerate(gained, 1) if share >= MOST_OF_IT), len(gained))
     step = max(1, -(-len(gained) // WIDEST_CURVE))
     drawn = "".join(BARS[share * (len(BARS) - 1) // 1000] for share in gained[step - 1 :: step])
+    told = f"Gain, move by move: {drawn}"
+    if enough == len(gained):
+        return f"{told}  It takes all {enough} for {percent(MOST_OF_IT / 1000)} of it."
     said = f"The first {enough} of {len(gained)} moves bring" if enough > 1 else "The first brings"
-    return f"Gain, move by move: {drawn}  {said} {percent(gained[enough - 1] / 1000)} of it."
+    return f"{told}  {said} {percent(gained[enough - 1] / 1000)} of it."
 
 
 def quality(known: Quality, after: Score) -> str:

@@ -176,6 +176,7 @@ def test_the_gain_is_drawn_and_says_where_most_of_it_is_reached() -> None:
     assert gain((0, 950, 1000)) == (
         "Gain, move by move: ▁▇█  The first 2 of 3 moves bring 95 % of it."
     )
+    assert gain((0, 500, 1000)).endswith("It takes all 3 for 90 % of it.")
     assert "The first brings 91 % of it" in gain((910, 950, 1000))
     long = gain(tuple(range(0, 1001, 5)))
     assert len(long.split()[4]) <= 40
