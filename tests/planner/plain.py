@@ -140,27 +140,35 @@ def _harms(w: World, plan: Sequence[Migration]) -> Iterator[str]:
         yield "two steps are called the same"
     seen: list[str] = []
     for a in plan:
-        if a.guest not in w.home or a.source not in w.room or a.target not in w.room:
-            yield "it speaks of what is not there"
+        if nonsense := _nonsense(w, a):
+            yield nonsense
             return
-        if not (isfinite(a.start) and isfinite(a.predicted.seconds)):
-            yield "its times are no times"
-            return
-        if a.target in w.down:
-            yield f"{a.target} is down"
-        if a.source == a.target or a.rate_kib_s <= 0 or a.start < 0 or a.predicted.seconds <= 0:
-            yield "it makes no sense"
-        if not 0 < a.downtime_ms <= 300 or a.predicted.downtime_ms > 300:
-            yield "the guest may stand still for too long"
+        yield from _odd(w, a)
         if any(needed not in seen for needed in a.waits_for):
             yield "it waits for what does not come before it"
         seen.append(a.id)
-    if len({a.guest for a in plan}) > w.moves and _away(w, plan) > w.moves:
+    if _away(w, plan) > w.moves:
         yield "more moves than an hour may have"
     yield from _aside(w, plan)
     yield from _by_the_clock(w, plan)
     yield from _one_by_one(w, plan)
     yield from _in_any_order(w, plan)
+
+
+def _nonsense(w: World, a: Migration) -> str:
+    if a.guest not in w.home or a.source not in w.room or a.target not in w.room:
+        return "it speaks of what is not there"
+    finite = isfinite(a.start) and isfinite(a.predicted.seconds)
+    return "" if finite else "its times are no times"
+
+
+def _odd(w: World, a: Migration) -> Iterator[str]:
+    if a.target in w.down:
+        yield f"{a.target} is down"
+    if a.source == a.target or a.rate_kib_s <= 0 or a.start < 0 or a.predicted.seconds <= 0:
+        yield "it makes no sense"
+    if not 0 < a.downtime_ms <= 300 or a.predicted.downtime_ms > 300:
+        yield "the guest may stand still for too long"
 
 
 def _away(w: World, plan: Sequence[Migration]) -> int:
@@ -244,27 +252,36 @@ def _in_any_order(w: World, plan: Sequence[Migration]) -> Iterator[str]:
     """Yield what is wrong in some run that respects the waits: all runs of few, some of many."""
     start: Held = {g: {h} for g, h in w.home.items()}
     before = crowding(w, start)
-    todo: list[tuple[frozenset[int], frozenset[int]]] = [(frozenset(), frozenset())]
+    todo: list[State] = [(frozenset(), frozenset())]
     seen = set(todo)
-    number = {a.id: i for i, a in enumerate(plan)}
     while todo and len(seen) < 20_000:
         begun, over = todo.pop()
         held = _held(start, plan, begun, over)
         if begun:
             yield from worse(before, crowding(w, held))
-        for i, a in enumerate(plan):
-            if i in begun:
-                nexts = [(begun, over | {i})] if i not in over else []
-            elif all(number.get(needed, -1) in over for needed in a.waits_for):
-                if held[a.guest] != {a.source}:
-                    yield "in some order, a guest is not where it is taken from"
-                nexts = [(begun | {i}, over)]
-            else:
-                continue
-            for state in nexts:
-                if state not in seen:
-                    seen.add(state)
-                    todo.append(state)
+        starting = _may_start(plan, begun, over)
+        if any(held[plan[i].guest] != {plan[i].source} for i in starting):
+            yield "in some order, a guest is not where it is taken from"
+        nexts = [(begun | {i}, over) for i in starting]
+        nexts += [(begun, over | {i}) for i in begun - over]
+        fresh = [state for state in nexts if state not in seen]
+        seen.update(fresh)
+        todo += fresh
+
+
+State = tuple[frozenset[int], frozenset[int]]
+"""Numbers of the steps that have begun, and of those that are over."""
+
+
+def _may_start(
+    plan: Sequence[Migration], begun: frozenset[int], over: frozenset[int]
+) -> list[int]:
+    number = {a.id: i for i, a in enumerate(plan)}
+    return [
+        i
+        for i, a in enumerate(plan)
+        if i not in begun and all(number.get(needed, -1) in over for needed in a.waits_for)
+    ]
 
 
 def _held(

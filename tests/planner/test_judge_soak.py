@@ -9,7 +9,7 @@ import os
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -130,39 +130,51 @@ KINDS: Sequence[Callable[[World, Plan, random.Random], Plan]] = (
 )  # fmt: skip
 
 
-def assize(seeds: range, most: int) -> dict[str, object]:
-    """Judge good plans of these seeds, and up to `most` harmful mutants; return the counts."""
-    good = harmless = 0
-    missed: list[str] = []
-    alarms: list[str] = []
-    caught: Counter[str] = Counter()
-    for seed in seeds:
+@dataclass
+class Assize:
+    """What was judged, and how."""
+
+    good: int = 0
+    harmless: int = 0
+    alarms: list[str] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
+    caught: Counter[str] = field(default_factory=Counter)
+
+    def hear(self, seed: int, most: int) -> None:
+        """Judge the good plan of this seed, and its mutants as long as there are not `most`."""
         w = world(seed)
         plan = list(order(w.problem, w.target).actions)
         if not plan or len({a.guest for a in plan}) > w.moves:
-            continue  # nothing to judge, or more than an hour may have: the pipeline's to trim
-        good += 1
-        verdict = judge(w.problem, plan)
-        if not verdict.valid:
-            alarms.append(f"seed {seed}: {verdict.faults[0]}")
-        if wrong := harm(w, plan):
-            alarms.append(f"seed {seed}: in plain terms, {wrong}")
+            return  # nothing to judge, or more than an hour may have: the pipeline's to trim
+        self.good += 1
+        wrong = next(iter(judge(w.problem, plan).faults), "") or harm(w, plan)
+        if wrong:
+            self.alarms.append(f"seed {seed}: {wrong}")
         rng = random.Random(seed)
         for kind in rng.sample(KINDS, MUTANTS):
-            if caught.total() + len(missed) >= most:
-                break
-            mutant = kind(w, plan, rng)
-            why = harm(w, mutant)
-            if not why:
-                harmless += 1
-            elif judge(w.problem, mutant).valid:
-                missed.append(f"seed {seed}, {kind.__name__}: {why}")
-            else:
-                caught[kind.__name__] += 1
-    return {
-        "good": good, "alarms": alarms, "caught": caught.total(), "missed": missed,
-        "harmless": harmless, "by_kind": dict(caught),
-    }  # fmt: skip
+            if self.caught.total() + len(self.missed) < most:
+                self.try_one(w, kind(w, plan, rng), f"seed {seed}, {kind.__name__}", kind.__name__)
+
+    def try_one(self, w: World, mutant: Plan, said: str, kind: str) -> None:
+        why = harm(w, mutant)
+        if not why:
+            self.harmless += 1
+        elif judge(w.problem, mutant).valid:
+            self.missed.append(f"{said}: {why}")
+        else:
+            self.caught[kind] += 1
+
+    def told(self) -> dict[str, object]:
+        """Return the counts."""
+        return {**vars(self), "caught": self.caught.total(), "by_kind": dict(self.caught)}
+
+
+def assize(seeds: range, most: int) -> dict[str, object]:
+    """Judge good plans of these seeds, and up to `most` harmful mutants; return the counts."""
+    court = Assize()
+    for seed in seeds:
+        court.hear(seed, most)
+    return court.told()
 
 
 def held(found: dict[str, object]) -> None:
