@@ -13,6 +13,7 @@ from balancer.planner.model.cluster import Cluster
 from balancer.planner.model.observation import History, Observation
 from balancer.planner.model.plan import Action, Outcome, Plan
 from balancer.planner.model.rollups import Rollups
+from balancer.planner.model.weighed import Weighed
 
 
 class BalancerError(Exception):
@@ -159,8 +160,8 @@ class Event:
 
     at: float
     kind: str
-    """Of a plan: decided, started, ended, refused, stopped, measured. Of the service: began,
-    cycle, proposed, approved, foreign, halted, froze, unfroze, reloaded, ceased. Of hosts: closed, opened."""
+    """Of a plan: decided, started, ended, refused, stopped, measured, realised. Of the service: began,
+    cycle, stood, proposed, approved, foreign, halted, froze, unfroze, reloaded, ceased. Of hosts: closed, opened."""
     plan: str = ""
     action: str = ""
     guest: str = ""
@@ -169,6 +170,52 @@ class Event:
     text: str = ""
     data: Mapping[str, object] = field(default_factory=dict)
     """JSON values; a whole plan under `plan`, an outcome under `outcome`."""
+
+
+GONE: Final = "gone"
+"""State of a guest that is not there any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestStood:
+    """How one guest stood from some moment on, and why."""
+
+    at: float
+    sentence: str
+    """What came of the cycle in which that was so for the first time."""
+    guest: str
+    name: str
+    host: str
+    policy: str = ""
+    state: str = ""
+    """Of its host: calm, hot, asking to be relieved, to be emptied; of itself: gone."""
+    memory_from: str = ""
+    """What its memory in use was taken from."""
+    unknown: bool = False
+    """True if no data on it could be trusted."""
+    target: str = ""
+    reason: str = ""
+    plan: str = ""
+    """Where to, why and by which plan it was to be moved. Without a target: why others were."""
+    weighed: Weighed | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostStood:
+    """How one host stood from some moment on."""
+
+    at: float
+    sentence: str
+    host: str
+    state: str
+    cpu: int
+    memory: int
+    """Percent of what is usable."""
+    guests: int
+    hot_above: str = ""
+    """The limits that were in force, in words."""
+    left: str = ""
+    """Why it was left as it was, or went unseen."""
 
 
 class Journal(Protocol):
@@ -180,6 +227,10 @@ class Journal(Protocol):
 
     def read(self, since: float = 0.0, kinds: Sequence[str] = ()) -> tuple[Event, ...]:
         """Return events from `since` on, oldest first, of `kinds` if any are named."""
+        ...
+
+    def forget(self, before: float, kinds: Sequence[str]) -> None:
+        """Drop the events of `kinds` from before then. Raises UsageError if that fails."""
         ...
 
 
@@ -291,6 +342,8 @@ class Status:
     """Sentences on what is wrong with the service itself."""
     observed_days: float = 0.0
     """Days of observation that were scored."""
+    fallbacks: tuple[str, ...] = ()
+    """Sentences on what is not known and what stands in for it."""
 
 
 class Board(Protocol):

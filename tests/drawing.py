@@ -9,7 +9,8 @@ parted by bars: name, vCPUs and memory, then `key=value` words. A key that is no
 below is a label. `g` is GiB, `m` is MiB. CPU in use is given in cores by `cpu=` (idle if absent),
 memory in use in GiB by `used=` (all that is allocated if absent).
 
-Host words: state, link (MiB/s), reserve (memory), pages (of 2 MiB), networks, storage, devices,
+Host words: state, link (MiB/s), reserve (memory), pages (of 2 MiB), cells (so many NUMA cells that
+share all evenly), networks, storage, devices,
 machines, models, cpu-model, features, arch, qemu, accelerators. Guest words: cpu, used, peak
 (cores), dirty (MiB/s), pages, owner, tie (kinds), moving (target), networks, storage, devices,
 machine, mode, model, features, arch, accelerator; and the bare words `paused` and `unknown`
@@ -23,6 +24,7 @@ from uuid import NAMESPACE_DNS, uuid5
 from hypothesis import strategies as st
 
 from balancer.planner.constraints import CONSTRAINTS
+from balancer.planner.constraints.apart import Apart
 from balancer.planner.constraints.avoid import Avoid
 from balancer.planner.constraints.barred import Barred
 from balancer.planner.constraints.blackout import Blackout
@@ -33,11 +35,16 @@ from balancer.planner.constraints.cooling import Cooling
 from balancer.planner.constraints.drain import Drain
 from balancer.planner.constraints.headroom import Headroom
 from balancer.planner.constraints.held import Held
+from balancer.planner.constraints.licence import Licence
 from balancer.planner.constraints.never_move import NeverMove
+from balancer.planner.constraints.numa import Numa
 from balancer.planner.constraints.only_on import OnlyOn
+from balancer.planner.constraints.places import Places
+from balancer.planner.constraints.prefer import Prefer
 from balancer.planner.constraints.reachable import Reachable
 from balancer.planner.constraints.spread import Spread
 from balancer.planner.constraints.stay import Stay
+from balancer.planner.constraints.survive import Survive
 from balancer.planner.constraints.tied import Tied
 from balancer.planner.constraints.together import Together
 from balancer.planner.constraints.unknown_data import UnknownData
@@ -48,6 +55,7 @@ from balancer.planner.model.cluster import (
     GuestState,
     Host,
     HostState,
+    NumaCell,
     Tie,
 )
 from balancer.planner.model.demand import Demand
@@ -56,14 +64,14 @@ from balancer.planner.model.placement import Placement
 from balancer.planner.model.policy import Constraint, Limits, Objective, Policy
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.resources import Resources
-from balancer.planner.model.selector import Selector
+from balancer.planner.model.selector import EVERYTHING, Selector
 from balancer.planner.objectives import OBJECTIVES
 
 NOON = 1_750_000_000.0
 """Time of every drawn observation, seconds since the epoch."""
 
 HOST_WORDS = {
-    "state", "link", "reserve", "pages", "networks", "storage", "devices", "machines", "models",
+    "state", "link", "reserve", "pages", "cells", "networks", "storage", "devices", "machines", "models",
     "cpu-model", "features", "arch", "qemu", "accelerators",
 }  # fmt: skip
 GUEST_WORDS = {
@@ -231,7 +239,20 @@ def _host(words: list[str]) -> Host:
         networks=_list(keyed.get("networks")),
         storage=_list(keyed.get("storage")),
         devices=_list(keyed.get("devices")),
+        numa=_cells(int(keyed.get("cells", "0")), cores, memory, pages),
         link_kib_s=int(keyed.get("link", "0")) * 1024,
+    )
+
+
+def _cells(count: int, cores: str, memory: str, pages: Resources) -> tuple[NumaCell, ...]:
+    return tuple(
+        NumaCell(
+            id=number,
+            cpus=int(float(cores[:-1])) // count,
+            memory_mib=_mib(memory) // count,
+            hugepages={size: amount // count for size, amount in pages.items()},
+        )
+        for number in range(count)
     )
 
 
@@ -286,7 +307,9 @@ def texts(draw: st.DrawFn, max_hosts: int = 5, max_guests: int = 10, min_guests:
         rack = draw(st.sampled_from(["rack=r1", "rack=r2", ""]))
         state = draw(st.sampled_from(["up"] * 8 + ["draining", "down"]))
         here = " | ".join(g for g, home in zip(guests, homes, strict=True) if home == number)
-        offer = draw(st.sampled_from(["", "", "networks=n1", "qemu=8000000"]))
+        offer = draw(
+            st.sampled_from(["", "", "networks=n1", "qemu=8000000", "cells=2", "cells=2"])
+        )
         lines.append(f"h{number} {size} {rack} {offer} state={state} : {here}")
     return "\n".join(lines)
 
@@ -352,6 +375,7 @@ RULES: Mapping[type, st.SearchStrategy[Constraint]] = {
         vcpus_per_core=st.sampled_from([1.0, 4.0]),
         memory_overcommit=st.sampled_from([1.0, 1.5]),
         keep_for_hypervisor=st.sampled_from([0, 8192]),
+        hosts=st.sampled_from([EVERYTHING, EVERYTHING, select("label:rack=r1"), select("h0")]),
         hard=st.booleans(),
     ),
     Headroom: st.builds(
@@ -373,7 +397,33 @@ RULES: Mapping[type, st.SearchStrategy[Constraint]] = {
         hard=st.booleans(),
     ),
     Together: st.builds(Together, guests=selectors(), across=ACROSS, hard=st.booleans()),
-    Stay: st.builds(Stay, guests=selectors()),
+    Apart: st.builds(
+        Apart, guests=selectors(), others=selectors(), across=ACROSS, hard=st.booleans()
+    ),
+    Places: st.builds(
+        Places,
+        guests=selectors(),
+        across=ACROSS,
+        at_least=st.integers(0, 2),
+        at_most=st.integers(2, 3),
+        hard=st.booleans(),
+    ),
+    Licence: st.builds(Licence, guests=selectors(), at_most=st.integers(1, 3), hard=st.booleans()),
+    Numa: st.builds(
+        Numa,
+        guests=selectors(),
+        vcpus_per_core=st.sampled_from([0.5, 1.0, 2.0]),
+        hard=st.booleans(),
+    ),
+    Survive: st.builds(Survive, hosts_lost=st.integers(1, 2), across=ACROSS, hard=st.booleans()),
+    Prefer: st.builds(
+        Prefer,
+        guests=selectors(),
+        hosts=host_selectors(),
+        fallback_hosts=host_selectors(),
+        hard=st.booleans(),
+    ),
+    Stay: st.builds(Stay, guests=selectors(), hard=st.booleans()),
     NeverMove: st.builds(NeverMove, guests=selectors()),
     Drain: st.builds(Drain, hosts=host_selectors()),
     Compatible: st.just(Compatible()),

@@ -59,8 +59,8 @@ def read_status(path: Path) -> Status | None:
         document = json.loads(read_document(path))
         told = document["status"]
         running = tuple(Progress(**step) for step in told.pop("in_flight"))
-        troubles = tuple(told.pop("troubles"))
-        return Status(in_flight=running, troubles=troubles, **told)
+        troubles, fallbacks = tuple(told.pop("troubles")), tuple(told.pop("fallbacks", ()))
+        return Status(in_flight=running, troubles=troubles, fallbacks=fallbacks, **told)
     except (ValueError, TypeError, KeyError, AttributeError):
         raise UsageError(
             f"{path} is no status of this version of balancer: restart the service"

@@ -6,6 +6,7 @@ leads from any older one to this one.
 """
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -42,8 +43,9 @@ UPGRADES: Final[tuple[tuple[str, ...], ...]] = (
 )
 """The statements at index n lead from version n to n + 1. Append only: old files exist."""
 
+FULL: Final = "its file system is full: free some space"
 REMEDIES: Final[Mapping[str, str]] = {
-    "SQLITE_FULL": "its file system is full: free some space",
+    "SQLITE_FULL": FULL,
     "SQLITE_READONLY": "it is read-only for this user: correct its owner or mode",
     "SQLITE_CANTOPEN": "it cannot be opened: correct the owner or mode of its directory",
     "SQLITE_PERM": "access is denied: correct its owner or mode",
@@ -53,6 +55,10 @@ REMEDIES: Final[Mapping[str, str]] = {
     "SQLITE_IOERR": "the disk reports errors: check its file system",
 }
 """What to do, by the primary name of SQLite's result code."""
+
+
+LEAST_FREE: Final = 64 * 1024
+"""Bytes: what one event and the index of the write-ahead log take."""
 
 
 class SqliteJournal:
@@ -87,6 +93,17 @@ class SqliteJournal:
                 (since, *kinds),
             )
             return tuple(_event(row) for row in rows)
+
+    def forget(self, before: float, kinds: Sequence[str]) -> None:
+        """Drop the events of `kinds` from before then. Raises UsageError if that fails."""
+        with self._explained("written"):
+            if self._connection is None and not self._path.exists():
+                return
+            marks = ", ".join("?" * len(kinds))  # only question marks are put in
+            self._open().execute(
+                f"DELETE FROM events WHERE kind IN ({marks}) AND at < ?",  # noqa: S608 # nosec
+                (*kinds, before),
+            )
 
     def close(self) -> None:
         """Let go of the file; harmless if never opened."""
@@ -135,9 +152,8 @@ class SqliteJournal:
         try:
             yield
         except (sqlite3.Error, json.JSONDecodeError, OSError) as error:
-            raise UsageError(
-                f"the journal {self._path} cannot be {done}: {_remedy(error)}"
-            ) from error
+            remedy = FULL if _is_full(self._path.parent) else _remedy(error)
+            raise UsageError(f"the journal {self._path} cannot be {done}: {remedy}") from error
 
 
 def _event(row: tuple[Any, ...]) -> Event:
@@ -168,6 +184,14 @@ def _upgrade(connection: sqlite3.Connection) -> None:
         if connection.in_transaction:  # a full disk has SQLite roll back by itself
             connection.execute("ROLLBACK")
         raise
+
+
+def _is_full(folder: Path) -> bool:
+    """Tell whether nothing more fits there; SQLite calls that an error of the disk at times."""
+    try:
+        return shutil.disk_usage(folder).free < LEAST_FREE
+    except OSError:
+        return False
 
 
 def _remedy(error: Exception) -> str:

@@ -7,6 +7,7 @@ in the file only names the holder for people.
 import fcntl
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 from balancer.ports import Refused, UsageError
@@ -51,8 +52,9 @@ class FileLease:
                 f"another planner is at work ({holder or 'it did not say which'}) and holds "
                 f"{self._path}: wait for it to end, or stop it"
             ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"pid {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        with suppress(OSError):  # a full disk: the lock is held all the same
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"pid {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
         return descriptor
 
     def _open(self) -> int:

@@ -20,6 +20,10 @@ class MemoryJournal:
         """Return events from `since` on, oldest first, of `kinds` if any are named."""
         return tuple(e for e in self._events if e.at >= since and (not kinds or e.kind in kinds))
 
+    def forget(self, before: float, kinds: Sequence[str]) -> None:
+        """Drop the events of `kinds` from before then."""
+        self._events = [e for e in self._events if e.at >= before or e.kind not in kinds]
+
 
 class MemoryBrake:
     """A brake for as long as the process lives."""

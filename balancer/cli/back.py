@@ -1,7 +1,7 @@
 """Brings guests to where an operator wants them: shared by the verbs that lead back."""
 
 import getpass
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from balancer import config
@@ -10,18 +10,27 @@ from balancer.cli.decision import readable
 from balancer.cli.options import Session
 from balancer.cli.screen import Screen
 from balancer.cli.sight import look
-from balancer.planner.model.plan import Infeasible, Outcome, Result
-from balancer.planner.pipeline import towards
+from balancer.planner.model.plan import Action, Infeasible, Outcome, Result
+from balancer.planner.pipeline import back, towards
 from balancer.ports import Refused
 from balancer.render.outcomes import outcomes as outcomes_text
 
 INFEASIBLE: Final = 2
 
 
-def bring(
-    session: Session, screen: Screen, homes: Mapping[str, str], why: str, verb: str, *, yes: bool
+def bring(  # noqa: PLR0913 - two of them are words
+    session: Session,
+    screen: Screen,
+    homes: Mapping[str, str],
+    why: str,
+    verb: str,
+    *,
+    yes: bool,
+    done: Sequence[Action] | None = None,
 ) -> int:
     """Plan the way to `homes` (host by uuid), have it judged, ask, and carry it out.
+
+    Where it undoes a plan, `done` is what that did, in its order.
 
     Returns the exit code. Raises Refused where nothing may be changed.
     """
@@ -29,7 +38,10 @@ def bring(
     may_change(configuration)
     finish_what_was_begun(configuration, screen)
     sight = look(session, screen)
-    made = towards(sight.observation, sight.policy, homes, why)
+    if done is None:
+        made = towards(sight.observation, sight.policy, homes, why)
+    else:
+        made = back(sight.observation, sight.policy, homes, done, why)
     if isinstance(made, Infeasible):
         raise Refused(f"there is no safe way back: {made.reason}")
     screen.people.print(readable(made, screen, hosts=False))

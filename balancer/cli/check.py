@@ -14,6 +14,8 @@ from balancer.planner.model.observation import Observation
 from balancer.planner.model.placement import fingerprint
 from balancer.planner.model.plan import Plan
 from balancer.planner.model.policy import Policy
+from balancer.planner.promised import unkept
+from balancer.planner.refute import doubts
 from balancer.planner.verify import judge
 from balancer.render.words import clean, count
 
@@ -70,4 +72,7 @@ def findings(
     verdict = judge(problem, plan.actions)
     now = fingerprint(problem.cluster.placement)
     other = (f"it starts from placement {plan.fingerprint}, guests are placed as {now}",)
-    return (*(other if now != plan.fingerprint else ()), *verdict.faults), verdict.rules
+    doubted = (fault for claim in plan.certificates for fault in doubts(problem, claim))
+    promised = unkept(problem, plan, same=observation.at == plan.made_at)
+    stale = other if now != plan.fingerprint else ()
+    return (*stale, *verdict.faults, *promised, *doubted), verdict.rules

@@ -9,6 +9,7 @@ from balancer.cli.screen import Screen
 from balancer.cli.sight import look
 from balancer.planner.constraints import all_rules
 from balancer.planner.model.placement import at_rest
+from balancer.planner.model.policy import caveat
 from balancer.planner.model.problem import Problem
 from balancer.planner.pipeline import assess
 from balancer.render.rules import RuleReport
@@ -43,6 +44,7 @@ def report(problem: Problem) -> tuple[RuleReport, ...]:
                 guests=tuple(sorted(problem.name(uuid) for uuid in concerned)),
                 everyone=len(concerned) == len(problem.cluster.guests),
                 broken=tuple(rule.violations(problem, occupancy)),
+                doubt=caveat(rule, problem),
             )
         )
     return tuple(reports)

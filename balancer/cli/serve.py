@@ -143,6 +143,7 @@ class Builder:
             interval=known.interval_seconds,
             guards=known.guards,
             effort=Effort.QUICK,
+            reasons_kept=known.reasons_seconds,
             close=closing,
         )
 

@@ -26,6 +26,7 @@ def command(session: Session, plan: str, *, yes: bool) -> int:
     """
     screen = Screen(session)
     events = journal_of(config.load(session.config)).read(0.0, TOLD)
-    back = way_back(events, plan, look(session, screen).observation)
-    screen.warn(back.strayed)
-    return bring(session, screen, back.homes, f"undoes {back.plan}", f"undo {back.plan}", yes=yes)
+    found = way_back(events, plan, look(session, screen).observation)
+    screen.warn(found.strayed)
+    why, verb = f"undoes {found.plan}", f"undo {found.plan}"
+    return bring(session, screen, found.homes, why, verb, yes=yes, done=found.done)

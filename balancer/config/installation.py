@@ -39,6 +39,7 @@ KEYS: Final[Mapping[str, Entry]] = {
     "history_age": Entry('duration, as `"28d"`', '"28d"', "how far back 5-minute means are kept; samples are kept two days"),
     "history_size": Entry('size, as `"1GiB"`', '"1GiB"', "how large the history may grow"),
     "prometheus": Entry("table", "none", "a store of metrics that measures beside the hypervisors; see `[prometheus]`"),
+    "reasons_age": Entry('duration, as `"28d"`', '"28d"', "how far back the journal keeps why guests and hosts stood as they did; what was moved is kept for good"),
     "lock": Entry("path", "balancer.lock in `state`", "file that keeps two planners apart"),
     "freeze": Entry("path", "FREEZE beside this file", "file whose mere existence stops all action"),
 }  # fmt: skip
@@ -80,6 +81,8 @@ class Config:
     journal_path: Path
     history_path: Path
     history_seconds: float = 28 * 86_400.0
+    reasons_seconds: float = 28 * 86_400.0
+    """How far back the journal keeps why guests stood as they did."""
     """How far back 5-minute means are kept."""
     history_mib: int = 1024
     """How large the history may grow."""
@@ -162,6 +165,7 @@ def _read(top: Table) -> Config:
         journal_path=_path(top, "journal", state / "journal.sqlite"),
         history_path=_path(top, "history", state / "history.sqlite"),
         history_seconds=_seconds(top, "history_age", Config.history_seconds),
+        reasons_seconds=_seconds(top, "reasons_age", Config.reasons_seconds),
         history_mib=int(top.amount("history_size", MIB, Config.history_mib)),
         lock_path=_path(top, "lock", state / "balancer.lock"),
         freeze_path=_path(top, "freeze", folder / "FREEZE"),

@@ -53,6 +53,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "vcpus_per_core": Key("virtual processors that one core may carry", FACTOR, 0.01),
     "memory_overcommit": Key("allocated memory a host may carry, as a ratio to what it has", FACTOR, 0.01),
     "keep_for_hypervisor": Key("memory of each host that no guest gets", MIB),
+    "numa.vcpus_per_core": Key("virtual processors that one processor of a cell may carry", FACTOR, 0.01),
     # of forecast
     "horizon": Key("how far ahead demand is expected", SECONDS, 300, 7 * 86_400),
     "quantile": Key("share of the time that a guest's peak covers", RATIO, 0.5, 0.999),
@@ -69,6 +70,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "same_guest_again_after": Key("rest of a guest between two moves for balance", SECONDS),
     "pause_at_most": Key("longest pause of a guest at the end of a migration", MILLISECONDS, 1),
     "minimum_gain": Key("share of the imbalance that a plan must remove to be worth it", RATIO, 0, 1),
+    "hotter_on_the_way": Key("share of one host by which hosts may be further beyond hot between two moves than before and after a plan", RATIO, 0, 10),
     # of allow
     "copy_local_disks": Key("copy disks that only the source has"),
     "unsafe_storage": Key("migrate with disk caches that libvirt calls unsafe"),
@@ -76,6 +78,12 @@ KEYS: Final[Mapping[str, Key]] = {
     # of rules and goals
     "guests": Key("the guests it speaks of: a pattern or a list of them"),
     "hosts": Key("the hosts it speaks of: a pattern or a list of them"),
+    "others": Key("the guests that these are kept away from: a pattern or a list of them"),
+    "hosts_lost": Key("how many are lost at a time", COUNT, 1),
+    "fallback_hosts": Key("the second choice, where `hosts` have no room: a pattern or a list of them"),
+    "at_least": Key("places they use at least; 0: any number", COUNT),
+    "places.at_most": Key("places they use at most; 0: any number", COUNT),
+    "licence.at_most": Key("hosts they may run on at a time", COUNT),
     "across": Key("what counts as one place: `host`, or a label of hosts, as `rack`"),
     "at_most": Key("guests allowed in one place", COUNT),
     "when": Key("one window or a list: `daily 01:00-05:00`, `mon-fri 08:00-18:00`, `2026-12-23 to 2027-01-02`"),

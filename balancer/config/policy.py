@@ -20,6 +20,8 @@ from balancer.ports import UsageError
 
 STANDING: Final = ("capacity",)
 """Rules of the table that every policy holds, with their defaults where no file speaks of them."""
+SURVIVE: Final = "survive_hosts_lost"
+"""Of `[capacity]`: short for a rule `survive` with so many hosts lost."""
 NO_GROUPS: Final[Groups] = {}
 PLAIN_KEYS: Final = ("extends", "aggressiveness", "timezone", "forecaster")
 TABLES: Final = ("groups", "hot", "forecast", "limits", "allow", *CONSTRAINTS, *OBJECTIVES)
@@ -147,8 +149,20 @@ def _own_rules(
                 yield place, build(kind, place), ""
             continue
         base = next((rule for rule in inherited if isinstance(rule, kind)), None)
-        place = table.table(name)
+        place, beside = _apart(table.table(name))
         yield place, build(kind, place, base), base.label if base else ""
+        for other, own in beside:
+            yield other, own, ""
+
+
+def _apart(place: Table) -> tuple[Table, list[tuple[Table, Constraint]]]:
+    """Return a rule's table without the keys that stand for rules of their own, and those rules."""
+    values = dict(place.values)
+    lost = values.pop(SURVIVE, None)
+    if place.path != "capacity" or not lost:
+        return place, []
+    other = replace(place, values={"hosts_lost": lost})
+    return replace(place, values=values), [(other, build(CONSTRAINTS["survive"], other))]
 
 
 def _check_groups(policy: Policy, places: dict[str, Table]) -> None:

@@ -13,7 +13,6 @@ from balancer.ports import UsageError
 SHOWN: Final = 60
 """Characters of an offending value that are worth showing."""
 LATER: Final[Mapping[str, str]] = {
-    "survive_hosts_lost": "keeping room for lost hosts",
     "careful": "moving a group a few at a time",
     "cpu_pressure": "counting pressure",
     "post_copy": "post-copy",

@@ -15,7 +15,7 @@ from balancer.config.guards import Guards
 from balancer.config.hosts import DECLARED, NAMES
 from balancer.config.installation import KEYS as INSTALLATION
 from balancer.config.keys import KEYS, Entry
-from balancer.config.policy import STANDING
+from balancer.config.policy import STANDING, SURVIVE
 from balancer.config.units import Unit
 from balancer.planner.constraints import CONSTRAINTS
 from balancer.planner.forecast import FORECASTERS
@@ -31,6 +31,12 @@ SETTINGS: Final[Mapping[str, type]] = {
     "allow": Allow,
 }
 NOUGHT: Final = str.maketrans("123456789", "000000000")
+SURVIVE_ROW: Final = (
+    SURVIVE,
+    "whole number, as `8`",
+    "0",
+    "short for a rule `[[survive]]` with so many `hosts_lost`; 0: none",
+)
 BEGIN: Final = "<!-- from here on made by: python -m balancer.config.reference -->"
 TOP: Final = (
     ("extends", "file or name", "", "the policy this one starts from; what it does not say holds"),
@@ -80,6 +86,8 @@ def _section(title: str, kind: type) -> Iterator[str]:
     rows = [_row(kind, key) for key in keys(kind)]
     if any(type_of(kind, key) is Selector for key in keys(kind)):
         rows.append((EMPTY, "true or false", "false", KEYS[EMPTY].sentence))
+    if kind is CONSTRAINTS["capacity"]:
+        rows.insert(-1, SURVIVE_ROW)
     yield from _table(rows)
 
 

@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import Final
 
 from balancer.planner.forecast import FORECASTERS
-from balancer.planner.forecast.recent import recent
+from balancer.planner.forecast.recent import delays, recent
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Plan, Result
 from balancer.planner.model.policy import Policy
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Request
 from balancer.planner.model.rollups import STEP
+from balancer.planner.model.trust import trust
 from balancer.planner.quality import gate
 
 NOTHING_ASKED: Final = Request()
@@ -40,6 +41,7 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
             blind=demand.blind | trusted.blind,
             partial=trusted.partial,
             recent=recent(trusted.observation, demand, policy.hot.lasting),
+            delay=delays(trusted.observation),
         ),
         policy=policy,
         cooling=frozenset(
@@ -55,12 +57,27 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
         held=request.held,
         ordered=request.ordered,
         barred=request.barred,
+        before=request.before,
         spent_moves=len(lately),
         spent_mib=sum(outcome.mib for outcome in lately),
         at=observation.at,
+        trust=trust(observation.promises),
+    )
+
+
+def asked(problem: Problem, request: Request) -> Problem:
+    """Return the problem that the same observation and policy pose where `request` is asked."""
+    return replace(
+        problem,
+        relieve=request.relieve,
+        held=request.held,
+        ordered=request.ordered,
+        barred=request.barred,
     )
 
 
 def orders_of(made: Plan) -> Request:
     """Return the operator's orders that `made` was made by: it is judged again by the same."""
-    return Request(relieve=frozenset(made.relieve), ordered=frozenset(made.ordered))
+    return Request(
+        relieve=frozenset(made.relieve), ordered=frozenset(made.ordered), before=made.undoes
+    )

@@ -8,12 +8,18 @@ from balancer.planner.formulation import Formulation
 from balancer.planner.model.cluster import HostState
 from balancer.planner.model.placement import Placement, at_rest
 from balancer.planner.model.plan import HostLoad, Plan
+from balancer.planner.model.policy import Constraint
 from balancer.planner.model.problem import Problem
-from balancer.planner.model.resources import CPU, MEMORY, VCPUS, Resources, total
+from balancer.planner.model.resources import CPU, MEMORY, VCPUS, Resources
+from balancer.planner.model.violation import Violation
 
 MEMORY_USED = "memory.used"
 """Key of HostLoad amounts: memory that guests use, beside `memory`, which they are allocated."""
 
+LOOKED_AT = 100
+"""Movers that no broken rule names for whom it is worth finding out what they make room for."""
+
+NOTHING: Resources = {}
 WORDS = {CPU: "CPU", MEMORY: "memory allocated", MEMORY_USED: "memory"}
 
 
@@ -22,8 +28,9 @@ def loads(problem: Problem, reached: Placement) -> tuple[HostLoad, ...]:
 
     CPU is used (millicores), `memory` and `vcpus` are allocated, `memory.used` is used (MiB).
     """
-    before = _by_host(problem, problem.cluster.placement)
-    after = _by_host(problem, reached)
+    now = problem.cluster.placement
+    before = problem.once(_by_host, lambda: _by_host(problem, now))
+    after = before if reached == now else _by_host(problem, reached)
     return tuple(
         HostLoad(
             host=host.name,
@@ -57,7 +64,7 @@ def reasons(problem: Problem, formulation: Formulation, target: Placement) -> Ma
     now = problem.cluster.placement
     load = {line.host: line for line in loads(problem, target)}
     hot_names = {line.host for line in hot(problem, load.values())}
-    repairs = _repairs(problem)
+    repairs = _repairs(problem, target)
     choice = formulation.allowed.sum(axis=1)
     found = {}
     for uuid, host in target.items():
@@ -92,35 +99,49 @@ def _why_none(made: Plan) -> str:
 
 
 def _by_host(problem: Problem, placement: Placement) -> Mapping[str, Resources]:
-    parts: dict[str, list[Resources]] = defaultdict(list)
+    """Return what guests use and are allocated on each host; sums run over every guest, often."""
+    mean, needs = problem.demand.mean, problem.needs
+    sums = {host.name: [0, 0, 0, 0] for host in problem.cluster.hosts}
     for uuid, host in placement.items():
-        mean = problem.demand.mean.get(uuid, {})
-        allocated = problem.needs[uuid]
-        parts[host].append(
-            {
-                CPU: mean.get(CPU, 0),
-                MEMORY_USED: mean.get(MEMORY, 0),
-                MEMORY: allocated.get(MEMORY, 0),
-                VCPUS: allocated.get(VCPUS, 0),
-            }
-        )
-    return {host.name: total(parts[host.name]) for host in problem.cluster.hosts}
+        used, allocated, there = mean.get(uuid, NOTHING), needs[uuid], sums[host]
+        there[0] += used.get(CPU, 0)
+        there[1] += used.get(MEMORY, 0)
+        there[2] += allocated.get(MEMORY, 0)
+        there[3] += allocated.get(VCPUS, 0)
+    names = (CPU, MEMORY_USED, MEMORY, VCPUS)
+    return {host: dict(zip(names, there, strict=True)) for host, there in sums.items()}
 
 
 def _heat(load: HostLoad) -> float:
     return max(share(load, CPU), share(load, MEMORY_USED))
 
 
-def _repairs(problem: Problem) -> Mapping[str, tuple[str, ...]]:
-    """Return, for each guest in a broken hard rule, the labels of those rules."""
-    occupancy = at_rest(problem.cluster.placement)
+def _repairs(problem: Problem, target: Placement) -> Mapping[str, tuple[str, ...]]:
+    """Return, for each guest in a broken hard rule or making room for it, the labels of those."""
+    now = problem.cluster.placement
     found: dict[str, list[str]] = defaultdict(list)
+    broken: list[Constraint] = []
     for rule in all_rules(problem):
-        for violation in rule.violations(problem, occupancy):
-            if violation.hard:
-                for uuid in violation.guests:
-                    found[uuid].append(violation.rule)
+        faults = _hard(problem, rule, now)
+        broken += [rule] if faults else []
+        for violation in faults:
+            for uuid in violation.guests:
+                found[uuid].append(violation.rule)
+    others = [uuid for uuid in target if target[uuid] != now[uuid] and uuid not in found]
+    for rule in broken if len(others) <= LOOKED_AT else ():
+        mended = _amount(problem, rule, target)
+        for uuid in others:
+            if _amount(problem, rule, {**target, uuid: now[uuid]}) > mended:
+                found[uuid].append(rule.label)
     return {uuid: tuple(dict.fromkeys(labels)) for uuid, labels in found.items()}
+
+
+def _hard(problem: Problem, rule: Constraint, placement: Placement) -> list[Violation]:
+    return [v for v in rule.violations(problem, at_rest(placement)) if v.hard]
+
+
+def _amount(problem: Problem, rule: Constraint, placement: Placement) -> int:
+    return sum(violation.amount for violation in _hard(problem, rule, placement))
 
 
 def _because(

@@ -21,6 +21,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from balancer.planner.model.packing import Vector
 from balancer.planner.model.policy import Constraint, Objective
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.resources import Resources
@@ -78,6 +79,8 @@ class Row:
     scale: Ints | None = None
     """[sites]: the excess is counted as ceil(excess * 1000 / scale) where given, that is, per mille
     of this amount, so that unequal hosts compare; None counts it plainly."""
+    for_evenness: bool = False
+    """True where nobody is helped but by waiting less: what is moved for it must pay in waiting."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,6 +123,56 @@ class Near:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Apart:
+    """No domain holds guests of `one` and of `other`; excess: the fewest that would have to leave."""
+
+    label: str
+    one: Ints
+    """Guest numbers; none is in `other`."""
+    other: Ints
+    domain: Ints
+    penalty: Penalty
+    hard: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Packing:
+    """`members` on a site go whole into its boxes; excess of a site: the fewest that find none."""
+
+    label: str
+    members: Ints
+    use: Ints
+    """[members, dimensions]"""
+    boxes: tuple[tuple[Vector, ...], ...]
+    """[sites][boxes]: what each box has, by dimension."""
+    penalty: Penalty
+    hard: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Refuge:
+    """Guests of lost sites find room on the others; excess of a loss: the fewest that find none.
+
+    The room of a site is what its guests leave of `room`, or nothing. Engines that go step by step
+    leave it to `place.shelter`, which has reserves kept where a loss is not survived.
+    """
+
+    label: str
+    use: Ints
+    """[guests, dimensions]"""
+    room: Ints
+    """[sites, dimensions]"""
+    may: Bools
+    """[guests, sites]: who can take refuge where; who can nowhere is not counted."""
+    lost: tuple[Ints, ...]
+    """Sites that are lost together."""
+    penalty: Penalty
+    hard: bool
+    complete: bool
+    """False if more may be lost than is listed."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Budget:
     """Sum of `weight` over the guests that end elsewhere than they started is at most `limit`.
 
@@ -132,7 +185,7 @@ class Budget:
     limit: int
 
 
-Primitive = Row | AtMostPerDomain | DomainCount | Near | Budget
+Primitive = Row | AtMostPerDomain | DomainCount | Near | Apart | Packing | Refuge | Budget
 
 
 @dataclass(eq=False)

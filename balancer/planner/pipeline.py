@@ -1,36 +1,49 @@
 """The straight line: observation and policy in, a judged plan out.
 
-    gate -> forecast -> place -> order -> verify
+    gate -> forecast -> place -> what pays -> order -> verify
 
 Each stage is one call; nothing here decides, it only hands values on and says what came of it.
 """
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from balancer.planner.assessment import NOTHING_ASKED
+from balancer.planner.assessment import asked as asked  # noqa: PLC0414
 from balancer.planner.assessment import assess as assess  # noqa: PLC0414 - callers find both stages here
 from balancer.planner.assessment import orders_of as orders_of  # noqa: PLC0414
 from balancer.planner.constraints import all_rules
+from balancer.planner.constraints.budget import affordable
 from balancer.planner.explain import hot, loads, reasons, summary
 from balancer.planner.formulation import Formulation, Ints, formulate
+from balancer.planner.model.certificate import Certificate
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.placement import Placement, at_rest, fingerprint
-from balancer.planner.model.plan import Infeasible, Plan, Quality, Score
-from balancer.planner.model.policy import Policy
+from balancer.planner.model.plan import Action, Infeasible, Plan, Quality, Score, Stay
+from balancer.planner.model.policy import Constraint, Policy, caveat
 from balancer.planner.model.problem import Problem
-from balancer.planner.model.request import Request
+from balancer.planner.model.request import Effort, Request
+from balancer.planner.model.resources import MEMORY
+from balancer.planner.model.reverse import reverse
 from balancer.planner.model.violation import Violation
 from balancer.planner.model.weighed import Weighed
 from balancer.planner.objectives import all_goals
 from balancer.planner.order.schedule import Ordered, order
+from balancer.planner.paying import paying
+from balancer.planner.place.answer import key
 from balancer.planner.place.conflict import explain as explain_conflict
 from balancer.planner.place.evaluate import score
 from balancer.planner.place.solve import Answer, solve
+from balancer.planner.prove import dip, heats, prove
+from balancer.planner.trim import useful_part
 from balancer.planner.verify import judge
-from balancer.planner.weigh import weigh
+from balancer.planner.weigh import Scales
+from balancer.planner.worth import priced
 
+ASKED_AGAIN = 3
+"""How often another placement is sought where there is no way to the one before."""
+_RANK = list(Effort)
 SHOWN = 3
 """How many broken rules an `Infeasible` spells out."""
 
@@ -48,27 +61,80 @@ def plan(
     that may be made helps. `keep_going` is asked between chunks of work; once it returns False
     the best answer so far is taken.
     """
-    problem = assess(observation, policy, request)
+    return plan_for(assess(observation, policy, request), request, keep_going)
+
+
+def plan_for(
+    problem: Problem, request: Request, keep_going: Callable[[], bool] = lambda: True
+) -> Plan | Infeasible:
+    """Return what `plan` does, for whoever assessed the observation already by this request."""
+    ways = [_way(problem, request, keep_going)]
+    while (without := _without(ways)) and keep_going():
+        barred = {**ways[-1].problem.barred, **without}
+        quicker = replace(request, effort=min(request.effort, Effort.QUICK, key=_RANK.index))
+        ways.append(_way(replace(problem, barred=barred), quicker, keep_going))
+    best = min(ways, key=lambda way: key(way.after))
+    if refused := _refused(problem, best.ordered):
+        return refused
+    left = (*best.ordered.left, *explain_conflict(best.formulation, best.reached))
+    ordered = replace(best.ordered, left=left, certificate=ways[0].ordered.certificate)
+    made = _assemble(problem, ordered, (best.before, best.after), best.answer)
+    return _or_infeasible(replace(made, asked_again=len(ways) - 1), request)
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One placement that was sought, and how far one gets towards it."""
+
+    problem: Problem
+    formulation: Formulation
+    answer: Answer
+    ordered: Ordered
+    before: Score
+    after: Score
+
+    @property
+    def reached(self) -> Answer:
+        """The answer as far as it is reached."""
+        if not self.ordered.actions:
+            return self.answer
+        return replace(self.answer, placement=_numbers(self.formulation, self.ordered.reached))
+
+
+def _way(problem: Problem, request: Request, keep_going: Callable[[], bool]) -> _Way:
+    """Return the best placement for `problem`, and as much of the way there as is worth it."""
     formulation = formulate(problem, all_rules(problem), all_goals(problem))
     answer = solve(formulation, request.effort, request.seed, keep_going)
+    paid = paying(problem, formulation, answer.placement)
+    if (paid != answer.placement).any():
+        answer = replace(answer, placement=paid, score=score(formulation, paid), proven=False)
     uuids = [guest.uuid for guest in problem.cluster.guests]
     hosts = [host.name for host in problem.cluster.hosts]
     target = {u: hosts[site] for u, site in zip(uuids, answer.placement.tolist(), strict=True)}
     before = score(formulation, formulation.start)
-    if not _worth_it(before, answer.score, policy):
+    if not _worth_it(before, answer.score, problem.policy):
         target = dict(problem.cluster.placement)
     ordered = order(problem, target, reasons(problem, formulation, target))
-    if refused := _refused(problem, ordered):
-        return refused
-    numbers = _numbers(formulation, ordered.reached)
-    after = score(formulation, numbers)
-    if ordered.actions and not _worth_it(before, after, policy):
+    ordered = _bounded(formulation, ordered)
+    after = score(formulation, _numbers(formulation, ordered.reached))
+    if ordered.actions and not _worth_it(before, after, problem.policy):
         ordered = replace(ordered, actions=(), reached=problem.cluster.placement)
         after = before
-    reached = replace(answer, placement=numbers) if ordered.actions else answer
-    left = (*ordered.left, *explain_conflict(formulation, reached))
-    made = _assemble(problem, replace(ordered, left=left), (before, after), answer)
-    return _or_infeasible(made, request)
+    return _Way(problem, formulation, answer, ordered, before, after)
+
+
+def _without(ways: Sequence[_Way]) -> Mapping[tuple[str, str], str]:
+    """Return what the next placement must do without, so that there is a way; nothing to end.
+
+    First the largest of those moves that block each other; if that does not help, all of them.
+    """
+    way, blocking = ways[-1], ways[-1].ordered.blocking
+    if not blocking or len(ways) > ASKED_AGAIN:
+        return {}
+    if len(ways) == 1:
+        needs = way.problem.needs
+        blocking = (max(blocking, key=lambda b: (needs[b[0].guest].get(MEMORY, 0), b[0].guest)),)
+    return {(move.guest, move.target): f"no way there: {why}" for move, why in blocking}
 
 
 def towards(
@@ -87,18 +153,86 @@ def towards(
     now = problem.cluster.placement
     wanted = {**now, **{uuid: host for uuid, host in target.items() if uuid in now}}
     ordered = order(problem, wanted, dict.fromkeys(target, reason))
+    formulation = formulate(problem, all_rules(problem), all_goals(problem))
+    ordered = _bounded(formulation, ordered)
     if refused := _refused(problem, ordered):
         return refused
     if not ordered.actions and wanted != now:
         sentences = [f"{stay.subject}: {stay.reason}" for stay in ordered.left]
-        return Infeasible(reason="; ".join(sentences[:SHOWN]))
-    formulation = formulate(problem, all_rules(problem), all_goals(problem))
+        return Infeasible(reason="; ".join(sentences[:SHOWN]), certificates=_proof(ordered))
+    return _led(problem, formulation, ordered)
+
+
+def _led(problem: Problem, formulation: Formulation, ordered: Ordered) -> Plan:
+    """Return the plan of a way to a placement that nobody had to look for."""
     numbers = _numbers(formulation, ordered.reached)
     before, after = score(formulation, formulation.start), score(formulation, numbers)
     answer = Answer(
         placement=numbers, score=after, bound=None, engine="order", steps=0, proven=False
     )
     return _assemble(problem, ordered, (before, after), answer)
+
+
+def back(
+    observation: Observation,
+    policy: Policy,
+    homes: Placement,
+    done: Sequence[Action],
+    reason: str,
+) -> Plan | Infeasible:
+    """Return the way back to `homes`: where guests were before `done`, in the order of its plan.
+
+    A way made afresh where it leads everybody home; else what was done, backwards, if the judge
+    accepts that here and now. What was broken before may be broken again.
+    """
+    request = Request(before=homes)
+    made = towards(observation, policy, homes, reason, request)
+    if isinstance(made, Plan) and not made.left:
+        return made
+    problem = assess(observation, policy, replace(request, ordered=frozenset(homes)))
+    actions = reverse(done, reason)
+    if not actions or not judge(problem, actions).valid:
+        return made
+    reached = {**problem.cluster.placement, **{a.guest: a.target for a in actions}}
+    formulation = formulate(problem, all_rules(problem), all_goals(problem))
+    return _led(problem, formulation, Ordered(actions=actions, left=(), reached=reached))
+
+
+def _bounded(formulation: Formulation, ordered: Ordered) -> Ordered:
+    """Return as much of the way, by gain, as this hour pays for and heat on the way allows."""
+    problem = formulation.problem
+    every = {action.guest for action in ordered.actions}
+    limits = problem.policy.limits
+    if not affordable(problem, every):
+        why = f"left for a later hour: limits allow {limits.moves_per_hour} moves and "
+        why += f"{limits.data_per_hour // 1024} GiB in any hour"
+        ordered = _part(formulation, ordered, why, lambda uuids: affordable(problem, uuids))
+
+    def cool(uuids: Collection[str]) -> bool:
+        some = [action for action in ordered.actions if action.guest in uuids]
+        return dip(heats(problem, some)) <= bound
+
+    bound = round(1000 * limits.hotter_on_the_way)
+    if not cool(every):
+        why = "would make hosts too hot on the way: limit hotter_on_the_way"
+        ordered = _part(formulation, ordered, why, cool)
+    return ordered
+
+
+def _part(
+    formulation: Formulation, ordered: Ordered, why: str, fits: Callable[[Collection[str]], bool]
+) -> Ordered:
+    """Return the part of the way that `fits` and gains most, and why the others stay."""
+    actions = useful_part(formulation, ordered.actions, fits)
+    kept = {action.guest for action in actions}
+    now = formulation.problem.cluster.placement
+    left = {action.guest: action.name for action in ordered.actions if action.guest not in kept}
+    return replace(
+        ordered,
+        actions=actions,
+        reached={u: h if u in kept else now[u] for u, h in ordered.reached.items()},
+        left=(*ordered.left, *(Stay(subject=name, reason=why) for name in left.values())),
+    )
 
 
 def _refused(problem: Problem, ordered: Ordered) -> Infeasible | None:
@@ -124,16 +258,22 @@ def account(observation: Observation, policy: Policy, made: Plan) -> tuple[Weigh
     """Return, for each guest that `made` moves, what spoke for and against each host."""
     problem = assess(observation, policy, orders_of(made))
     reached = {**problem.cluster.placement, **{a.guest: a.target for a in made.actions}}
-    formulation = formulate(problem, all_rules(problem), all_goals(problem))
-    movers = dict.fromkeys(action.guest for action in made.actions)
-    return tuple(weigh(problem, formulation, reached, uuid) for uuid in movers)
+    return weighed(problem, reached, dict.fromkeys(action.guest for action in made.actions))
 
 
 def consider(observation: Observation, policy: Policy, uuid: str) -> Weighed:
     """Return what keeps a guest where it is now, and what speaks against each other host."""
     problem = assess(observation, policy)
-    formulation = formulate(problem, all_rules(problem), all_goals(problem))
-    return weigh(problem, formulation, problem.cluster.placement, uuid)
+    return weighed(problem, problem.cluster.placement, (uuid,))[0]
+
+
+def weighed(problem: Problem, reached: Placement, uuids: Iterable[str]) -> tuple[Weighed, ...]:
+    """Return what spoke for and against each host for each guest, all others being where `reached`."""
+    wanted = tuple(uuids)
+    if not wanted:
+        return ()
+    scales = Scales(problem, formulate(problem, all_rules(problem), all_goals(problem)), reached)
+    return tuple(map(scales.weigh, wanted))
 
 
 def broken(problem: Problem, placement: Placement) -> tuple[Violation, ...]:
@@ -156,7 +296,8 @@ def _assemble(
     scores: tuple[Score, Score],
     answer: Answer,
 ) -> Plan:
-    actions, reached = ordered.actions, ordered.reached
+    reached = ordered.reached
+    actions, worth = priced(problem, ordered.actions, reached)
     limits = problem.policy.limits
     start = fingerprint(problem.cluster.placement)
     moves = "\n".join(f"{a.guest} {a.source} {a.target}" for a in actions)
@@ -164,6 +305,11 @@ def _assemble(
     broken_before = broken(problem, problem.cluster.placement)
     host_loads = loads(problem, reached)
     made = Plan(
+        proofs=prove(problem, actions),
+        heat_before=heats(problem, ())[0],
+        undoes=problem.before,
+        reach=ordered.reach,
+        certificates=_proof(ordered),
         id="P-" + sha256(f"{start}\n{moves}".encode()).hexdigest()[:8],
         made_at=problem.at,
         fingerprint=start,
@@ -181,13 +327,26 @@ def _assemble(
         broken_after=broken(problem, reached) if actions else broken_before,
         left=ordered.left,
         ordered=tuple(sorted(problem.ordered)),
-        rules_checked=tuple(rule.label for rule in all_rules(problem) if rule.hard),
+        rules_checked=tuple(_checked(rule, problem) for rule in all_rules(problem) if rule.hard),
         limits={
             "at_once_per_host": limits.at_once_per_host,
             "at_once_total": limits.at_once_total,
         },
+        worth=worth,
+        horizon=problem.policy.forecast.horizon,
+        trust=round(problem.trust, 3),
     )
     return replace(made, summary=summary(made))
+
+
+def _proof(ordered: Ordered) -> tuple[Certificate, ...]:
+    return () if ordered.certificate is None else (ordered.certificate,)
+
+
+def _checked(rule: Constraint, problem: Problem) -> str:
+    """Return the rule's label, and what the judge's word on it leaves open."""
+    doubt = caveat(rule, problem)
+    return f"{rule.label} ({doubt})" if doubt else rule.label
 
 
 def _or_infeasible(made: Plan, request: Request) -> Plan | Infeasible:
@@ -203,4 +362,5 @@ def _or_infeasible(made: Plan, request: Request) -> Plan | Infeasible:
         + (f" (and {len(hard) - SHOWN} more)" if len(hard) > SHOWN else ""),
         conflicting=tuple(dict.fromkeys(v.rule for v in hard)),
         remedy="; ".join(f"{stay.subject}: {stay.reason}" for stay in made.left[:SHOWN]),
+        certificates=made.certificates,
     )

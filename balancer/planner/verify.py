@@ -23,6 +23,7 @@ from balancer.planner.model.placement import Placement
 from balancer.planner.model.plan import Action
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.violation import Violation
+from balancer.planner.prove import dip, heats
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ def judge(problem: Problem, actions: Sequence[Action]) -> Verdict:
         *(fault for action in actions for fault in _form(problem, action)),
         *_waits(actions),
         *_temporary(problem, known),
+        *_too_hot(problem, known),
         *_Timetable(law).replay(known),
         *alone.replay(known),
         *_loose(law, known),
@@ -126,6 +128,18 @@ def _temporary(problem: Problem, actions: Sequence[Action]) -> Iterator[str]:
             yield f"{_said(action)}: temporary moves are not allowed"
         if action.temporary and last[action.guest] is action:
             yield f"{_said(action)}: the guest would be left on a third host"
+
+
+def _too_hot(problem: Problem, actions: Sequence[Action]) -> Iterator[str]:
+    """Yield the step that takes hosts further beyond what is hot than the policy lets it."""
+    known = heats(problem, actions)
+    most = round(1000 * problem.policy.limits.hotter_on_the_way)
+    if actions and (found := dip(known)) > most:
+        worst = actions[max(range(len(actions)), key=lambda i: known[i + 1])]
+        yield (
+            f"after {_said(worst)} hosts are {found / 10:.0f} % of a host further beyond hot than "
+            f"before and after, at most {most / 10:.0f} % allowed (limit hotter_on_the_way)"
+        )
 
 
 def _loose(law: Law, actions: Iterable[Action]) -> Iterator[str]:

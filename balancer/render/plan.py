@@ -10,7 +10,7 @@ from rich.text import Text
 from balancer.planner.model.plan import Action, Infeasible, Plan, Quality, Score
 from balancer.planner.model.violation import Violation
 from balancer.render.hosts import hosts_change, hosts_now
-from balancer.render.words import clean, count, duration, listed, pad, percent, size
+from balancer.render.words import clean, count, duration, listed, pad, percent, size, waiting
 
 COLUMNS: Final = (("starts", 7), ("takes", 7), ("data", 8), ("pause", 7))
 """Heading and cells of the figures of a move."""
@@ -29,7 +29,9 @@ def plan(made: Plan, width: int = 80, *, hosts: bool = True) -> RenderableType:
         draw = hosts_change if made.actions else hosts_now
         parts += [Text(), draw(made.loads, made.hot_hosts)]
     parts += [Text(), _labelled("Left as it is: ", _left(made))] if made.left else []
-    parts += [Text(), Text(verdict(made))] if made.actions else []
+    parts += [_labelled("Proven: ", clean(c.sentence)) for c in made.certificates]
+    told = filter(None, (worth(made), verdict(made)))
+    parts += [Text(), *map(Text, told)] if made.actions else []
     return Group(*parts)
 
 
@@ -45,7 +47,18 @@ def verdict(made: Plan) -> str:
     rules = count(len(made.rules_checked), "hard rule")
     kept = "is kept or gets" if len(made.rules_checked) == 1 else "are kept or get"
     judged = f"Judge: {rules} {kept} no worse at every step."
+    if made.dip:
+        judged += f" On the way hosts get {percent(made.dip / 1000)} of a host hotter than before and after."
     return f"{judged} {quality(made.quality, made.score_after)}"
+
+
+def worth(made: Plan) -> str:
+    """Return what the plan promises in waiting, and how far such promises are believed."""
+    if made.worth is None:
+        return ""
+    told = waiting(made.worth.saved, made.worth.spent)
+    believed = f" Of such promises {percent(made.trust)} is believed." if made.trust < 1 else ""
+    return f"It {told} within {duration(made.horizon)} (all guests together).{believed}"
 
 
 def quality(known: Quality, after: Score) -> str:
@@ -84,6 +97,7 @@ def infeasible(answer: Infeasible) -> RenderableType:
         parts.append(_labelled("Rules concerned: ", listed(answer.conflicting)))
     if answer.remedy:
         parts.append(_labelled("What would help: ", clean(answer.remedy)))
+    parts += [_labelled("Proven: ", clean(c.sentence)) for c in answer.certificates]
     return Group(*parts)
 
 
@@ -127,6 +141,7 @@ def _why(action: Action, number: Mapping[str, int]) -> str:
         f"after {' and '.join(awaited)}" if awaited else "",
         "a stop on the way" if action.temporary else "",
         clean(action.reason),
+        waiting(action.worth.saved, action.worth.spent) if action.worth else "",
     )
     return "; ".join(filter(None, parts))
 

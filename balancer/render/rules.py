@@ -22,6 +22,8 @@ class RuleReport:
     everyone: bool
     """True if that is every guest there is."""
     broken: tuple[Violation, ...]
+    doubt: str = ""
+    """What has not been looked at, in one phrase."""
 
 
 def rules(policy: str, reports: Sequence[RuleReport]) -> RenderableType:
@@ -40,7 +42,8 @@ def _rule(report: RuleReport) -> Text:
     style, mark = ("bold red", "✗ ") if report.broken else ("green", "✓ ")
     line = Text.assemble((mark, style), (clean(report.label), "bold"))
     line.append("" if report.hard else " (soft)", "dim")
-    return line.append(f": {_concerned(report)}")
+    line.append(f": {_concerned(report)}")
+    return line.append(f"; {report.doubt}" if report.doubt else "", "yellow")
 
 
 def _concerned(report: RuleReport) -> str:

@@ -10,6 +10,9 @@ from balancer.ports import Event, Status
 from balancer.render.moments import clock, moment
 from balancer.render.words import clean, count, duration, percent, size
 
+SHOWN = 5
+"""Sentences on what stands in for something that are shown."""
+
 
 def status(known: Status, now: float, *, alive: bool) -> RenderableType:
     """Return what the service does, how far it is, and why nothing happens."""
@@ -30,6 +33,9 @@ def status(known: Status, now: float, *, alive: bool) -> RenderableType:
     if known.in_flight:
         left = max(0.0, known.predicted_end - now)
         lines.append(Text(f"  predicted end {clock(known.predicted_end)}, in {duration(left)}"))
+    lines += [Text(clean(sentence), "dim") for sentence in known.fallbacks[:SHOWN]]
+    if len(known.fallbacks) > SHOWN:
+        lines.append(Text(f"(and {len(known.fallbacks) - SHOWN} more doubts)", "dim"))
     lines.append(Text(_cycles(known, now), "dim"))
     return Group(*lines)
 

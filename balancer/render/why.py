@@ -8,11 +8,12 @@ from rich.table import Table
 from rich.text import Text
 
 from balancer.planner.model.plan import Outcome, Plan, Result
+from balancer.planner.model.usage import memory_from
 from balancer.planner.model.weighed import Weighed
-from balancer.ports import Event
+from balancer.ports import GONE, Event, GuestStood, HostStood
 from balancer.render.moments import moment
 from balancer.render.outcomes import WORD
-from balancer.render.words import clean, count, duration, listed, size
+from balancer.render.words import clean, count, duration, listed, size, waiting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +26,9 @@ class Story:
     by: str = ""
     weighed: Weighed | None = None
     measured: str = ""
-    """What became of the plan's promise."""
+    """What became of what the plan expected of its hosts."""
+    realised: str = ""
+    """What became of the waiting that the plan promised to save."""
 
 
 def story(told: Story) -> RenderableType:
@@ -44,23 +47,83 @@ def story(told: Story) -> RenderableType:
     promise = action.predicted
     span = f"{duration(promise.seconds)} ({duration(promise.seconds_p90)} at worst)"
     rows.append(("Promised", f"{span}, pause {promise.downtime_ms} ms, {size(promise.mib)}"))
+    if action.worth:
+        within = f" within {duration(told.plan.horizon)}" if told.plan else ""
+        rows.append(("Worth", f"{waiting(action.worth.saved, action.worth.spent)}{within}"))
     rows.append(("Measured", _measured(outcome)))
     if told.measured:
         rows.append(("Afterwards", told.measured))
+    if told.realised:
+        rows.append(("Realised", f"by the whole plan: {told.realised}"))
     if told.weighed and told.weighed.otherwise:
         rows.append(("Otherwise", told.weighed.otherwise))
     return Group(Text(head, "bold"), _table(rows))
 
 
+def stood(told: GuestStood, looked: float) -> RenderableType:
+    """Return why a guest was where it was; `looked`: when a cycle looked last, 0 if that is lost."""
+    where = "was gone from" if told.state == GONE else "stays on"
+    head = f"{clean(told.name)} {where} {clean(told.host)}, so since {moment(told.at)}"
+    rows = [("Trigger", told.sentence + (f" ({told.policy})" if told.policy else ""))]
+    if told.target:
+        rows.append(("Proposed", f"to {told.target} by {told.plan}: {told.reason}"))
+    elif told.reason:
+        rows.append(("This guest", told.reason))
+    if told.state and told.state != GONE:
+        rows.append(("Its host", f"{told.host} is {told.state}"))
+    if told.weighed:
+        rows += _weighed(told.weighed)
+    if told.unknown:
+        rows.append(("Data", "none to be trusted: it weighs as its allocation, and stays"))
+    elif said := memory_from(told.memory_from):
+        rows.append(("Data", f"memory in use is {said}"))
+    if looked:
+        rows.append(("As of", f"the cycle of {moment(looked)}"))
+    return Group(Text(head, "bold"), _table(rows))
+
+
+def course(name: str, told: Sequence[GuestStood]) -> RenderableType:
+    """Return how the decisions on a guest went, one change to a line, oldest first."""
+    rows = [(moment(line.at), f"{line.host}: {_in_short(line)}") for line in told]
+    return Group(Text(f"{clean(name)}, what was decided and why", "bold"), _table(rows))
+
+
+def _in_short(told: GuestStood) -> str:
+    if told.state == GONE:
+        return "gone"
+    if told.target:
+        return f"to {told.target} by {told.plan}: {told.reason}"
+    weighed = told.weighed
+    if weighed and weighed.stays:
+        return f"stays: {weighed.stays}"
+    state = told.reason or f"its host is {told.state}"
+    return f"stays, {state}; {hosts(weighed)}" if weighed else f"stays, {state}"
+
+
+def hosts_course(told: Sequence[HostStood]) -> list[tuple[str, str]]:
+    """Return how a host stood, one change to a line, oldest first."""
+    return [(moment(line.at), _host_in_short(line)) for line in told]
+
+
+def _host_in_short(told: HostStood) -> str:
+    left = f"; {told.left}" if told.left else ""
+    if told.state == "unseen":
+        return f"unseen{left}"
+    guests = count(told.guests, "guest")
+    return f"{told.state}: CPU {told.cpu} %, memory {told.memory} %, {guests} ({told.hot_above}){left}"
+
+
 def stays(name: str, host: str, weighed: Weighed, notes: Sequence[str]) -> RenderableType:
     """Return why a guest is where it is now."""
     rows = [("Held", note) for note in notes]
+    rows += _weighed(weighed)
+    return Group(Text(f"{clean(name)} stays on {clean(host)} now", "bold"), _table(rows))
+
+
+def _weighed(weighed: Weighed) -> list[tuple[str, str]]:
     if weighed.stays:
-        rows.append(("Stays", weighed.stays))
-    else:
-        rows.append(("Other hosts", hosts(weighed)))
-        rows.append(("Otherwise", weighed.otherwise))
-    return Group(Text(f"{clean(name)} stays on {clean(host)}", "bold"), _table(rows))
+        return [("Stays", weighed.stays)]
+    return [("Other hosts", hosts(weighed)), ("Otherwise", weighed.otherwise)]
 
 
 def host(name: str, facts: Sequence[tuple[str, str]]) -> RenderableType:

@@ -63,6 +63,12 @@ def size(mib: float) -> str:
     return f"{gib:.1f} GiB" if gib < 10 else f"{gib:.0f} GiB"  # noqa: PLR2004 - three digits
 
 
+def waiting(saved: float, spent: float) -> str:
+    """Return what a move is worth in seconds that guests wait: `saves 1,324 s of waiting, costs 3 s`."""
+    verb = "saves" if saved >= 0 else "adds"
+    return f"{verb} {abs(saved):,.0f} s of waiting, costs {spent:,.0f} s"
+
+
 def percent(share: float) -> str:
     """Return a share as a percentage: `96 %`."""
     return f"{100 * share:.0f} %"

@@ -1,6 +1,6 @@
 """The service: one turn of the crank (`turn`), and turn after turn (`loop`)."""
 
-from balancer.service.recovery import abort, resume
+from balancer.service.recovery import abort, left_open, resume
 from balancer.service.turn import CycleReport, cycle, execute, observe, recheck
 
-__all__ = ["CycleReport", "abort", "cycle", "execute", "observe", "recheck", "resume"]
+__all__ = ["CycleReport", "abort", "cycle", "execute", "left_open", "observe", "recheck", "resume"]

@@ -10,7 +10,7 @@ from balancer.planner.model.placement import fingerprint
 from balancer.planner.model.plan import Infeasible, Plan
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Effort, Request
-from balancer.planner.pipeline import plan
+from balancer.planner.pipeline import asked, assess, plan_for
 from balancer.service.guards import at_fault, failures
 from balancer.service.world import Memory, World
 
@@ -26,10 +26,14 @@ class Decider:
         self._world = world
         self._memory = memory
         self._beat = beat
+        self._problem: Problem | None = None
+        self.asked = Request()
+        """What the last plan was asked for: who was held, and where nobody was sent."""
 
     def decide(self, seen: Observation, problem: Problem, heat: Sequence[str]) -> Decision:
         """Return the plan for what has lasted; look hard only where there is something to find."""
         world, memory = self._world, self._memory
+        self._problem = problem
         first = self.planned(seen, problem.held, Effort.INSTANT)
         memory.patience.noted(problem, first, heat)
         waiting = memory.patience.waiting(seen.at, world.policy.hot.lasting)
@@ -71,8 +75,9 @@ class Decider:
             self._beat()
             return not world.ports.stop_requested()
 
-        request = Request(held=held, barred=self._barred(seen), effort=effort)
-        return plan(seen, world.policy, request, keep_going)
+        self.asked = Request(held=held, barred=self._barred(seen), effort=effort)
+        known = self._problem or assess(seen, world.policy)
+        return plan_for(asked(known, self.asked), self.asked, keep_going)
 
     def _barred(self, seen: Observation) -> Mapping[tuple[str, str], str]:
         """Return where guests are not sent for a while: the look before a start said no."""

@@ -8,7 +8,7 @@ from balancer.planner.model.observation import Observation
 from balancer.planner.model.placement import Placement
 from balancer.planner.model.plan import Infeasible, Outcome, Plan, Result
 from balancer.planner.model.problem import Problem
-from balancer.ports import ABANDONED
+from balancer.ports import ABANDONED, Event
 
 HOUR: Final = 3600.0
 STOP_ASKED: Final = "a stop was requested"
@@ -32,14 +32,16 @@ class Foreign:
         return f"{self.name} was moved from {self.source} to {self.target} by somebody else"
 
 
-def moved_by_others(before: Placement, since: float, seen: Observation) -> tuple[Foreign, ...]:
+def moved_by_others(
+    before: Placement, since: float, seen: Observation, ended: Iterable[Outcome]
+) -> tuple[Foreign, ...]:
     """Return the guests that are elsewhere than `before`, and not because of us.
 
-    Ours are moves in the journal that ended at or after `since` where the guest is now.
+    Ours are those of `ended` that ended at or after `since` where the guest is now.
     """
     ours = {
         (o.action.guest, o.action.target)
-        for o in seen.outcomes
+        for o in ended
         if o.result is Result.DONE and o.ended >= since
     }
     now = seen.cluster.placement
@@ -49,6 +51,21 @@ def moved_by_others(before: Placement, since: float, seen: Observation) -> tuple
         if before.get(guest.uuid, now[guest.uuid]) != now[guest.uuid]
         and (guest.uuid, now[guest.uuid]) not in ours
     )
+
+
+def last_known(before: Placement, seen: Observation) -> Placement:
+    """Return where guests are; those of hosts that were not seen are where they were before."""
+    unseen = {host.host for host in seen.unseen}
+    return {u: host for u, host in before.items() if host in unseen} | dict(seen.cluster.placement)
+
+
+def countable(foreign: Iterable[Event]) -> tuple[Event, ...]:
+    """Return the moves by others that are known to have been made within an hour.
+
+    Of what was moved while the service was away for longer nobody knows when that was, and a
+    service that does not run cannot be worked against.
+    """
+    return tuple(e for e in foreign if float(str(e.data.get("away", 0.0))) < HOUR)
 
 
 def failures(outcomes: Iterable[Outcome], since: float) -> tuple[Outcome, ...]:

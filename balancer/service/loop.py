@@ -9,10 +9,12 @@ What it promises, beside what `execute` promises:
 - no load is acted upon before it has lasted; a guest that somebody else moved, or whose
   migration failed, is left alone;
 - after repeated failures, a lost guest or repeated moves by others it pulls its own brake;
-- each cycle leaves one event in the journal that says what came of it, and why.
+- each cycle leaves one event in the journal that says what came of it, and why; and one that says
+  why guests and hosts stand as they do, where that is new.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -21,8 +23,9 @@ from balancer.config import Mode
 from balancer.planner.explain import hot, loads
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import HostLoad, Infeasible, Outcome, Plan, Result
+from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Request
-from balancer.planner.pipeline import account, assess
+from balancer.planner.pipeline import account, asked, assess
 from balancer.ports import (
     BalancerError,
     Board,
@@ -33,14 +36,21 @@ from balancer.ports import (
     UsageError,
 )
 from balancer.service.deciding import Decider, basis
+from balancer.service.fallbacks import fallbacks
 from balancer.service.guards import (
     HOUR,
+    countable,
     failures,
+    last_known,
     moved_by_others,
     too_few_seen,
 )
+from balancer.service.promises import due, realised
+from balancer.service.recall import last_seen
 from balancer.service.recovery import REMEMBERED, resume
 from balancer.service.score import DAY, expected, score
+from balancer.service.standing import KIND as STOOD
+from balancer.service.standing import Cycle
 from balancer.service.turn import CycleReport, execute, observe, past
 from balancer.service.world import Memory, NoBoard, World, admitted
 
@@ -120,12 +130,19 @@ class Service:
         trouble = self._notice_others(seen)
         self._show("planning")
         decider = Decider(world, self._memory, self._board.beat)
-        held = decider.held(seen)
-        problem = assess(seen, world.policy, Request(held=held))
+        problem = assess(seen, world.policy, Request(held=decider.held(seen)))
         measured = loads(problem, seen.cluster.placement)
-        told = {**self._measure(seen, measured), **basis(problem)}
-        decision = decider.decide(seen, problem, [line.host for line in hot(problem, measured)])
+        self._realise(seen, problem)
+        told = {**self._measure(seen, measured), **basis(problem), "seen_at": seen.at}
+        self._status = replace(self._status, fallbacks=fallbacks(seen, problem))
+        heat = [line.host for line in hot(problem, measured)]
+        decision = decider.decide(seen, problem, heat)
         report = self._act(CycleReport(observation=seen, decision=decision), trouble)
+        asking = self._memory.patience.since
+        self._keep(
+            Cycle(seen=seen, problem=asked(problem, decider.asked), loads=measured, decision=decision,
+                  sentence=report.sentence, asking=asking, hot=heat)
+        )  # fmt: skip
         self._remember(report, measured)
         self._close(report, told)
         return report
@@ -269,12 +286,20 @@ class Service:
         """
         memory, guards = self._memory, self._world.guards
         journal = self._world.ports.journal
-        for move in moved_by_others(memory.placement or {}, memory.at, seen):
-            self._world.ports.telemetry.note(move.sentence)
+        if memory.placement is None:
+            memory.placement, memory.at = last_seen(journal, seen.at, REMEMBERED)
+            memory.away = seen.at - memory.at
+            ours = past(self._world.ports, memory.at)
+        else:
+            memory.away, ours = 0.0, seen.outcomes
+        for move in moved_by_others(memory.placement, memory.at, seen, ours):
+            text = move.sentence + (" while the service did not run" if memory.away else "")
+            self._world.ports.telemetry.note(text)
+            data = {"away": memory.away}
             journal.write(
-                Event(seen.at, "foreign", guest=move.guest, host=move.target, text=move.sentence)
+                Event(seen.at, "foreign", guest=move.guest, host=move.target, text=text, data=data)
             )
-        recent = journal.read(self._accountable(), ("foreign",))
+        recent = countable(journal.read(self._accountable(), ("foreign",)))
         if len(recent) >= guards.moves_by_others_per_hour and not self._braked():
             self._halt(
                 f"{len(recent)} guests were moved by others within an hour, the last time: "
@@ -309,12 +334,31 @@ class Service:
         self._status = replace(self._status, observed_days=days)
         return {"score": as_data(found)}
 
+    def _realise(self, seen: Observation, problem: Problem) -> None:
+        """Journal what became of promised savings. Raises UsageError if the journal fails."""
+        journal = self._world.ports.journal
+        for event in realised(seen, problem, due(journal, seen.at)):
+            journal.write(event)
+
     def _remember(self, report: CycleReport, measured: tuple[HostLoad, ...]) -> None:
         memory = self._memory
         memory.at = report.observation.at
-        memory.placement = report.observation.cluster.placement
+        memory.placement = last_known(memory.placement or {}, report.observation)
         if not report.outcomes:
             memory.promised = expected(measured, carried_out=False)
+
+    def _keep(self, cycle: Cycle) -> None:
+        """Journal why guests and hosts stand as they do, where that is new; forget what is old."""
+        standing, journal = self._memory.standing, self._world.ports.journal
+        event = standing.noted(cycle)
+        if event is None:
+            return
+        self._write(event)
+        if standing.at == event.at:  # about once a day
+            kept = self._world.reasons_kept
+            with suppress(UsageError):  # shown by whatever is written next
+                journal.forget(event.at - kept, (STOOD,))
+                journal.forget(event.at - max(kept, REMEMBERED), ("cycle",))
 
     def _close(self, report: CycleReport, told: dict[str, object]) -> None:
         """Leave the cycle's one event, and show how it ended."""
@@ -333,7 +377,9 @@ class Service:
 
     def _note(self, kind: str, text: str, plan_id: str = "", data: object = None) -> None:
         """Journal something that no move hangs on; a journal that fails is shown as trouble."""
-        event = Event(self._now(), kind, plan_id, text=text, data=data or {})  # type: ignore[arg-type]
+        self._write(Event(self._now(), kind, plan_id, text=text, data=data or {}))  # type: ignore[arg-type]
+
+    def _write(self, event: Event) -> None:
         try:
             self._world.ports.journal.write(event)
             self._troubles = tuple(t for t in self._troubles if not t.startswith("the journal"))

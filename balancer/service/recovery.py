@@ -48,9 +48,16 @@ def _begun(event: Event) -> Begun:
 
 
 def left_open(ports: Ports, within: float = REMEMBERED) -> tuple[Begun, ...]:
-    """Return what the journal leaves open. Raises UsageError."""
-    since = ports.clock.now() - within
-    return unfinished(ports.journal.read(since, ("started", "ended")))
+    """Return what the journal leaves open. Raises UsageError.
+
+    A journal that tells of no move in so long may have been written by a clock that was far off:
+    then it is searched from its beginning.
+    """
+    since, kinds = ports.clock.now() - within, ("started", "ended")
+    events = ports.journal.read(since, kinds)
+    if not events and within >= REMEMBERED:
+        events = ports.journal.read(kinds=kinds)
+    return unfinished(events)
 
 
 def resume(ports: Ports, within: float = REMEMBERED) -> tuple[Outcome, ...]:

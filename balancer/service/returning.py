@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from balancer.codec import load_outcome_data
 from balancer.planner.model.observation import Observation
-from balancer.planner.model.plan import Outcome, Result
+from balancer.planner.model.plan import Action, Outcome, Result
 from balancer.ports import Event, Refused
 
 
@@ -18,6 +18,8 @@ class WayBack:
     """Host by uuid, of those that are still where the plan left them."""
     strayed: tuple[str, ...]
     """Sentences on guests that are elsewhere since, or run no more."""
+    done: tuple[Action, ...] = ()
+    """What the plan did, in its order, where all of it can be led back step by step."""
 
 
 def way_back(events: Iterable[Event], plan: str, seen: Observation) -> WayBack:
@@ -36,7 +38,13 @@ def way_back(events: Iterable[Event], plan: str, seen: Observation) -> WayBack:
         name,
         {u: o.action.source for u, o in first.items() if u in here and o.action.source != now[u]},
         tuple(_strayed(o, now.get(u, "")) for u, o in last.items() if u not in here),
+        tuple(o.action for o in _in_order(done[name])) if len(here) == len(last) else (),
     )
+
+
+def _in_order(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Return them as the plan had them: so they are safe one after the other, and backwards."""
+    return sorted(outcomes, key=lambda outcome: outcome.action.start)
 
 
 def _of(plan: str) -> str:

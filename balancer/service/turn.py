@@ -28,6 +28,7 @@ from balancer.planner.verify import judge
 from balancer.ports import Event, Execution, Executor, Ports, Refused, UsageError
 from balancer.service import telling
 from balancer.service.guards import STOP_ASKED
+from balancer.service.promises import kept, waiting_now
 from balancer.service.recovery import follow
 
 POLL: Final = 1.0
@@ -76,7 +77,8 @@ def observe(ports: Ports, policy: Policy) -> Observation:
     seen = ports.inventory.observe()
     since = seen.at - max(HOUR, policy.limits.same_guest_again_after)
     seen = _with_past(ports, policy, seen)
-    return replace(seen, outcomes=(*seen.outcomes, *past(ports, since)))
+    promises = (*seen.promises, *kept(ports.journal, seen.at))
+    return replace(seen, outcomes=(*seen.outcomes, *past(ports, since)), promises=promises)
 
 
 def past(ports: Ports, since: float) -> tuple[Outcome, ...]:
@@ -129,7 +131,8 @@ def execute(
             raise Refused(f"{lost[0].action.name} is lost: {lost[0].reason}; nothing was started")
         seen = observe(ports, policy)
         problem = recheck(seen, policy, plan)
-        ports.journal.write(telling.decided(plan, ports.clock.now(), about or {}))
+        kept_of_now = {**waiting_now(seen, problem, plan), **(about or {})}
+        ports.journal.write(telling.decided(plan, ports.clock.now(), kept_of_now))
         return _Run(ports, ports.executor, plan, problem, seen.outcomes).to_its_end()
     finally:
         ports.lease.release()

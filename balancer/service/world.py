@@ -11,6 +11,7 @@ from balancer.planner.model.request import Effort
 from balancer.ports import Ports, Refused, Status
 from balancer.service.guards import Patience
 from balancer.service.score import DAY, REMEMBERED, observed_seconds
+from balancer.service.standing import Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,8 @@ class World:
     """Lets go of connections and files."""
     effort: Effort = Effort.QUICK
     """How long to look for a better answer than the first; INSTANT: only where that is none."""
+    reasons_kept: float = 28 * DAY
+    """Seconds for which the journal keeps why guests and hosts stood as they did."""
 
 
 class NoBoard:
@@ -43,7 +46,11 @@ class Memory:
     """What one cycle leaves to the next. Lost with the process, and nothing is worse for it."""
 
     placement: Placement | None = None
-    """Where guests were, our own moves since then included."""
+    """Where guests were, our own moves since then included; those of unseen hosts as last seen.
+    None before the first look."""
+    away: float = 0.0
+    """Seconds between the last look before this process began and its first; 0 after that."""
+    standing: Standing = field(default_factory=Standing)
     at: float = 0.0
     promised: Mapping[str, int] = field(default_factory=dict)
     """CPU use expected of each host, millicores."""

@@ -1,9 +1,11 @@
 """The journal keeps what it is given, for good, and says in one sentence when it cannot."""
 
 import json
+import shutil
 import sqlite3
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -27,6 +29,17 @@ def test_what_is_written_is_read_by_another_process_unchanged(tmp_path: Path) ->
     """A second connection sees each event as soon as write returns, field for field."""
     SqliteJournal(tmp_path / "new" / "journal.sqlite").write(STARTED)
     assert SqliteJournal(tmp_path / "new" / "journal.sqlite").read() == (STARTED,)
+
+
+def test_old_events_of_some_kinds_are_forgotten(tmp_path: Path) -> None:
+    """Nothing else is; a file that is not there is not made for that."""
+    SqliteJournal(tmp_path / "none.sqlite").forget(1.0, ("stood",))
+    assert not (tmp_path / "none.sqlite").exists()
+    journal = SqliteJournal(tmp_path / "j.sqlite")
+    for at, kind in ((1.0, "stood"), (1.0, "decided"), (2.0, "stood"), (1.0, "cycle")):
+        journal.write(Event(at=at, kind=kind))
+    journal.forget(2.0, ("stood", "cycle"))
+    assert [(e.at, e.kind) for e in journal.read()] == [(1.0, "decided"), (2.0, "stood")]
 
 
 def test_events_come_in_the_order_written_and_can_be_chosen(tmp_path: Path) -> None:
@@ -164,6 +177,21 @@ def test_a_full_disk_fails_the_write_and_nothing_is_half_kept(tmp_path: Path) ->
     with pytest.raises(UsageError, match="file system is full: free some space"):
         journal.write(big)
     assert SqliteJournal(path).read() == (STARTED,)
+
+
+def test_a_disk_that_sqlite_calls_broken_may_just_be_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no room is left the remedy is to free some, whatever SQLite calls the fault."""
+    journal = SqliteJournal(tmp_path / "j.sqlite")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+
+    def broken() -> sqlite3.Connection:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(journal, "_open", broken)
+    with pytest.raises(UsageError, match="cannot be written: its file system is full"):
+        journal.write(STARTED)
 
 
 def test_a_directory_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:

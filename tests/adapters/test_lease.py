@@ -89,3 +89,19 @@ def test_a_path_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"cannot open the lock file .*file/lease"):
         FileLease(tmp_path / "file" / "lease").acquire()
+
+
+def test_a_full_disk_hides_the_holder_but_not_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who holds it cannot be written down; the second planner is refused all the same."""
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    first = FileLease(tmp_path / "lease")
+    first.acquire()
+    with pytest.raises(Refused, match="it did not say which"):
+        FileLease(tmp_path / "lease").acquire()
+    first.release()

@@ -18,7 +18,7 @@ from balancer.wiring import brake_of, closed_hosts, journal_of
 from tests.drawing import observation
 
 HOT = """
-a 16c/64g : web-1 4v/8g cpu=3.9 | web-2 4v/8g cpu=3.9 | web-3 4v/8g cpu=3.9 | db 4v/8g cpu=3.8
+a 16c/64g : web-1 8v/8g cpu=3.9 | web-2 8v/8g cpu=3.9 | web-3 8v/8g cpu=3.9 | db 8v/8g cpu=3.8
 b 16c/64g : idle 2v/4g cpu=0.2
 c 16c/64g : quiet 2v/4g cpu=1
 """

@@ -38,6 +38,43 @@ def test_a_changed_plan_or_cluster_is_not(balancer: Terminal, hot: Path, tmp_pat
     assert "it starts from placement" in elsewhere.out
 
 
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda plan: replace(plan, proofs=()), "carries 0 proofs for 2 actions"),
+        (lambda plan: _proof(plan, fingerprint="0" * 16), "starts from placement"),
+        (lambda plan: _proof(plan, action="m9"), "its proof is of m9"),
+        (lambda plan: _room(plan, memory_mib=10**6), "MiB of memory are left where 1000000"),
+        (lambda plan: _room(plan, cpu_millicores=10**6), "millicores are left"),
+        (lambda plan: _proof(plan, heat=7), "rules or heat after it are not as promised"),
+        (lambda plan: _action(plan, seconds=1.0), "expected are"),
+        (lambda plan: _action(plan, seconds_p90=0.1), "its p90 is below its median"),
+    ],
+)
+def test_what_each_step_promises_is_looked_at(balancer: Terminal, hot: Path, spoil, said) -> None:
+    """Room, rules, durations, the placement each step starts from: all worked out again."""
+    balancer("plan", "--from", hot, "-o", "plan.json")
+    plan = load_plan(Path("plan.json").read_text())
+    Path("spoilt.json").write_text(dump_plan(spoil(plan)))
+    answer = balancer("check", "spoilt.json", "--against", hot)
+    assert answer.code == 2
+    assert said in answer.out.replace("\n", " ")
+
+
+def _proof(plan, **fields):
+    return replace(plan, proofs=(replace(plan.proofs[0], **fields), *plan.proofs[1:]))
+
+
+def _room(plan, **fields):
+    return _proof(plan, target=replace(plan.proofs[0].target, **fields))
+
+
+def _action(plan, **fields):
+    first = plan.actions[0]
+    changed = replace(first, predicted=replace(first.predicted, **fields))
+    return replace(plan, actions=(changed, *plan.actions[1:]))
+
+
 def test_against_and_live_exclude_each_other(balancer: Terminal, hot: Path) -> None:
     """One cluster at a time."""
     balancer("plan", "--from", hot, "-o", "plan.json")

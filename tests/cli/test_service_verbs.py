@@ -166,11 +166,11 @@ def test_why_tells_both_of_those_that_moved_and_of_those_that_stayed(
     assert "stays on" in flat
     assert "moved recently" in flat
     stayed = next(n for n in world.placement if all(n not in e.text for e in ended))
-    quiet = " ".join(balancer("why", stayed).out.split())
+    quiet = " ".join(balancer("why", stayed, "--since", "1970-01-02").out.split())
     assert f"{stayed} stays on" in quiet
     assert "it would be considered if" in quiet
     host = " ".join(balancer("why", "kvm01", "--since", "1970-01-02").out.split())
-    assert "hot above 85 %" in host
+    assert "hot above 85% CPU" in host
     assert name in host
     assert balancer("why", "nobody").code == 3
     document = json.loads(balancer("why", name, "--since", "1970-01-02", "--format", "json").out)
@@ -189,7 +189,13 @@ def test_why_asks_the_journal_alone_where_nothing_answers(
     monkeypatch.setattr("balancer.wiring.find_spec", lambda _: None)
     answer = balancer("why", name, "--since", "1970-01-02")
     assert "Measured" in answer.out
-    assert "only the journal is asked" in answer.err
+    assert not answer.err, "nobody was asked"
+    stayed = next(n for n in world.placement if n != name)
+    quiet = " ".join(balancer("why", stayed, "--since", "1970-01-02").out.split())
+    assert f"{stayed} stays on" in quiet
+    assert "Trigger" in quiet
+    assert "it would be considered if" in quiet
+    assert "only the journal is asked" in balancer("why", name, "--now").err
 
 
 def test_simulate_keeps_or_breaks_its_promises(balancer: Terminal, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from balancer.planner.constraints import CONSTRAINTS
 from balancer.planner.constraints.capacity import Capacity
 from balancer.planner.constraints.only_on import OnlyOn
 from balancer.planner.constraints.spread import Spread
+from balancer.planner.constraints.survive import Survive
 from balancer.planner.model.policy import Policy
 from balancer.planner.model.selector import Selector
 from balancer.planner.objectives import OBJECTIVES
@@ -96,7 +97,8 @@ def test_tables_keys_and_units(tmp_path: Path) -> None:
         ("[hot]\ncpu_used = 85", "hot.cpu_used = 85: must be at least 0.01 and at most 1"),
         ("[hot]\ncpu_pressure = 0.1", "hot.cpu_pressure: counting pressure is not in this version yet"),
         ("timezone = 'Europe/Berln'", "no such time zone; did you mean Europe/Berlin?"),
-        ("[capacity]\nsurvive_hosts_lost = 1", "capacity.survive_hosts_lost: keeping room for lost hosts is not"),
+        ("[capacity]\nsurvive_hosts_lost = -1", "must be a number from 0 on"),
+        ("[survive]\nhosts_lost = 0", "survive.hosts_lost = 0: must be at least 1"),
         ("[[blackout]]\nguests = 'x'", "blackout[1].when: missing: one window or a list"),
         ("[[blackout]]\nwhen = []", "blackout[1]: when: needs at least one window"),
         ("[[blackout]]\nwhen = 'daily'\nhard = false", "blackout[1].hard: unknown key"),
@@ -124,6 +126,15 @@ def test_a_slip_is_one_sentence(tmp_path: Path, text: str, said: str) -> None:
     told = fault(tmp_path, text)
     assert said in told
     assert str(tmp_path / "p.toml") in told
+
+
+def test_room_for_lost_hosts_is_asked_for_beside_capacity(tmp_path: Path) -> None:
+    """A short key of `[capacity]` stands for a rule of its own."""
+    policy = loaded(tmp_path, "[capacity]\nsurvive_hosts_lost = 1\nvcpus_per_core = 2")
+    assert policy.constraints == (Capacity(vcpus_per_core=2.0), Survive())
+    assert loaded(tmp_path, "[[survive]]\nacross = 'rack'").constraints[1] == Survive(
+        across="rack"
+    )
 
 
 def test_a_policy_extends_another(tmp_path: Path) -> None:

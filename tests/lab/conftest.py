@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from balancer.service import recovery, turn
+
 from .cluster import Laboratory
 from .requirements import missing, required
 
@@ -44,3 +46,10 @@ def lab(laboratory: Laboratory) -> Iterator[Laboratory]:
     laboratory.clear()
     yield laboratory
     laboratory.clear()
+
+
+@pytest.fixture(autouse=True)
+def _no_dawdling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What looks once a second looks more often: moves here take no longer than that."""
+    for module in (turn, recovery):
+        monkeypatch.setattr(module, "POLL", 0.1)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .cluster import Laboratory
 from .guest import GuestSpec, Load
-from .operator import Operator
+from .operator import SAMPLED, Operator
 from .paths import RUN
 
 POLICY = """\
@@ -47,7 +47,7 @@ def demo(command: list[str]) -> int:
     with Laboratory(3, GUESTS, name="lab-demo") as lab:
         folder = RUN / lab.name
         hosts = dict.fromkeys(lab.hosts, ONE_CORE)
-        Operator(lab, folder).configure(POLICY, **hosts)
+        Operator(lab, folder).configure(POLICY, more=SAMPLED, **hosts)
         show(lab)
         if command:
             code = typed([word.replace("{folder}", str(folder)) for word in command], folder)

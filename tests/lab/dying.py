@@ -14,6 +14,7 @@ from typing import NoReturn
 from balancer.adapters.journal_sqlite import SqliteJournal
 from balancer.cli import run
 from balancer.ports import Event
+from balancer.service import turn
 
 
 def die() -> NoReturn:
@@ -36,6 +37,7 @@ def main(number: int, when: str, words: list[str]) -> int:
             die()
 
     SqliteJournal.write = counted  # type: ignore[method-assign]
+    turn.POLL = 0.1  # type: ignore[misc]
     return run(words)
 
 

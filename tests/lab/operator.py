@@ -16,7 +16,9 @@ from balancer.ports import Event
 
 from .cluster import Laboratory
 
-SAMPLED = 'sample_gap = "2s"\n'
+AT_ONCE = 'sample_gap = "200ms"\n'
+SAMPLED = 'sample_gap = "1s"\n'
+"""Where it matters how busy guests are."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Operator:
         """Write config.toml (`more` is added to it), hosts.toml and the policy; `hosts` says what differs for one."""
         (self.folder / "config.toml").write_text(
             f'mode = "{mode}"\npolicy = "policy.toml"\nhosts = ["hosts.toml"]\n'
-            f'state = "."\n{more or SAMPLED}'
+            f'state = "."\n{more or AT_ONCE}'
         )
         (self.folder / "policy.toml").write_text(policy)
         known = [host.properties() | hosts.get(host.name, {}) for host in self.lab.hosts.values()]

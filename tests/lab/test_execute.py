@@ -1,4 +1,4 @@
-"""Guests moved by the executor between real hypervisors, and what it makes of every fault."""
+"""Guests moved by the executor between real hypervisors; faults in mid-move are in test_faults.py."""
 
 from __future__ import annotations
 
@@ -114,40 +114,15 @@ def test_bandwidth_and_downtime_are_in_force(lab: Laboratory, executor: LibvirtE
     """libvirt is told how fast and how long a pause; progress grows meanwhile."""
     (guest,) = lab.boot(GuestSpec("slow", load=Load(set=32)))
     domain = guest.domain()
-    execution = executor.start(move(guest, "h2", rate_kib_s=8 * 1024, downtime_ms=123))
+    execution = executor.start(move(guest, "h2", rate_kib_s=16 * 1024, downtime_ms=123))
     under_way(execution)
     assert domain.migrateGetMaxDowntime() == 123
-    assert domain.migrateGetMaxSpeed() == 8
+    assert domain.migrateGetMaxSpeed() == 16
     assert "is being migrated" in executor.look_again(move(guest, "h2"))
     assert 0 < execution.progress().fraction < 1
     outcome = ended(execution)
     assert outcome.result is Result.DONE, outcome
     assert outcome.ended - outcome.started > 2
-
-
-def test_abort_leaves_the_guest_where_it_was(lab: Laboratory, executor: LibvirtExecutor) -> None:
-    """The operator's word ends it within moments."""
-    (guest,) = lab.boot(GuestSpec("called-back", load=Load(set=32)))
-    lab["h2"].shape(40)
-    execution = executor.start(move(guest, "h2"))
-    under_way(execution)
-    execution.abort("the operator changed his mind")
-    outcome = ended(execution)
-    assert (outcome.result, outcome.reason) == (Result.ABORTED, "the operator changed his mind")
-    assert guest.running_on() == ["h1"]
-
-
-def test_a_dead_link_is_noticed(lab: Laboratory, executor: LibvirtExecutor) -> None:
-    """libvirt itself says nothing when the migration link dies: the stall is found and ended."""
-    (guest,) = lab.boot(GuestSpec("stuck", load=Load(set=32)))
-    lab["h2"].shape(40)
-    execution = executor.start(move(guest, "h2"))
-    under_way(execution)
-    lab["h2"].cut("mig")
-    outcome = ended(execution)
-    assert outcome.result is Result.STALLED, outcome
-    assert 3 < outcome.ended - outcome.started < 20
-    assert until(lambda: guest.whereabouts() == {"h1": libvirt.VIR_DOMAIN_RUNNING})
 
 
 def test_what_does_not_converge_is_ended(lab: Laboratory) -> None:
@@ -165,31 +140,7 @@ def test_what_does_not_converge_is_ended(lab: Laboratory) -> None:
     executor.close()
 
 
-def test_target_libvirtd_dies(lab: Laboratory, executor: LibvirtExecutor) -> None:
-    """The guest goes on where it was, and the outcome says what broke."""
-    (guest,) = lab.boot(GuestSpec("survivor", load=Load(set=32)))
-    lab["h2"].shape(40)
-    execution = executor.start(move(guest, "h2"))
-    under_way(execution)
-    lab["h2"].kill_libvirtd()
-    outcome = ended(execution)
-    assert outcome.result is Result.FAILED, outcome
-    assert "the connection to h2 broke" in outcome.reason
-    assert guest.running_on() == ["h1"]
-
-
-def test_target_loses_power(lab: Laboratory, executor: LibvirtExecutor) -> None:
-    """A silent death of the target costs time, not the guest."""
-    (guest,) = lab.boot(GuestSpec("lucky", load=Load(set=32)))
-    lab["h2"].shape(40)
-    execution = executor.start(move(guest, "h2"))
-    under_way(execution)
-    lab["h2"].power_off()
-    outcome = ended(execution)
-    assert outcome.result in (Result.FAILED, Result.STALLED), outcome
-    assert guest.running_on() == ["h1"]
-
-
+@pytest.mark.soak
 def test_source_libvirtd_dies(lab: Laboratory, executor: LibvirtExecutor) -> None:
     """While the source cannot be asked nothing is claimed; once it is back, the guest is found."""
     (guest,) = lab.boot(GuestSpec("orphan", load=Load(set=32)))

@@ -13,7 +13,7 @@ import pytest
 
 from .cluster import Laboratory
 from .guest import GuestSpec, Load
-from .operator import Answer, Operator
+from .operator import SAMPLED, Answer, Operator
 
 SMALL = {"capacity": {"memory": "1GiB", "cpu": 1}}
 """A host of one core."""
@@ -44,7 +44,7 @@ def hosts_of(lab: Laboratory) -> dict[str, str]:
 
 def test_a_hot_host_is_relieved(lab: Laboratory, operator: Operator) -> None:
     """Planned, applied, measured: no host is hot any more, and there is nothing left to do."""
-    operator.configure(HOT, h1=SMALL, h2=SMALL, h3=SMALL)
+    operator.configure(HOT, more=SAMPLED, h1=SMALL, h2=SMALL, h3=SMALL)
     lab.boot(*(GuestSpec(f"busy-{n}", load=Load(cpu=30, set=8)) for n in range(3)))
     planned = operator.run("plan", "--exit-code", "-o", "p.json")
     assert planned.code == 4, planned
@@ -142,7 +142,7 @@ def test_what_cannot_move_stays_and_is_named_and_the_rest_moves(
     lab: Laboratory, operator: Operator
 ) -> None:
     """A device passed through and a disk nobody else has hold two guests; the third moves."""
-    operator.configure(HOT, h1=SMALL, h2=SMALL, h3=SMALL)
+    operator.configure(HOT, more=SAMPLED, h1=SMALL, h2=SMALL, h3=SMALL)
     lab.boot(
         GuestSpec("device", passthrough=True, load=Load(cpu=30)),
         GuestSpec("local", disk="local", load=Load(cpu=30)),

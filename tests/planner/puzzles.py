@@ -209,3 +209,28 @@ class Naive:
                     if wrong := self.worse(self.held(actions, *state)):
                         return wrong
         return []
+
+    def can_reach(self, target: Placement) -> bool:
+        """True if some sequence of moves, each alone, leads everybody to `target` or home."""
+        hosts = [h.name for h in self.problem.cluster.hosts if h.state.value == "up"]
+        flying = self.problem.cluster.in_flight
+        home = self.problem.cluster.placement
+        goal = {g: target.get(g, h) for g, h in home.items() if g not in flying}
+        aside = self.problem.policy.allow.temporary_moves
+        start = tuple(sorted((g, home[g]) for g in goal))
+        seen, todo = {start}, [start]
+        while todo:
+            here = dict(todo.pop())
+            if here == goal:
+                return True
+            for guest, host in here.items():
+                for to in hosts if aside else [goal[guest]]:
+                    there = tuple(sorted({**here, guest: to}.items()))
+                    if there in seen:
+                        continue
+                    held = {g: {h} for g, h in here.items()} | {guest: {host, to}}
+                    held |= {g: self.start[g] for g in flying}
+                    if not self.worse(held):
+                        seen.add(there)
+                        todo.append(there)
+        return False

@@ -12,15 +12,25 @@ from balancer.planner.constraints.only_on import OnlyOn
 from balancer.planner.constraints.spread import Spread
 from balancer.planner.constraints.together import Together
 from balancer.planner.forecast import FORECASTERS
+from balancer.planner.model.certificate import Argument
 from balancer.planner.model.cluster import HostState
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.placement import at_rest, fingerprint
-from balancer.planner.model.plan import Infeasible, Migration, Outcome, Plan, Prediction, Result
-from balancer.planner.model.policy import Constraint, Limits, Policy
+from balancer.planner.model.plan import (
+    Infeasible,
+    Migration,
+    Outcome,
+    Plan,
+    Prediction,
+    Reach,
+    Result,
+)
+from balancer.planner.model.policy import Allow, Constraint, Limits, Policy
 from balancer.planner.model.request import Request
 from balancer.planner.model.violation import baseline, worsened
 from balancer.planner.order.schedule import order
 from balancer.planner.pipeline import assess, broken, orders_of, plan, towards
+from balancer.planner.refute import doubts
 from balancer.planner.verify import Verdict, judge
 from tests.drawing import NOON, observation, problems, select, uuid_of
 
@@ -188,7 +198,7 @@ def test_a_guest_that_moved_lately_rests() -> None:
 
 def test_a_gain_too_small_is_not_worth_a_plan() -> None:
     """Below the least gain the cluster is left alone, however eager the policy."""
-    text = "a 16c/64g : w-1 1v/1g cpu=2 | w-2 1v/1g cpu=2 | w-3 1v/1g cpu=2\nb 16c/64g :"
+    text = "a 16c/64g : w-1 8v/1g cpu=4 | w-2 8v/1g cpu=4 | w-3 8v/1g cpu=4\nb 16c/64g :"
     eager = standing(aggressiveness=5)
     assert planned(text, eager).actions
     assert planned(text, replace(eager, limits=Limits(minimum_gain=1.0))).actions == ()
@@ -319,3 +329,45 @@ def test_an_order_that_reaches_nothing_worth_having_is_dropped(
     assert isinstance(made, Plan)
     assert made.actions == ()
     assert made.score_after == made.score_before
+
+
+CROSSED = """
+a 16c/4g : x 4v/4g cpu=4
+b 16c/4g : z 4v/4g cpu=4
+c 16c/8g : y 4v/4g cpu=13
+"""
+"""x must leave a: best for b, if z could come to a, which it cannot; c would be hot."""
+
+
+def test_placement_is_asked_again_without_what_cannot_be_ordered() -> None:
+    """The operator still gets what can be done: x goes to c, and why not to b is said."""
+    rules = OnlyOn(guests=select("x"), hosts=select("b", "c"))
+    policy = standing(rules, allow=Allow(temporary_moves=False))
+    made = planned(CROSSED, policy)
+    assert [(a.name, a.target) for a in made.actions] == [("x", "c")]
+    assert made.asked_again == 1
+    assert made.reach is Reach.COMPLETE
+    (certificate,) = made.certificates
+    assert doubts(assess(observation(CROSSED), policy), certificate) == ()
+
+
+def test_what_stays_impossible_is_asked_for_a_few_times_only() -> None:
+    """With nowhere else to go the answer says so, with the proof."""
+    rules = (
+        OnlyOn(guests=select("x"), hosts=select("b")),
+        OnlyOn(guests=select("z"), hosts=select("a")),
+    )
+    text = "a 16c/4g : x 4v/4g cpu=4\nb 16c/4g : z 4v/4g cpu=4"
+    answer = plan(observation(text), standing(*rules))
+    assert isinstance(answer, Infeasible)
+    assert [c.argument for c in answer.certificates] == [Argument.COUNT]
+
+
+def test_a_target_nobody_can_reach_is_refused_with_the_proof() -> None:
+    """What the operator asks for by name, too."""
+    text = "a 16c/4g : x 4v/4g cpu=4\nb 16c/4g : z 4v/4g cpu=4"
+    wanted = {uuid_of("x"): "b", uuid_of("z"): "a"}
+    answer = towards(observation(text), standing(), wanted, "because")
+    assert isinstance(answer, Infeasible)
+    assert "would open it" in answer.reason
+    assert [c.argument for c in answer.certificates] == [Argument.COUNT]

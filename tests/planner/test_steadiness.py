@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from balancer.config import default_policy
+from balancer.planner import pipeline
 from balancer.planner.model.cluster import Cluster
 from balancer.planner.model.observation import History, Observation
 from balancer.planner.model.plan import Action, Outcome, Plan, Result
@@ -67,16 +68,26 @@ def at_rest_after(seed: int, policy: Policy) -> None:
 
 
 @settings(max_examples=25)
-@given(st.integers(0, 2**20), st.sampled_from([POLICY, EAGER]))
-def test_replanning_on_a_plan_s_own_result_moves_nothing(seed: int, policy: Policy) -> None:
+@given(seed=st.integers(0, 2**20), policy=st.sampled_from([POLICY, EAGER]), must_pay=st.booleans())
+def test_replanning_on_a_plan_s_own_result_moves_nothing(
+    *, seed: int, policy: Policy, must_pay: bool
+) -> None:
     """Once a plan is carried out, the very same knowledge gives no reason for another."""
-    at_rest_after(seed, policy)
+    with pytest.MonkeyPatch.context() as patch:
+        if not must_pay:
+            patch.setattr(pipeline, "paying", lambda _, __, target: target)
+        at_rest_after(seed, policy)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
-def test_replanning_moves_nothing_in_ten_thousand_clusters() -> None:
-    """The same, ten thousand times."""
+@pytest.mark.parametrize("must_pay", [True, False])
+def test_replanning_moves_nothing_in_ten_thousand_clusters(
+    *, must_pay: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same, ten thousand times: as it is, and where moves need not pay and are many more."""
+    if not must_pay:
+        monkeypatch.setattr(pipeline, "paying", lambda _, __, target: target)
     for seed in range(10_000):
         at_rest_after(seed, EAGER)
 

@@ -2,11 +2,15 @@
 
 from dataclasses import replace
 
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
 from balancer.planner.constraints import all_rules
 from balancer.planner.constraints.avoid import Avoid
 from balancer.planner.constraints.blackout import Blackout
 from balancer.planner.constraints.spread import Spread
-from balancer.planner.formulation import formulate
+from balancer.planner.formulation import Formulation, formulate
 from balancer.planner.model.placement import Placement
 from balancer.planner.model.plan import Plan
 from balancer.planner.model.policy import Policy
@@ -14,8 +18,10 @@ from balancer.planner.model.problem import Problem
 from balancer.planner.model.weighed import Weighed
 from balancer.planner.objectives import OBJECTIVES, all_goals
 from balancer.planner.pipeline import account, consider, plan
-from balancer.planner.weigh import weigh
+from balancer.planner.weigh import Scales, weigh
 from tests.drawing import observation, problem, select, uuid_of
+from tests.planner.place.formulations import formulations
+from tests.planner.weighing import against
 
 TEXT = """
     a 16c/64g : web-1 4v/8g cpu=4 | web-2 4v/8g cpu=4 | web-3 4v/8g cpu=4 | web-4 4v/8g cpu=4
@@ -100,3 +106,21 @@ def test_any_guest_can_be_considered() -> None:
     policy = Policy(name="p", constraints=(noon,))
     assert "blackout until" in consider(observation(TEXT), policy, uuid_of("zk")).stays
     assert consider(observation(TEXT), policy, uuid_of("some")).left
+
+
+@given(formulations(), st.data())
+def test_one_look_in_arrays_finds_what_reckoning_anew_finds(
+    given_: Formulation, data: st.DataObject
+) -> None:
+    """For every guest and host, wherever the others were moved to."""
+    hosts = [host.name for host in given_.problem.cluster.hosts]
+    everybody = given_.problem.cluster.guests
+    reached = {g.uuid: data.draw(st.sampled_from(hosts)) for g in everybody}
+    placed = np.array([hosts.index(reached[g.uuid]) for g in everybody], dtype=np.int64)
+    scales = Scales(given_.problem, given_, reached)
+    for guest in range(len(placed)):
+        slowly = [against(given_, placed, guest, site) for site in range(len(hosts))]
+        quickly = scales._against(guest)
+        home = int(given_.start[guest])
+        slowly[home] = quickly[home] = ""
+        assert quickly == slowly

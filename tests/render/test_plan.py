@@ -10,6 +10,7 @@ from balancer.planner.model.plan import (
     Quality,
     Score,
     Stay,
+    Worth,
 )
 from balancer.planner.model.violation import Violation
 from balancer.render.plan import SENTENCES, infeasible, moves, plan, quality, verdict, violations
@@ -100,6 +101,18 @@ def test_a_plan_of_nothing_shows_hosts_and_no_judge() -> None:
     assert text.startswith("Nothing is worth moving.\n")
     assert "Judge" not in text
     assert "kvm01 hot ███████████  96 %" in text
+
+
+def test_both_numbers_are_shown_for_each_move_and_for_all() -> None:
+    """What a move saves of waiting and what it costs; and how far that is believed."""
+    worth = Worth(saved=1323.6, spent=22.9)
+    actions = (move(1, "web-204", worth=worth), move(2, "db", worth=Worth(saved=-4.0, spent=1.0)))
+    text = shown(plan(replace(MADE, actions=actions, worth=worth, horizon=3600.0), hosts=False))
+    assert "hot: kvm01 CPU 96 %; saves 1,324 s of waiting, costs 23 s" in text
+    assert "adds 4 s of waiting, costs 1 s" in text
+    assert "It saves 1,324 s of waiting, costs 23 s within 1 h (all guests together).\n" in text
+    doubted = replace(MADE, actions=actions, worth=worth, horizon=3600.0, trust=0.75)
+    assert "Of such promises 75 % is believed." in " ".join(shown(plan(doubted)).split())
 
 
 def test_bars_shown_before_are_not_repeated() -> None:

@@ -22,15 +22,15 @@ def test_our_own_moves_are_known_by_their_outcome() -> None:
     before = {uuid_of("web-1"): "a", uuid_of("web-2"): "b"}
     seen = observation("a 16c/64g :\nb 16c/64g : web-1 2v/4g | web-2 2v/4g")
     ours = replace(seen, outcomes=(outcome(Result.DONE),))
-    assert moved_by_others(before, NOON - 60, ours) == ()
+    assert moved_by_others(before, NOON - 60, ours, ours.outcomes) == ()
     for unexplained in (outcome(Result.FAILED), outcome(Result.DONE, NOON - 300)):
-        (found,) = moved_by_others(before, NOON - 60, replace(seen, outcomes=(unexplained,)))
+        (found,) = moved_by_others(before, NOON - 60, seen, (unexplained,))
         assert found.sentence == "web-1 was moved from a to b by somebody else"
 
 
 def test_guests_that_come_and_go_were_not_moved() -> None:
     """Only who was there and is elsewhere."""
-    assert moved_by_others({}, 0.0, observation(TWO)) == ()
+    assert moved_by_others({}, 0.0, observation(TWO), ()) == ()
 
 
 def test_what_was_stopped_on_purpose_did_not_fail() -> None:

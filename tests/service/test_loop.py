@@ -234,7 +234,7 @@ def test_a_brake_holds_everything_and_says_so() -> None:
 
 def test_a_brake_between_two_moves_lets_none_start_after_it() -> None:
     """What is in flight ends; the rest is refused with the brake's reason."""
-    bench = Bench(world_of(HOT))
+    bench = Bench(world_of(HOT.replace("4v", "8v")))
     bench.policy = replace(AT_ONCE, limits=Limits(at_once_total=1, migration_link_share=1.0))
     service = bench.service()
     ended = bench.diary.ended

@@ -43,6 +43,19 @@ def test_what_goes_on_by_itself_is_followed_to_its_end() -> None:
     assert resume(ports) == ()
 
 
+@pytest.mark.parametrize("days", [-400, 400])
+def test_a_clock_that_was_far_off_hides_nothing(days: int) -> None:
+    """What was begun long ago by the clock, or is yet to come by it, is followed all the same."""
+    world, ports, _ = left_behind(2)
+    first, started = ports.journal.read()
+    journal = MemoryJournal()
+    journal.write(first)
+    journal.write(replace(started, at=started.at + 86_400.0 * days))
+    (outcome,) = resume(replace(ports, journal=journal))
+    assert outcome.result is Result.DONE
+    assert world.placement[uuid_of("db-1")] == "c"
+
+
 def test_what_was_only_announced_never_left() -> None:
     """It is journalled as abandoned: nobody's failure, and free to be planned again."""
     world, ports, _ = left_behind(2, begun=False)

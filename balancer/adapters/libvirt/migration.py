@@ -74,6 +74,7 @@ _TEXTS: Final[tuple[tuple[str, str], ...]] = (
     ("job is already running", "somebody else's job runs on it"),
     ("socket is closed", "the connection to {target} broke"),
     ("Connection reset", "the connection to {target} broke"),
+    ("Unable to write to socket", "its transfer to {target} broke off"),
 )
 
 

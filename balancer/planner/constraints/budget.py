@@ -71,6 +71,13 @@ class Budget:
         )
 
 
+def affordable(problem: Problem, uuids: Collection[str]) -> bool:
+    """True if moving all of `uuids` is within what is left of this hour."""
+    moves_left, data_left = _left(problem)
+    data = sum(volume(problem, uuid) for uuid in uuids)
+    return len(uuids) <= moves_left and data <= data_left
+
+
 def _after(problem: Problem) -> str:
     """Return what else counts, for people."""
     moves = problem.spent_moves

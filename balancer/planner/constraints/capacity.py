@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from balancer.planner.formulation import HARD, Formulation, Level, Penalty, Row
-from balancer.planner.model.cluster import Guest, Host
+from balancer.planner.model.allotment import paged_mib, takes
+from balancer.planner.model.cluster import Host
 from balancer.planner.model.placement import Occupancy
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.resources import CPU, HUGEPAGES, MEMORY, VCPUS, Resources, total
+from balancer.planner.model.selector import EVERYTHING, Selector
 from balancer.planner.model.violation import Violation
 
 SOFT_ROW = Penalty(Level.COST, ((0, 20),))
@@ -25,32 +27,49 @@ class Capacity:
     Memory is what the host has, less its reserve, less `keep_for_hypervisor` (MiB), less what is
     set apart as huge pages, times `memory_overcommit`. A guest backed by huge pages takes those
     pages and only the rest of its memory from there, so nothing is counted twice.
+
+    With `hosts` it speaks of these alone, and a rule for all hosts no longer speaks of them: a
+    class of hosts has its own overcommit.
     """
 
     vcpus_per_core: float = 4.0
     memory_overcommit: float = 1.0
     keep_for_hypervisor: int = 0
     """MiB."""
+    hosts: Selector = EVERYTHING
     hard: bool = True
     name: str = ""
 
     @property
     def label(self) -> str:
         """What the operator calls it."""
-        return self.name or "capacity"
+        where = "" if self.hosts == EVERYTHING else f" on {self.hosts.text}"
+        return self.name or f"capacity{where}"
 
     def concerns(self, problem: Problem) -> tuple[str, ...]:
         """Return every guest."""
         return problem.everyone
 
     def rooms(self, problem: Problem) -> Mapping[str, Resources]:
-        """Return what each host may give out, by name: vCPUs, MiB, pages of each size in use."""
+        """Return what each of its hosts may give out, by name: vCPUs, MiB, pages of sizes in use."""
         return problem.once((self, "rooms"), lambda: self._rooms(problem))
 
     def _rooms(self, problem: Problem) -> Mapping[str, Resources]:
         taken = total(takes(problem).values())
         sizes = sorted(name for name in taken if name.startswith(HUGEPAGES))
-        return {h.name: self._room(h, sizes) for h in problem.cluster.hosts}
+        return {name: self._room(problem.host(name), sizes) for name in self._hosts(problem)}
+
+    def _hosts(self, problem: Problem) -> Collection[str]:
+        """Return the hosts it speaks of: those named, or those that no such rule names."""
+        if self.hosts != EVERYTHING:
+            return problem.hosts(self.hosts)
+        special = {
+            name
+            for rule in problem.policy.constraints
+            if isinstance(rule, Capacity) and rule.hosts != EVERYTHING
+            for name in problem.hosts(rule.hosts)
+        }
+        return [h.name for h in problem.cluster.hosts if h.name not in special]
 
     def _room(self, host: Host, sizes: Collection[str]) -> Resources:
         memory = host.usable.get(MEMORY, 0) - self.keep_for_hypervisor - paged_mib(pages(host))
@@ -66,8 +85,11 @@ class Capacity:
         rooms, taken, landing = self.rooms(problem), takes(problem), _landing(problem)
         for dimension in next(iter(rooms.values()), {}):
             use = [taken[g.uuid].get(dimension, 0) for g in problem.cluster.guests]
+            full = sum(use)
             limit = [
                 rooms[h.name][dimension] - landing[h.name].get(dimension, 0)
+                if h.name in rooms
+                else full
                 for h in problem.cluster.hosts
             ]
             formulation.add(
@@ -87,7 +109,8 @@ class Capacity:
         """Return each dimension of each host of which more is given out than there is."""
         rooms, taken = self.rooms(problem), takes(problem)
         found: list[Violation] = []
-        for host, uuids in problem.holders(occupancy, touched).items():
+        hosts = rooms.keys() if touched is None else rooms.keys() & set(touched)
+        for host, uuids in problem.holders(occupancy, hosts).items():
             held = total(taken[uuid] for uuid in uuids)
             for dimension, room in rooms[host].items():
                 if held.get(dimension, 0) > room:
@@ -109,20 +132,6 @@ class Capacity:
         )
 
 
-def takes(problem: Problem) -> Mapping[str, Resources]:
-    """Return what each guest is allocated of a host, by uuid, huge pages counted once."""
-    return problem.once("takes", lambda: {g.uuid: _take(g) for g in problem.cluster.guests})
-
-
-def _take(guest: Guest) -> Resources:
-    backed = {n: amount for n, amount in guest.allocation.items() if n.startswith(HUGEPAGES)}
-    return {
-        MEMORY: max(0, guest.allocation.get(MEMORY, 0) - paged_mib(backed)),
-        VCPUS: guest.allocation.get(VCPUS, 0),
-        **backed,
-    }
-
-
 def _landing(problem: Problem) -> Mapping[str, Resources]:
     """Return what guests in flight already hold on their targets, by host."""
     held: dict[str, list[Resources]] = defaultdict(list)
@@ -135,11 +144,6 @@ def pages(host: Host) -> Resources:
     """Return the huge pages of `host`, by dimension: as declared, else the sum of its cells."""
     declared = {n: amount for n, amount in host.capacity.items() if n.startswith(HUGEPAGES)}
     return declared or total(cell.hugepages for cell in host.numa)
-
-
-def paged_mib(counts: Resources) -> int:
-    """Return the memory that these huge pages are, MiB."""
-    return sum(int(name.removeprefix(HUGEPAGES)) * n for name, n in counts.items()) // 1024
 
 
 def said(dimension: str, amount: int) -> str:

@@ -2,9 +2,8 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import ClassVar
 
-from balancer.planner.formulation import Formulation
+from balancer.planner.formulation import SOFT_PRICE, Formulation
 from balancer.planner.model.placement import Occupancy
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.selector import Selector
@@ -14,11 +13,13 @@ from balancer.planner.model.violation import Violation
 
 @dataclass(frozen=True, kw_only=True)
 class Stay:
-    """`guests` stay where they are unless their host is drained; an order to relieve leaves them."""
+    """`guests` stay where they are unless their host is drained; an order to relieve leaves them.
 
-    hard: ClassVar[bool] = True
+    With `hard = false` they move, too, where that is worth the price of a broken soft rule.
+    """
 
     guests: Selector
+    hard: bool = True
     name: str = ""
 
     @property
@@ -36,12 +37,16 @@ class Stay:
         )
 
     def post(self, formulation: Formulation) -> None:
-        """Hold them."""
-        formulation.hold(formulation.numbers(self.concerns(formulation.problem)), self.label)
+        """Hold them, or price each move of theirs."""
+        who = formulation.numbers(self.concerns(formulation.problem))
+        if self.hard:
+            formulation.hold(who, self.label)
+        else:
+            formulation.move_cost[who] += SOFT_PRICE
 
     def violations(
         self, problem: Problem, occupancy: Occupancy, touched: Collection[str] | None = None
     ) -> tuple[Violation, ...]:
         """Return each of them that is away from home."""
         because = dict.fromkeys(self.concerns(problem), self.label)
-        return strayed(problem, occupancy, touched, self.label, because)
+        return strayed(problem, occupancy, touched, self.label, because, hard=self.hard)

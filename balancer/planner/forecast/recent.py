@@ -7,10 +7,12 @@ import numpy as np
 
 from balancer.planner.model.demand import Demand
 from balancer.planner.model.observation import Observation
+from balancer.planner.model.outlook import PER_HOUR
 from balancer.planner.model.resources import CPU, MEMORY, Resources
 from balancer.planner.model.rollups import STEP
 from balancer.planner.model.usage import MEANINGS
 
+DELAY: Final = "cpu.delay"
 METRIC: Final[Mapping[str, str]] = {word: metric for metric, word in MEANINGS.items()}
 """The word for what a guest's memory is taken from, to its metric."""
 
@@ -42,3 +44,23 @@ def recent(
             moment[uuid] = {**demand.mean.get(uuid, {}), **known}
         moments.append(moment)
     return tuple(moments)
+
+
+def delays(observation: Observation) -> Mapping[str, int]:
+    """Return how long guests' vCPUs were ready but not running lately, millicores.
+
+    The mean of the latest hour with what was measured just now; guests of which the present is not
+    believed, or of which no delay is known, are left out.
+    """
+    rollups = observation.rollups
+    last = max(0, (int(observation.at) - rollups.start) // STEP)
+    guests = [g.uuid for g in observation.cluster.guests if observation.history.guests.get(g.uuid)]
+    rows = rollups.guest_rows(DELAY, guests)[:, max(0, last - PER_HOUR) : last]
+    found = {}
+    for uuid, row in zip(guests, rows, strict=True):
+        known = row[~np.isnan(row)].tolist()
+        newest = observation.history.guests[uuid][-1].values.get(DELAY)
+        known += [] if newest is None else [newest]
+        if known:
+            found[uuid] = round(sum(known) / len(known))
+    return found

@@ -32,3 +32,5 @@ class Demand:
     empty where nothing is known of the past."""
     dirty_mib_s: Mapping[str, int] = field(default_factory=dict)
     """Memory dirtied per second, for the guests where it is known."""
+    delay: Mapping[str, int] = field(default_factory=dict)
+    """vCPU time ready but not running lately, millicores, for the guests where it is known."""

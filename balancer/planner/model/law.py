@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator
 
 from balancer.planner.model.ledger import Ledger
-from balancer.planner.model.placement import Occupancy
+from balancer.planner.model.placement import Occupancy, at_rest
 from balancer.planner.model.policy import Constraint, throughout
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.violation import Violation, baseline, worsened
@@ -26,11 +26,21 @@ class Law:
         )
         """Who holds what before anything moves; a guest that others are migrating, both ends.
         Never changed: take a twin."""
-        self._before = baseline(self._broken(self.rules, self.start, None))
+        found = [*self._broken(self.rules, self.start, None)]
+        if problem.before:
+            earlier = at_rest({**problem.cluster.placement, **problem.before})
+            found += self._broken(self.rules, earlier, None)
+        self._before = baseline(found)
+        self.broken_before = {v.key: v.guests for v in found if v.hard}
+        """What is broken already, and the guests concerned."""
         self._of: dict[str, tuple[Constraint, ...]] = {}
         for rule in self._always:
             for guest in rule.concerns(problem):
                 self._of[guest] = (*self._of.get(guest, ()), rule)
+        self._at_rest_of: dict[str, tuple[Constraint, ...]] = {}
+        for rule in self._resting:
+            for guest in rule.concerns(problem):
+                self._at_rest_of[guest] = (*self._at_rest_of.get(guest, ()), rule)
 
     def worse(
         self,
@@ -51,6 +61,13 @@ class Law:
         if not self._resting:
             return ()
         return worsened(self._before, self._broken(self._resting, occupancy, None))
+
+    def broken(
+        self, occupancy: Occupancy, touched: Collection[str], guest: str
+    ) -> Iterator[Violation]:
+        """Yield what is broken on `touched` hosts, new or not, by rules that speak of `guest`."""
+        rules = (*self._of.get(guest, ()), *self._at_rest_of.get(guest, ()))
+        yield from self._broken(rules, occupancy, touched)
 
     def _broken(
         self, rules: Iterable[Constraint], occupancy: Occupancy, touched: Collection[str] | None

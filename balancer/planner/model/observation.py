@@ -65,6 +65,20 @@ class Unseen:
     remedy: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """What an earlier plan promised to save of waiting, and what came of it."""
+
+    at: float
+    """When it was measured, seconds since the epoch."""
+    plan: str
+    promised: float
+    realised: float
+    """Guest-seconds over the plan's horizon; realised may be negative."""
+    by: str = ""
+    """What the waiting was measured by: `vCPU delay`, `pressure` or `load`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """One look at the whole cluster."""
@@ -78,6 +92,8 @@ class Observation:
     """What was measured before, as far back as the history was read."""
     outcomes: tuple[Outcome, ...] = ()
     """How recent actions ended, oldest first."""
+    promises: tuple[Promise, ...] = ()
+    """What became of earlier plans' promises, oldest first: how far the model is to be trusted."""
     unseen: tuple[Unseen, ...] = ()
     also: Mapping[str, History] = field(default_factory=dict)
     """What further sources measured just now, by the source's name."""

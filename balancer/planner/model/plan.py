@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from balancer.planner.model.certificate import Certificate
+from balancer.planner.model.proof import Proof
 from balancer.planner.model.resources import Resources
 from balancer.planner.model.violation import Violation
 
@@ -20,6 +22,16 @@ class Prediction:
     """Bytes over the wire, MiB."""
     downtime_ms: int
     rounds: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worth:
+    """What a move is for and what it takes, in guest-seconds of waiting (docs/model.md)."""
+
+    saved: float
+    """Expected over the horizon; below 0 where guests will wait longer for it."""
+    spent: float
+    """While it is carried out: copying, pause, what both hosts bear for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +58,8 @@ class Migration:
     """Why this move, in one sentence."""
     temporary: bool = False
     """True for a step through a third host: the guest moves on later in this plan."""
+    worth: Worth | None = None
+    """None where nobody reckoned it."""
     kind: Literal["migration"] = "migration"
 
 
@@ -95,6 +109,16 @@ class Stay:
     reason: str
 
 
+class Reach(StrEnum):
+    """Whether a schedule takes every guest to where the placement wants it."""
+
+    COMPLETE = "complete"
+    IMPOSSIBLE = "impossible"
+    """None exists: a certificate says why."""
+    NONE_FOUND = "none found"
+    """None is known; what is planned is as much of the way as was found to be safe."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What to do, in which order, and why; complete in itself."""
@@ -125,13 +149,37 @@ class Plan:
     """Hosts that the operator ordered to relieve: for these, an order suspends cooldown."""
     ordered: tuple[str, ...] = ()
     """Uuids of guests that the operator wants moved: for these, too."""
+    undoes: Mapping[str, str] = field(default_factory=dict)
+    """Host by uuid: where guests were before what this plan undoes; what was broken then may be."""
+    proofs: tuple[Proof, ...] = ()
+    """What holds of each action, in the order of `actions`."""
+    heat_before: int = 0
+    """How far hosts are beyond `[hot]` before it, all together, per mille of a host."""
     limits: Mapping[str, int] = field(default_factory=dict)
     """Limits in force while it runs: at_once_total, at_once_per_host."""
+    worth: Worth | None = None
+    """Of the whole: what its moves save together, which is not the sum of what each does."""
+    horizon: float = 0.0
+    """Seconds over which waiting is counted."""
+    trust: float = 1.0
+    """Share of the promised saving that was believed: lower, the less of earlier ones came true."""
+    reach: Reach = Reach.COMPLETE
+    """Whether the actions lead to the placement that was sought last."""
+    certificates: tuple[Certificate, ...] = ()
+    """Why placements that were sought cannot be reached; anybody can check them again."""
+    asked_again: int = 0
+    """How often another placement was sought, as no way to the one before was found."""
 
     @property
     def seconds(self) -> float:
         """Predicted length of the timetable."""
         return max((a.start + a.predicted.seconds for a in self.actions), default=0.0)
+
+    @property
+    def dip(self) -> int:
+        """By how much more hosts are too hot on the way than before and after, per mille."""
+        heats = [self.heat_before, *(proof.heat for proof in self.proofs)]
+        return max(heats) - max(heats[0], heats[-1])
 
     @property
     def mib(self) -> int:
@@ -146,6 +194,8 @@ class Infeasible:
     reason: str
     conflicting: tuple[str, ...] = ()
     remedy: str = ""
+    certificates: tuple[Certificate, ...] = ()
+    """Why what was asked for cannot be reached, where that is proven."""
 
 
 class Result(StrEnum):

@@ -57,6 +57,20 @@ class Emptying(Protocol):
         ...
 
 
+@runtime_checkable
+class Doubting(Protocol):
+    """A rule that now and then cannot look at everything."""
+
+    def caveat(self, problem: "Problem") -> str:
+        """Return what is not proven, in one phrase; empty where all is looked at."""
+        ...
+
+
+def caveat(rule: Constraint, problem: "Problem") -> str:
+    """Return what the judge's word on `rule` leaves open; empty for nothing."""
+    return rule.caveat(problem) if isinstance(rule, Doubting) else ""
+
+
 def throughout(rule: Constraint) -> bool:
     """True if `rule` must hold at every instant of a plan, not merely where a plan ends.
 
@@ -123,6 +137,9 @@ class Limits:
     """Milliseconds."""
     minimum_gain: float = 0.05
     """Share of the imbalance a plan must remove to be worth starting."""
+    hotter_on_the_way: float = 0.25
+    """Share of one host by which hosts, all together, may be further beyond `[hot]` on the way
+    than before and after."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,9 @@ class Problem:
     """Uuids of guests the operator wants moved."""
     barred: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Uuid and host: where a guest must not go this time, and why."""
+    before: Mapping[str, str] = field(default_factory=dict)
+    """Host by uuid: where guests were before what is to be undone. What was broken then may be
+    again."""
     spent_moves: int = 0
     spent_mib: int = 0
     """What was moved already within the last hour, of the limits for any hour."""
@@ -47,6 +50,8 @@ class Problem:
     """Time of the observation, seconds since the epoch."""
     calibration: Calibration = UNCALIBRATED
     """What finished migrations taught about rates."""
+    trust: float = 1.0
+    """Share of a promised saving of waiting that is believed (`model.trust`)."""
     _selected: dict[Selector, tuple[str, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -141,15 +146,22 @@ class Problem:
 
         Quick where `occupancy` is a `Ledger`; else the whole of it is read.
         """
+        found = self._held_by(occupancy, touched)
+        return {name: tuple(sorted(uuids)) for name, uuids in found.items()}
+
+    def _held_by(
+        self, occupancy: Occupancy, touched: Collection[str] | None
+    ) -> Mapping[str, Collection[str]]:
+        """Return what `holders` does, guests in any order."""
         names = list(self.cluster.host) if touched is None else sorted(touched)
         if isinstance(occupancy, Ledger):
-            return {name: tuple(sorted(occupancy.on(name))) for name in names}
+            return {name: occupancy.on(name) for name in names}
         found: dict[str, list[str]] = {name: [] for name in names}
         for uuid, hosts in occupancy.items():
             for host in hosts:
                 if host in found:
                     found[host].append(uuid)
-        return {name: tuple(sorted(uuids)) for name, uuids in found.items()}
+        return found
 
     def moved(
         self, occupancy: Occupancy, touched: Collection[str] | None = None
@@ -158,11 +170,10 @@ class Problem:
 
         A guest that others are migrating already is at home on both ends.
         """
-        coming = self.cluster.in_flight
-        holders = self.holders(occupancy, touched)
+        coming, home = self.cluster.in_flight, self.cluster.placement
         return sorted(
             (uuid, host)
-            for host, uuids in holders.items()
+            for host, uuids in self._held_by(occupancy, touched).items()
             for uuid in uuids
-            if host not in (self.home(uuid), coming.get(uuid))
+            if home[uuid] != host and coming.get(uuid) != host
         )

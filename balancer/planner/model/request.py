@@ -29,5 +29,8 @@ class Request:
     """Uuids of guests that the operator wants moved: that they moved lately does not hold them."""
     barred: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Pairs of a guest's uuid and a host it must not go to this time, and why."""
+    before: Mapping[str, str] = field(default_factory=dict)
+    """Host by uuid: where guests were before what is to be undone. What was broken then may be
+    again."""
     effort: Effort = Effort.QUICK
     seed: int = 1

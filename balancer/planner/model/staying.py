@@ -13,6 +13,8 @@ def strayed(
     touched: Collection[str] | None,
     label: str,
     because: Mapping[str, str],
+    *,
+    hard: bool = True,
 ) -> tuple[Violation, ...]:
     """Return a violation for each guest of `because` (uuid to reason) that is away from home."""
     away: dict[str, list[str]] = {}
@@ -25,10 +27,11 @@ def strayed(
             subject=problem.name(uuid),
             amount=1,
             sentence=(
-                f"{problem.name(uuid)} must stay on {problem.home(uuid)} ({because[uuid]}), "
+                f"{problem.name(uuid)} {'must' if hard else 'should'} stay on {problem.home(uuid)} ({because[uuid]}), "
                 f"but is on {', '.join(hosts)}"
             ),
             guests=(uuid,),
+            hard=hard,
         )
         for uuid, hosts in away.items()
     )

@@ -16,6 +16,18 @@ MEANINGS: Final[Mapping[str, str]] = {"memory.rss": "rss", "memory.balloon": "ba
 """What memory in use is taken from, first that is known: metric and the word for it."""
 ALLOCATION: Final = "allocation"
 
+STANDS_IN: Final[Mapping[str, str]] = {
+    "balloon": "what the balloon leaves it (how much of that is resident is not reported)",
+    "guest-used": "what the guest itself counts",
+    ALLOCATION: "what it is allocated (no use of memory is reported)",
+}
+"""What memory in use is where it is not the memory resident on the host, in words."""
+
+
+def memory_from(basis: str) -> str:
+    """Return what stands in for a guest's memory in use; empty where it is measured as it is."""
+    return STANDS_IN.get(basis, "")
+
 
 def credible(observation: Observation, guest: Guest) -> Sample | None:
     """Return the newest sample if it is fresh, knows the CPU, and can be true."""

@@ -34,8 +34,12 @@ Baseline = Mapping[tuple[str, str], int]
 
 
 def baseline(violations: Iterable[Violation]) -> Baseline:
-    """Return how far each hard rule is broken already."""
-    return {v.key: v.amount for v in violations if v.hard}
+    """Return how far each hard rule is broken already, where it is broken most."""
+    worst: dict[tuple[str, str], int] = {}
+    for violation in violations:
+        if violation.hard:
+            worst[violation.key] = max(violation.amount, worst.get(violation.key, 0))
+    return worst
 
 
 def worsened(before: Baseline, now: Iterable[Violation]) -> tuple[Violation, ...]:

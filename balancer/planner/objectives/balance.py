@@ -17,7 +17,8 @@ Price in points at 50, 100, 150, 250, 350, 450 per mille: 100, 300, 500, 1300, 2
 class Balance:
     """No host's mean use of CPU or memory is more than `within` above the cluster's.
 
-    What a host uses within that band costs nothing, so a cluster that is fine is left alone.
+    What a host uses within that band costs nothing, so a cluster that is fine is left alone; and
+    a move for balance must save more waiting than it costs.
     Nothing is balanced while too little is known to tell the mean, and nothing that passes.
     """
 
@@ -59,6 +60,7 @@ class Balance:
                 hard=False,
                 transient=False,
                 scale=np.maximum(1, usable),
+                for_evenness=True,
             )
         )
 

@@ -19,14 +19,24 @@ Waits = tuple[tuple[int, ...], ...]
 
 
 def waits(
-    guard: Guard, moves: Sequence[Move], ended: Callable[[int, int], bool] = lambda _a, _b: True
+    guard: Guard,
+    moves: Sequence[Move],
+    ended: Callable[[int, int], bool] = lambda _a, _b: True,
+    *,
+    wished: bool = False,
 ) -> Waits:
     """Return what each of `moves` waits for, given that they are safe one at a time.
 
     `ended(k, i)` limits the choice: whether move k has ended when move i starts, on a timetable.
+    Where that is only `wished`, and does not suffice, other earlier moves are waited for, too:
+    whoever wished may not know every rule.
     """
     worst = _Worst(guard, moves)
-    return tuple(worst.waits(i, [k for k in range(i) if ended(k, i)]) for i in range(len(moves)))
+    found = []
+    for i in range(len(moves)):
+        over = [k for k in range(i) if ended(k, i)]
+        found.append(worst.waits(i, over, [k for k in range(i) if wished and k not in over]))
+    return tuple(found)
 
 
 class _Worst:
@@ -38,14 +48,22 @@ class _Worst:
         self._trips: dict[str, list[int]] = {}
         """By guest, the numbers of its moves so far."""
 
-    def waits(self, number: int, choice: Sequence[int]) -> tuple[int, ...]:
-        """Return the fewest of `choice` that move `number` must wait for; it is then in flight."""
+    def waits(
+        self, number: int, choice: Sequence[int], others: Sequence[int] = ()
+    ) -> tuple[int, ...]:
+        """Return the fewest that move `number` must wait for; it is then in flight.
+
+        They are of `choice`, and of `others` where these do not suffice.
+        """
         move = self.moves[number]
         needed = self._trips.setdefault(move.guest, [])[-1:]
         ended = list(needed)
-        rest = [k for k in choice if k not in ended]
-        while (faults := self._faults(move, ended)) and rest:
-            ended.append(rest.pop(self._most_helpful(move, faults, rest)))
+        faults = self._faults(move, ended)
+        for some in (choice, others):
+            rest = [k for k in some if k not in ended]
+            while faults and rest:
+                ended.append(rest.pop(self._most_helpful(move, faults, rest)))
+                faults = self._faults(move, ended)
         for k in ended[len(needed) :][::-1]:
             without = [other for other in ended if other != k]
             if len(self._faults(move, without)) <= len(faults):

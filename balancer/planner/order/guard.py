@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from balancer.planner.constraints import all_rules
 from balancer.planner.model.ledger import Ledger
+from balancer.planner.model.placement import at_rest
 from balancer.planner.model.policy import Constraint, throughout
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.violation import Violation, baseline, worsened
@@ -18,8 +19,11 @@ class Guard:
         hard = [rule for rule in all_rules(problem) if rule.hard]
         self._resting = [rule for rule in hard if not throughout(rule)]
         self._rules = _by_guest(problem, [rule for rule in hard if throughout(rule)])
-        start = self.ledger()
-        self._before = baseline(v for rule in hard for v in rule.violations(problem, start))
+        now = {**problem.cluster.placement, **problem.before}
+        states = [self.ledger(), *([at_rest(now)] if problem.before else [])]
+        self._before = baseline(
+            v for state in states for rule in hard for v in rule.violations(problem, state)
+        )
 
     def ledger(self) -> Ledger:
         """Return who holds what now; a guest that others are migrating holds both ends."""

@@ -4,13 +4,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from balancer.planner.model.certificate import Certificate
 from balancer.planner.model.placement import Placement
-from balancer.planner.model.plan import Action, Migration, Stay
+from balancer.planner.model.plan import Action, Migration, Reach, Stay
 from balancer.planner.model.problem import Problem
 from balancer.planner.order.cost import WillNotConverge
 from balancer.planner.order.dependencies import Waits, waits
 from balancer.planner.order.engine import Arrangement, arrangement
 from balancer.planner.order.guard import Guard
+from balancer.planner.order.impossible import Settled, settle
 from balancer.planner.order.moves import Move, Travel
 from balancer.planner.order.obstruction import obstructions
 from balancer.planner.order.sequence import Sequenced, sequence
@@ -31,6 +33,12 @@ class Ordered:
     """What does not move, and the exact obstruction."""
     reached: Placement
     """Where every guest is once all actions have ended well."""
+    reach: Reach = Reach.COMPLETE
+    """Of the moves that can be made at all: whether all of them are, or can be."""
+    certificate: Certificate | None = None
+    """Where it is impossible: why."""
+    blocking: tuple[tuple[Move, str], ...] = ()
+    """The moves that block each other or are blocked, and the obstruction."""
 
 
 def order(problem: Problem, target: Placement, reasons: Mapping[str, str] = NO_REASONS) -> Ordered:
@@ -47,12 +55,33 @@ def order(problem: Problem, target: Placement, reasons: Mapping[str, str] = NO_R
         able = [move for move in able if move not in torn]
         left += [_stay(problem, move, sentence) for move, sentence in torn.items()]
         found, wishes = _found(guard, travel, able)
+    settled = settle(guard, travel, able) if found.left else Settled()
+    if settled.moves is not None and not guard.split(_by_search(guard, settled.moves).rest):
+        found, wishes = _by_search(guard, settled.moves), ()
     moves, needed, timed = _timed(guard, travel, found.done, wishes)
+    blocked = obstructions(guard, found.rest, found.left)
     return Ordered(
         actions=_actions(problem, moves, needed, timed, reasons),
-        left=(*left, *obstructions(guard, found.rest, found.left)),
+        left=(*left, *blocked),
         reached={guest: found.rest[guest][0] for guest in problem.cluster.placement},
+        reach=_reach(found, settled),
+        certificate=settled.certificate,
+        blocking=tuple((m, b.reason) for m, b in zip(found.left, blocked, strict=True)),
     )
+
+
+def _reach(found: Sequenced, settled: Settled) -> Reach:
+    if not found.left:
+        return Reach.COMPLETE
+    return Reach.IMPOSSIBLE if settled.certificate else Reach.NONE_FOUND
+
+
+def _by_search(guard: Guard, moves: Sequence[Move]) -> Sequenced:
+    """Return a sequence that was found by looking everywhere."""
+    rest = guard.ledger()
+    for move in moves:
+        rest.put(move.guest, move.target)
+    return Sequenced(tuple(moves), (), rest)
 
 
 def _found(guard: Guard, travel: Travel, able: Sequence[Move]) -> tuple[Sequenced, Sequence[Wish]]:
@@ -130,7 +159,7 @@ def _timed(
     What a move waits for is asked twice: by sequence, which makes the timetable, and then by the
     timetable, so that the actions are told only of what has ended by their own start.
     """
-    first = waits(guard, moves, _wished(wishes)) if wishes else waits(guard, moves)
+    first = waits(guard, moves, _wished(wishes), wished=True) if wishes else waits(guard, moves)
     times = timetable(travel, moves, first, wishes)
     turn = sorted(range(len(moves)), key=lambda i: (times[i].start, i))
     moves = [moves[i] for i in turn]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from balancer.planner.formulation import (
+    Apart,
     AtMostPerDomain,
     Budget,
     DomainCount,
@@ -13,11 +14,15 @@ from balancer.planner.formulation import (
     Ints,
     Level,
     Near,
+    Packing,
+    Refuge,
     Row,
 )
 from balancer.planner.model.plan import Stay
 from balancer.planner.place.answer import Answer
-from balancer.planner.place.evaluate import excesses
+from balancer.planner.place.evaluate import excesses, strandeds
+
+Counted = Row | AtMostPerDomain | DomainCount | Near | Apart | Packing | Refuge
 
 NAMED = 3
 """Reasons and guests that are spelt out; the rest is counted."""
@@ -87,8 +92,8 @@ def _why(formulation: Formulation, members: Ints) -> str:
     return f"no permitted move of the others mends it{tail}"
 
 
-def _inside(
-    primitive: Row | AtMostPerDomain | DomainCount | Near, number: int, placement: Ints
+def _inside(  # noqa: PLR0911 - one for each primitive
+    primitive: Counted, number: int, placement: Ints
 ) -> Ints:
     """Return the guests that make up the excess of that number."""
     match primitive:
@@ -98,20 +103,29 @@ def _inside(
             members = primitive.members
             inside: Ints = members[primitive.domain[placement[members]] == number]
             return inside
+        case Packing():
+            packed: Ints = primitive.members[placement[primitive.members] == number]
+            return packed
+        case Refuge():
+            return np.array(strandeds(primitive, placement)[number], dtype=np.int64)
         case DomainCount():
             return primitive.members
+        case Apart():
+            both = np.concatenate([primitive.one, primitive.other])
+            sharing: Ints = both[primitive.domain[placement[both]] == number]
+            return sharing
         case _:
             return np.array([primitive.a, primitive.b])
 
 
-def _where(
-    formulation: Formulation, primitive: Row | AtMostPerDomain | DomainCount | Near, number: int
-) -> str:
+def _where(formulation: Formulation, primitive: Counted, number: int) -> str:
     hosts = formulation.problem.cluster.hosts
     match primitive:
-        case Row():
+        case Row() | Packing():
             return hosts[number].name
-        case AtMostPerDomain():
+        case Refuge():
+            return " and ".join(hosts[site].name for site in primitive.lost[number].tolist())
+        case AtMostPerDomain() | Apart():
             sites = np.flatnonzero(primitive.domain == number).tolist()
             return ", ".join(hosts[site].name for site in sites)
         case _:

@@ -1,8 +1,11 @@
 """What a placement is worth: the plain reference that engines are held equal to."""
 
+from functools import partial
+
 import numpy as np
 
 from balancer.planner.formulation import (
+    Apart,
     AtMostPerDomain,
     Budget,
     DomainCount,
@@ -10,10 +13,13 @@ from balancer.planner.formulation import (
     Ints,
     Level,
     Near,
+    Packing,
     Penalty,
     Primitive,
+    Refuge,
     Row,
 )
+from balancer.planner.model.packing import NOWHERE, pack
 from balancer.planner.model.plan import Score
 
 PER_MILLE = 1000
@@ -66,7 +72,9 @@ def per_mille(over: Ints, scale: Ints) -> Ints:
     return -(-over * PER_MILLE // scale)
 
 
-def strain(formulation: Formulation, primitive: Primitive, placement: Ints) -> Ints:
+def strain(  # noqa: PLR0911 - one for each primitive
+    formulation: Formulation, primitive: Primitive, placement: Ints
+) -> Ints:
     """Return what is taken less what may be, negative where something is left."""
     match primitive:
         case Row():
@@ -83,6 +91,14 @@ def strain(formulation: Formulation, primitive: Primitive, placement: Ints) -> I
             domain = primitive.domain
             apart = domain[placement[primitive.a]] != domain[placement[primitive.b]]
             return np.array([int(apart)])
+        case Apart():
+            sides = (primitive.one, primitive.other)
+            return np.minimum(*(held(primitive.domain, m, placement) for m in sides))
+        case Packing():
+            return _unpacked(primitive, placement)
+        case Refuge():
+            stranded = [len(left) for left in strandeds(primitive, placement)]
+            return np.array(stranded, dtype=np.int64)
         case _:
             spent = int(primitive.weight[placement != formulation.start].sum())
             return np.array([spent - primitive.limit])
@@ -97,8 +113,13 @@ def price(penalty: Penalty, excess: Ints) -> Ints:
 
 
 def _counts(primitive: AtMostPerDomain | DomainCount, placement: Ints) -> Ints:
-    counts = np.zeros(int(primitive.domain.max(initial=-1)) + 1, dtype=np.int64)
-    np.add.at(counts, primitive.domain[placement[primitive.members]], 1)
+    return held(primitive.domain, primitive.members, placement)
+
+
+def held(domain: Ints, members: Ints, placement: Ints) -> Ints:
+    """Return how many of `members` each domain holds."""
+    counts = np.zeros(int(domain.max(initial=-1)) + 1, dtype=np.int64)
+    np.add.at(counts, domain[placement[members]], 1)
     return counts
 
 
@@ -108,3 +129,42 @@ def _plain_cost(formulation: Formulation, placement: Ints) -> int:
     moving = formulation.move_cost[placement != formulation.start].sum()
     occupied = formulation.site_cost[np.unique(placement)].sum()
     return int(resting + moving + occupied)
+
+
+def _unpacked(primitive: Packing, placement: Ints) -> Ints:
+    here = placement[primitive.members]
+    left = np.zeros(len(primitive.boxes), dtype=np.int64)
+    for site in np.unique(here).tolist():
+        things = [tuple(use) for use in primitive.use[here == site].tolist()]
+        left[site] = pack(things, primitive.boxes[site]).left
+    return left
+
+
+def strandeds(primitive: Refuge, placement: Ints) -> list[list[int]]:
+    """Return, for each loss, the guests that find no room."""
+    free = primitive.room.copy()
+    np.subtract.at(free, placement, primitive.use)
+    room = [tuple(left) for left in np.maximum(0, free).tolist()]
+    uses = [tuple(use) for use in primitive.use.tolist()]
+    counted: list[bool] = np.any(primitive.may, axis=1).tolist()
+    on = np.argsort(placement, kind="stable")
+    first = np.searchsorted(placement[on], np.arange(len(room) + 1))
+    roomiest = np.lexsort(-free.T[::-1]).tolist()
+    found = []
+    for lost in primitive.lost:
+        gone = [
+            g for s in lost.tolist() for g in on[first[s] : first[s + 1]].tolist() if counted[g]
+        ]
+        sites = [s for s in roomiest if s not in set(lost.tolist())]
+        may: list[list[bool]] = primitive.may[np.ix_(gone, sites)].tolist()
+        packed = pack(
+            [uses[g] for g in gone],
+            [room[s] for s in sites],
+            partial(_allowed, may),
+        )
+        found.append([g for g, box in zip(gone, packed.box, strict=True) if box == NOWHERE])
+    return found
+
+
+def _allowed(may: list[list[bool]], thing: int, box: int) -> bool:
+    return may[thing][box]

@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from balancer.planner.formulation import (
+    Apart,
     AtMostPerDomain,
     Bools,
     DomainCount,
@@ -13,9 +14,11 @@ from balancer.planner.formulation import (
     Ints,
     Level,
     Near,
+    Packing,
     Primitive,
 )
-from balancer.planner.place.evaluate import price
+from balancer.planner.model.packing import pack
+from balancer.planner.place.evaluate import held, price
 
 
 class Group(Protocol):
@@ -55,6 +58,10 @@ def _group(formulation: Formulation, primitive: Primitive) -> Group | None:
             return Domains(primitive, formulation.start)
         case Near():
             return Neighbours(primitive, formulation.start)
+        case Apart():
+            return Sides(primitive, formulation.start)
+        case Packing():
+            return Boxes(primitive, formulation.start)
         case _:
             return None
 
@@ -194,3 +201,114 @@ class Neighbours:
     def lawful(self) -> bool:
         """True unless they were together and are apart."""
         return int(self._apart()) <= self.cap
+
+
+@dataclass(eq=False)
+class Sides:
+    """Two groups that share no domain."""
+
+    rule: Apart
+    start: Ints
+    members: Ints = field(init=False)
+    level: Level = field(init=False)
+
+    def __post_init__(self) -> None:
+        rule = self.rule
+        self.level = rule.penalty.level
+        self.members = np.concatenate([rule.one, rule.other])
+        self.side = dict.fromkeys(rule.one.tolist(), 0) | dict.fromkeys(rule.other.tolist(), 1)
+        self.count = np.array([held(rule.domain, m, self.start) for m in (rule.one, rule.other)])
+        now = self.count.min(axis=0)
+        self.cap = now if rule.hard else np.full_like(now, len(self.members))
+
+    def best(self, guest: int, site: int) -> int:
+        """One less in its domain, at best."""
+        mine, theirs = self._here(guest, site)
+        penalty = self.rule.penalty
+        return penalty.price(min(mine - 1, theirs)) - penalty.price(min(mine, theirs))
+
+    def _here(self, guest: int, site: int) -> tuple[int, int]:
+        """Return how many of its own side, and of the other, its domain holds."""
+        side, domain = self.side[guest], self.rule.domain[site]
+        return int(self.count[side, domain]), int(self.count[1 - side, domain])
+
+    def shift(self, guest: int, site: int) -> tuple[Ints, Bools]:
+        """One less here, one more of its side there."""
+        here, side = self.rule.domain[site], self.side[guest]
+        now = self.count.min(axis=0)
+        then = np.minimum(self.count[side] + 1, self.count[1 - side])
+        then[here] = now[here]
+        added = price(self.rule.penalty, then) - price(self.rule.penalty, now)
+        added += self.best(guest, site)
+        added[here] = 0
+        return added[self.rule.domain], (then <= self.cap)[self.rule.domain]
+
+    def moved(self, guest: int, source: int, target: int) -> None:
+        """Count anew."""
+        side = self.side[guest]
+        self.count[side, self.rule.domain[source]] -= 1
+        self.count[side, self.rule.domain[target]] += 1
+
+    def lawful(self) -> bool:
+        """True if no domain is shared more than it was."""
+        return bool((self.count.min(axis=0) <= self.cap).all())
+
+
+@dataclass(eq=False)
+class Boxes:
+    """Members of a site that go whole into its boxes: what is found is remembered."""
+
+    rule: Packing
+    start: Ints
+    members: Ints = field(init=False)
+    level: Level = field(init=False)
+    known: dict[tuple[int, frozenset[int]], int] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.members, self.level = self.rule.members, self.rule.penalty.level
+        uses: list[list[int]] = self.rule.use.tolist()
+        self.use = {
+            guest: tuple(use) for guest, use in zip(self.members.tolist(), uses, strict=True)
+        }
+        sites = range(len(self.rule.boxes))
+        at = self.start[self.members]
+        self.here = [frozenset(self.members[at == site].tolist()) for site in sites]
+        self.left = np.array([self._left(s, self.here[s]) for s in sites], dtype=np.int64)
+        hard = self.rule.hard
+        self.cap = self.left.copy() if hard else np.full_like(self.left, len(self.members))
+
+    def _left(self, site: int, members: frozenset[int]) -> int:
+        """Return how many of `members` find no box on the site."""
+        if (site, members) not in self.known:
+            things = [self.use[guest] for guest in sorted(members)]
+            self.known[site, members] = pack(things, self.rule.boxes[site]).left
+        return self.known[site, members]
+
+    def best(self, guest: int, site: int) -> int:
+        """One less on its site, at best."""
+        penalty = self.rule.penalty
+        left = self._left(site, self.here[site] - {guest})
+        return penalty.price(left) - penalty.price(int(self.left[site]))
+
+    def shift(self, guest: int, site: int) -> tuple[Ints, Bools]:
+        """One less here, one more there."""
+        then = np.array(
+            [self._left(s, members | {guest}) for s, members in enumerate(self.here)],
+            dtype=np.int64,
+        )
+        penalty = self.rule.penalty
+        added = price(penalty, then) - price(penalty, self.left) + self.best(guest, site)
+        may = then <= self.cap
+        added[site], may[site] = 0, True
+        return added, may
+
+    def moved(self, guest: int, source: int, target: int) -> None:
+        """Take note of who is where."""
+        self.here[source] -= {guest}
+        self.here[target] |= {guest}
+        for site in (source, target):
+            self.left[site] = self._left(site, self.here[site])
+
+    def lawful(self) -> bool:
+        """True if no site has more without a box than it had."""
+        return bool((self.left <= self.cap).all())

@@ -1,11 +1,13 @@
 """The algebra in CP-SAT's words. Imported only where it is solved: OR-Tools takes a second."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 from ortools.sat.python import cp_model
 
 from balancer.planner.formulation import (
+    Apart,
     AtMostPerDomain,
     Budget,
     DomainCount,
@@ -13,7 +15,10 @@ from balancer.planner.formulation import (
     Ints,
     Level,
     Near,
+    Packing,
     Penalty,
+    Primitive,
+    Refuge,
     Row,
 )
 from balancer.planner.place.evaluate import PER_MILLE, strain
@@ -47,17 +52,26 @@ class Model:
         self._pairs_and_moves()
         self._sites_in_use()
         for primitive in formulation.primitives:
-            match primitive:
-                case Row():
-                    self._row(primitive)
-                case AtMostPerDomain():
-                    self._crowds(primitive)
-                case DomainCount():
-                    self._domains(primitive)
-                case Near():
-                    self._near(primitive)
-                case _:
-                    self._budget(primitive)
+            self._write(primitive)
+
+    def _write(self, primitive: Primitive) -> None:
+        match primitive:
+            case Row():
+                self._row(primitive)
+            case AtMostPerDomain():
+                self._crowds(primitive)
+            case DomainCount():
+                self._domains(primitive)
+            case Near():
+                self._near(primitive)
+            case Apart():
+                self._sides(primitive)
+            case Packing():
+                self._boxes(primitive)
+            case Refuge():
+                self._refuge(primitive)
+            case _:
+                self._budget(primitive)
 
     def minimise(self, level: Level, hint: Ints, work: float, seed: int) -> Found:
         """Return what the solver makes of one level, starting from `hint`."""
@@ -220,6 +234,86 @@ class Model:
             self.model.add(apart >= inside[0][1] - there[0][1])
         now = int(strain(self.given, rule, self.given.start)[0])
         self._at_most(apart, rule.penalty, 1, now if rule.hard else None)
+
+    def _sides(self, rule: Apart) -> None:
+        """In each domain one side or the other is what is too much; the lesser is the excess."""
+        now = strain(self.given, rule, self.given.start)
+        others = self._in_domains(rule.other, rule.domain)
+        for number, one in self._in_domains(rule.one, rule.domain).items():
+            other = others.get(number, [])
+            most = min(len(one), len(other))
+            if not most:
+                continue
+            taken = self.model.new_bool_var("")
+            shared = self.model.new_int_var(0, most, "")
+            self.model.add(shared >= sum(here for _, here in one) - len(one) * taken)
+            self.model.add(shared >= sum(here for _, here in other) - len(other) * (1 - taken))
+            self._at_most(shared, rule.penalty, most, int(now[number]) if rule.hard else None)
+
+    def _boxes(self, rule: Packing) -> None:
+        now = strain(self.given, rule, self.given.start)
+        uses: list[list[int]] = rule.use.tolist()
+        for site, boxes in enumerate(rule.boxes):
+            taken: list[list[list[Linear]]] = [[[] for _ in box] for box in boxes]
+            outside: list[Linear] = []
+            for guest, use in zip(rule.members.tolist(), uses, strict=True):
+                if site not in self.on[guest]:
+                    continue
+                inside = [self.model.new_bool_var("") for _ in boxes]
+                self.model.add(sum(inside) <= self.on[guest][site])
+                outside.append(self.on[guest][site] - sum(inside))
+                for parts, here in zip(taken, inside, strict=True):
+                    for part, amount in zip(parts, use, strict=True):
+                        part.append(amount * here)
+            for parts, box in zip(taken, boxes, strict=True):
+                for part, room in zip(parts, box, strict=True):
+                    self.model.add(sum(part) <= room)
+            cap = int(now[site]) if rule.hard else None
+            self._at_most(sum(outside), rule.penalty, len(outside), cap)
+
+    def _refuge(self, rule: Refuge) -> None:
+        """Let each guest of each loss find a place, or none; nobody else moves."""
+        now = strain(self.given, rule, self.given.start)
+        uses: list[list[int]] = rule.use.tolist()
+        held: list[list[Linear]] = [[0] * len(rule.use[0]) for _ in rule.room]
+        for guest, sites in enumerate(self.on):
+            for site, here in sites.items():
+                for number, amount in enumerate(uses[guest]):
+                    held[site][number] += amount * here
+        for number, lost in enumerate(rule.lost):
+            outside = self._stranded(rule, set(lost.tolist()), held)
+            cap = int(now[number]) if rule.hard else None
+            self._at_most(sum(outside), rule.penalty, len(outside), cap)
+
+    def _stranded(
+        self, rule: Refuge, lost: Collection[int], held: list[list[Linear]]
+    ) -> list[Linear]:
+        """Return, of each guest that may be lost, whether it finds no place."""
+        coming: dict[int, list[tuple[int, cp_model.IntVar]]] = {}
+        outside: list[Linear] = []
+        for guest in np.flatnonzero(rule.may.any(axis=1)).tolist():
+            gone = [here for site, here in self.on[guest].items() if site in lost]
+            targets = [
+                site for site in np.flatnonzero(rule.may[guest]).tolist() if site not in lost
+            ]
+            if not gone:
+                continue
+            there = {site: self.model.new_bool_var("") for site in targets}
+            self.model.add(sum(there.values()) <= sum(gone))
+            outside.append(sum(gone) - sum(there.values()))
+            for site, way in there.items():
+                coming.setdefault(site, []).append((guest, way))
+        for site, ways in coming.items():
+            for number, room in enumerate(rule.room[site].tolist()):
+                taking = [(way, int(rule.use[guest, number])) for guest, way in ways]
+                taking = [(way, amount) for way, amount in taking if amount]
+                if taking:
+                    used = self.model.new_bool_var("")
+                    for way, _ in taking:
+                        self.model.add_implication(way, used)
+                    parts = sum(amount * way for way, amount in taking)
+                    self.model.add(held[site][number] + parts <= room).only_enforce_if(used)
+        return outside
 
     def _budget(self, budget: Budget) -> None:
         if int(budget.weight.sum()) > budget.limit:

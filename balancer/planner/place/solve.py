@@ -12,6 +12,7 @@ from balancer.planner.place.exact import MOST_BOOLEANS, booleans, exact
 from balancer.planner.place.greedy import greedy
 from balancer.planner.place.parts import Parts
 from balancer.planner.place.shed import carry_out, sheds
+from balancer.planner.place.shelter import refuges, sheltered
 from balancer.planner.place.state import State
 
 __all__ = ["Answer", "solve"]
@@ -31,6 +32,14 @@ def solve(
     `keep_going` is asked between chunks of work; once it says no, the best so far is returned.
     The same formulation, effort and seed give the same answer, as long as it keeps saying yes.
     """
+    if refuges(formulation):
+        return sheltered(
+            formulation,
+            effort,
+            seed,
+            keep_going,
+            lambda bare: solve(bare, effort, seed, keep_going),
+        )
     if two_sided(formulation) and booleans(formulation) > COMPILED:
         return _evenly(formulation, effort, seed, keep_going)
     found, state, least = _quickly(formulation, effort, keep_going)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from balancer.planner.formulation import (
     HARD,
     SOFT,
+    Apart,
     AtMostPerDomain,
     Budget,
     DomainCount,
@@ -15,6 +16,7 @@ from balancer.planner.formulation import (
     Ints,
     Level,
     Near,
+    Packing,
     Penalty,
     Primitive,
     Row,
@@ -112,6 +114,26 @@ def nears(draw: st.DrawFn, guests: int, sites: int) -> Near:
     return Near("near", a, b, draw(domains(sites)), penalty, penalty is HARD)
 
 
+@st.composite
+def sides(draw: st.DrawFn, guests: int, sites: int) -> Apart:
+    """Draw two groups that are to share nothing."""
+    who = draw(members(guests))
+    cut = draw(st.integers(0, len(who)))
+    penalty = draw(PENALTIES)
+    return Apart("apart", who[:cut], who[cut:], draw(domains(sites)), penalty, penalty is HARD)
+
+
+@st.composite
+def packings(draw: st.DrawFn, guests: int, sites: int) -> Packing:
+    """Draw boxes on each site, none now and then."""
+    who = draw(members(guests))
+    use = draw(vectors(2 * len(who), st.integers(0, 9))).reshape(len(who), 2)
+    box = st.tuples(st.integers(0, 15), st.integers(0, 15))
+    boxes = draw(st.lists(st.lists(box, max_size=3).map(tuple), min_size=sites, max_size=sites))
+    penalty = draw(PENALTIES)
+    return Packing("boxes", who, use, tuple(boxes), penalty, penalty is HARD)
+
+
 def budgets(guests: int, sites: int) -> st.SearchStrategy[Budget]:
     """Draw a budget, tight or not."""
     del sites
@@ -123,5 +145,7 @@ KINDS: dict[type, Callable[[int, int], st.SearchStrategy[Primitive]]] = {
     AtMostPerDomain: crowds,
     DomainCount: counts,
     Near: nears,
+    Apart: sides,
+    Packing: packings,
     Budget: budgets,
 }

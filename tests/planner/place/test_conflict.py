@@ -1,8 +1,10 @@
 """Why something stays broken."""
 
 from balancer.planner.constraints import all_rules
+from balancer.planner.constraints.apart import Apart
 from balancer.planner.constraints.avoid import Avoid
 from balancer.planner.constraints.never_move import NeverMove
+from balancer.planner.constraints.numa import Numa
 from balancer.planner.constraints.only_on import OnlyOn
 from balancer.planner.constraints.spread import Spread
 from balancer.planner.constraints.together import Together
@@ -108,3 +110,18 @@ def test_neighbours_apart_are_named_by_their_rule() -> None:
             reason="x near y stays broken: all guests concerned stay: x (because), y (because)",
         ),
     )
+
+
+def test_groups_that_cannot_part_are_named_where_they_are() -> None:
+    """One host, and who must stay there."""
+    found = left(
+        "a 4c/8g : x 1v/1g | y 1v/1g",
+        Apart(guests=select("x"), others=select("y")),
+    )
+    assert found == {"a": "apart x from y stays broken: no permitted move of the others mends it"}
+
+
+def test_a_cell_that_is_too_small_is_named_by_its_host() -> None:
+    """Nobody else has a larger one."""
+    found = left("a 8c/16g cells=2 : x 1v/12g\nb 8c/16g cells=2 :", Numa(guests=select("x")))
+    assert found == {"a": "numa x stays broken: no permitted move of the others mends it"}

@@ -50,7 +50,7 @@ def test_a_part_that_is_everything_equals_trying_everything(given_: Formulation)
     assert key(state.score()) == best_of_all(given_)
 
 
-COUNTED = {"DomainCount", "Near"}
+COUNTED = {"DomainCount", "Near", "Apart", "Packing"}
 
 
 def full_houses(hosts: int) -> Formulation:

@@ -1,0 +1,36 @@
+"""What guests are allocated of a host, and huge pages counted once."""
+
+from collections.abc import Mapping
+
+from balancer.planner.model.cluster import Guest
+from balancer.planner.model.problem import Problem
+from balancer.planner.model.resources import HUGEPAGES, MEMORY, VCPUS, Resources
+
+
+def takes(problem: Problem) -> Mapping[str, Resources]:
+    """Return what each guest is allocated of a host, by uuid: vCPUs, MiB, pages of each size.
+
+    A guest backed by huge pages takes those, and only the rest of its memory from ordinary ones.
+    """
+    return problem.once("takes", lambda: {g.uuid: _take(g) for g in problem.cluster.guests})
+
+
+def _take(guest: Guest) -> Resources:
+    backed = {n: amount for n, amount in guest.allocation.items() if n.startswith(HUGEPAGES)}
+    return {
+        MEMORY: max(0, guest.allocation.get(MEMORY, 0) - paged_mib(backed)),
+        VCPUS: guest.allocation.get(VCPUS, 0),
+        **backed,
+    }
+
+
+def paged_mib(counts: Resources) -> int:
+    """Return the memory that these huge pages are, MiB."""
+    return (
+        sum(
+            int(name.removeprefix(HUGEPAGES)) * n
+            for name, n in counts.items()
+            if name.startswith(HUGEPAGES)
+        )
+        // 1024
+    )

@@ -1,0 +1,150 @@
+"""Whether a guest can run on a host at all: processor, machine type, QEMU, networks, storage, devices.
+
+What is not known to fit does not.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from balancer.planner.model.cluster import Guest, Host
+from balancer.planner.model.problem import Problem
+from balancer.planner.model.resources import CPU, VCPUS
+
+AS_THE_HOST = ("host-passthrough", "host-model", "maximum")
+"""CPU modes in which a guest without a named model sees its host's own processor."""
+THOUSAND = 1000
+
+
+def misfits(problem: Problem) -> Sequence[tuple[Sequence[int], Sequence[int]]]:
+    """Return guests' numbers, and the numbers of the hosts that none of them fits, all apart.
+
+    Asked once for all guests and hosts that are alike.
+    """
+    return problem.once("misfits", lambda: _misfits(problem))
+
+
+def _misfits(problem: Problem) -> Sequence[tuple[Sequence[int], Sequence[int]]]:
+    hosts: dict[object, list[int]] = defaultdict(list)
+    for number, host in enumerate(problem.cluster.hosts):
+        hosts[_alike_host(host)].append(number)
+    found = []
+    for members in _kinds(problem).values():
+        guest, source = _example(problem, members[0])
+        barred = [
+            number
+            for numbers in hosts.values()
+            if _objection(guest, source, problem.cluster.hosts[numbers[0]])
+            for number in numbers
+        ]
+        found.append((members, sorted(barred)))
+    return found
+
+
+def why_not(guest: Guest, source: Host, target: Host) -> str:
+    """Return why `guest`, running on `source`, cannot run on `target`; empty if it can.
+
+    One phrase for the operator, of the first thing that does not fit. Unknown means no.
+    """
+    return "" if source.name == target.name else _objection(guest, source, target)
+
+
+def _objection(guest: Guest, source: Host, target: Host) -> str:
+    """Return the same for a target that is like `target`, but not the source itself."""
+    return next(_objections(guest, source, target), "")
+
+
+def _objections(guest: Guest, source: Host, target: Host) -> Iterator[str]:
+    if guest.architecture != target.architecture:
+        yield f"it is {target.architecture}, the guest {guest.architecture}"
+    if guest.accelerator not in target.accelerators:
+        yield f"it has no {guest.accelerator}"
+    cores = target.capacity.get(CPU, 0) // THOUSAND
+    if guest.allocation.get(VCPUS, 0) > cores:
+        yield f"the guest has {guest.allocation[VCPUS]} vCPUs, the host {cores} cores"
+    yield from _processor(guest, source, target)
+    if guest.machine and guest.machine not in target.machines:
+        yield f"machine type {guest.machine} is unknown there"
+    yield from _emulator(source, target)
+    yield from _lacks("network", guest.networks, target.networks)
+    yield from _lacks("storage", guest.storage, target.storage)
+    yield from _lacks("device", guest.devices, target.devices)
+
+
+def _processor(guest: Guest, source: Host, target: Host) -> Iterator[str]:
+    cpu = guest.cpu
+    if cpu.mode in AS_THE_HOST and not cpu.model:
+        if not source.cpu_model or source.cpu_model != target.cpu_model:
+            yield (
+                f"CPU mode {cpu.mode} needs the processor of {source.name} "
+                f"({source.cpu_model or 'unknown'}), it has {target.cpu_model or 'an unknown one'}"
+            )
+        yield from _lacks("CPU feature", source.cpu_features, target.cpu_features)
+    elif cpu.model and cpu.model not in target.cpu_models:
+        yield f"CPU model {cpu.model} is not usable there"
+    yield from _lacks("CPU feature", cpu.features, target.cpu_features)
+
+
+def _emulator(source: Host, target: Host) -> Iterator[str]:
+    if not source.qemu_version or not target.qemu_version:
+        yield f"the QEMU version of {target.name if source.qemu_version else source.name} is unknown"
+    elif target.qemu_version < source.qemu_version:
+        yield (
+            f"its QEMU {_version(target.qemu_version)} is older than "
+            f"{_version(source.qemu_version)} on {source.name}"
+        )
+
+
+def _version(number: int) -> str:
+    """Return libvirt's count of a version as people write it: 7002000 is 7.2.0."""
+    major, rest = divmod(number, THOUSAND * THOUSAND)
+    minor, release = divmod(rest, THOUSAND)
+    return f"{major}.{minor}.{release}"
+
+
+def _lacks(what: str, needed: Sequence[str], offered: Sequence[str]) -> Iterator[str]:
+    missing = [name for name in needed if name not in offered]
+    if missing:
+        yield f"it lacks {what} {', '.join(missing)}"
+
+
+def _example(problem: Problem, number: int) -> tuple[Guest, Host]:
+    guest = problem.cluster.guests[number]
+    return guest, problem.host(problem.home(guest.uuid))
+
+
+def _kinds(problem: Problem) -> Mapping[object, list[int]]:
+    """Return guest numbers by everything that compatibility looks at."""
+    kinds: dict[object, list[int]] = defaultdict(list)
+    for number in range(len(problem.cluster.guests)):
+        guest, source = _example(problem, number)
+        kinds[_alike_guest(guest), _alike_host(source)].append(number)
+    return kinds
+
+
+def _alike_guest(guest: Guest) -> object:
+    return (
+        guest.architecture,
+        guest.accelerator,
+        guest.allocation.get(VCPUS, 0),
+        guest.cpu,
+        guest.machine,
+        guest.networks,
+        guest.storage,
+        guest.devices,
+    )
+
+
+def _alike_host(host: Host) -> object:
+    return (
+        host.architecture,
+        host.accelerators,
+        host.capacity.get(CPU, 0),
+        host.cpu_models,
+        host.cpu_model,
+        host.cpu_features,
+        host.machines,
+        host.qemu_version,
+        host.networks,
+        host.storage,
+        host.devices,
+    )

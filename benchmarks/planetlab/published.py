@@ -1,0 +1,54 @@
+"""The policies of CloudSim's examples: none (dvfs), a fixed threshold, and three that adapt."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from benchmarks.planetlab import kernel
+from benchmarks.planetlab.day import Day
+from benchmarks.planetlab.machines import WATTS, Machines
+
+# Name: what decides that a host is overloaded, its parameter, and whether waking a host is priced.
+POLICIES = {
+    "thr": (kernel.THR, 0.8, False),
+    "lr": (kernel.LR, 1.2, False),
+    "lr-waking": (kernel.LR, 1.2, True),
+    "iqr": (kernel.IQR, 1.5, False),
+    "mad": (kernel.MAD, 2.5, False),
+}
+
+
+def first_placement(machines: Machines, *, cheapest: bool) -> np.ndarray:
+    """Return the host of each guest before the first tick."""
+    m = machines
+    return kernel.first_placement(m.mips, m.memory, m.core, m.total, m.kind, WATTS, cheapest)
+
+
+def decider(name: str) -> Callable[[Day], np.ndarray]:
+    """Return what a published policy moves at a tick."""
+    policy, parameter, waking = POLICIES[name]
+
+    def decide(day: Day) -> np.ndarray:
+        m = day.machines
+        moves = np.empty((2 * len(m.mips), 2), dtype=np.int64)
+        n = kernel.decide(
+            day.lists.copy(),
+            day.counts.copy(),
+            day.seen,
+            m.mips,
+            m.memory,
+            m.core,
+            m.total,
+            m.kind,
+            WATTS,
+            day.believed_use(),
+            policy,
+            parameter,
+            day.past,
+            day.tick,
+            waking,
+            moves,
+        )
+        return moves[:n]
+
+    return decide
