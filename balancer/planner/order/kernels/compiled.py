@@ -1,11 +1,15 @@
 """The same kernels, compiled. Importing takes a moment: only where problems are large."""
 
+from collections.abc import Callable
 from types import FunctionType
+from typing import TypeVar
 
 from numba import njit
 from numba.extending import register_jitable
 
-from balancer.planner.order.kernels import passes, roaming
+from balancer.planner.order.kernels import passes, roaming, settling
+
+Kernel = TypeVar("Kernel")
 
 _HELPERS = (
     passes.duration,
@@ -31,6 +35,8 @@ _HELPERS = (
     roaming.top_between,
     roaming.shift_rate,
     roaming.reach,
+    settling.go,
+    settling.third_of,
 )
 for _helper in _HELPERS:
     register_jitable(_helper)
@@ -39,6 +45,17 @@ step = njit(cache=True)(passes.step)
 generate = njit(cache=True)(passes.generate)
 roam = njit(cache=True)(roaming.roam)
 
-# The same function, but calling the two that are compiled already: they need not be read twice.
-_scope = {**vars(passes), "step": step, "generate": generate}
-improve = njit(cache=True)(FunctionType(passes.improve.__code__, _scope, "improve"))
+settle = njit(cache=True)(settling.settle)
+
+
+def _calling(kernel: Callable[..., Kernel], **others: object) -> Callable[..., Kernel]:
+    """Return `kernel` compiled, calling `others`, which then need not be read twice."""
+    known = {**kernel.__globals__, **others}
+    compiled: Callable[..., Kernel] = njit(cache=True)(
+        FunctionType(kernel.__code__, known, kernel.__name__)
+    )
+    return compiled
+
+
+improve = _calling(passes.improve, step=step, generate=generate)
+outlook = _calling(settling.outlook, settle=settle)
