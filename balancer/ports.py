@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
 
+from balancer.planner.model.calibration import Calibration
 from balancer.planner.model.cluster import Cluster
 from balancer.planner.model.observation import History, Observation
 from balancer.planner.model.plan import Action, Outcome, Plan
@@ -93,6 +94,10 @@ class Progress:
     """Since it started."""
     note: str = ""
     """What stands out: `no data for 20 s`."""
+    steps: tuple[str, ...] = ()
+    """What was tried so far because it did not converge, one phrase each."""
+    wants_kib_s: int = 0
+    """The rate it wishes for, KiB/s, where its links have room; 0 for nothing."""
 
 
 class Execution(Protocol):
@@ -109,6 +114,10 @@ class Execution(Protocol):
 
     def outcome(self) -> Outcome | None:
         """Return how it ended, verified on both ends, or None while it runs."""
+        ...
+
+    def room(self, rate_kib_s: int) -> None:
+        """Let it go at up to this rate, KiB/s, from now on; its links have that to spare."""
         ...
 
     def abort(self, reason: str) -> None:
@@ -153,6 +162,13 @@ class Executor(Protocol):
         """
         ...
 
+    def shut_down(self, guest: str, host: str) -> str:
+        """Ask a guest (by uuid) to shut down and wait until it has; never cuts its power.
+
+        Returns why it runs still, or will not be asked; empty once it is off.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -160,8 +176,8 @@ class Event:
 
     at: float
     kind: str
-    """Of a plan: decided, started, ended, refused, stopped, measured, realised. Of the service: began,
-    cycle, stood, proposed, approved, foreign, halted, froze, unfroze, reloaded, ceased. Of hosts: closed, opened."""
+    """Of a plan: decided, started, raised, ended, refused, stopped, finished, measured, realised. Of the service: began,
+    cycle, stood, proposed, approved, foreign, others, halted, froze, unfroze, reloaded, ceased. Of hosts: closed, opened. Of guests: shutting, shut."""
     plan: str = ""
     action: str = ""
     guest: str = ""
@@ -271,6 +287,14 @@ class HistoryStore(Protocol):
 
     def rollups(self, until: float, seconds: float, metrics: Iterable[str] = ...) -> Rollups:
         """Return the 5-minute means of the `seconds` up to `until`. Raises UsageError."""
+        ...
+
+
+class Experience(Protocol):
+    """What finished migrations taught about how long they take."""
+
+    def known(self, at: float) -> Calibration:
+        """Return what is known at that time. Raises UsageError."""
         ...
 
 
@@ -392,5 +416,7 @@ class Ports:
     brake: Brake = field(default_factory=NoBrake)
     stop_requested: Callable[[], bool] = lambda: False
     """True once no further action may be started; what is in flight is finished."""
+    experience: Experience | None = None
+    """None where nothing is learned: a saved observation holds what was known."""
     history: HistoryStore | None = None
     """None where nothing is kept: a saved observation holds its own past."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from balancer.config import Config
 from balancer.ports import (
     Board,
+    Experience,
     Finding,
     Inventory,
     Journal,
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from balancer.adapters.freeze import FreezeFiles
     from balancer.adapters.history_sqlite import SqliteHistory
     from balancer.adapters.libvirt.ownership import Owner
+    from balancer.adapters.meters import Meters
+    from balancer.adapters.notify import Notifier, Told
     from balancer.adapters.prometheus import Prometheus
 
 
@@ -48,6 +51,7 @@ def ports_for(
     the journal cannot be opened.
     """
     from balancer.adapters.clock import WallClock
+    from balancer.adapters.experience import JournalExperience
     from balancer.adapters.lease import FileLease
 
     clock = WallClock()
@@ -55,17 +59,24 @@ def ports_for(
     lease: Lease = FileLease(config.lock_path)
     inventory = _measured(config, _inventory(config, read_only=read_only))
     if not read_only:
+        from balancer.adapters.libvirt.execution import Patience
         from balancer.adapters.libvirt.executor import LibvirtExecutor
 
         owner = _owner(config, lease)
         executor = LibvirtExecutor(
-            config.hosts, clock, allow=config.policy.allow, objection=owner.objection
+            config.hosts,
+            clock,
+            Patience(stalled_after=config.guards.stalled_after),
+            unsafe_storage=config.policy.allow.unsafe_storage,
+            objection=owner.objection,
         )
         lease = owner
+    journal = _journal(config, read_only=read_only and not keep_journal)
     return Ports(
         inventory=inventory,
         executor=executor,
-        journal=_journal(config, read_only=read_only and not keep_journal),
+        journal=journal,
+        experience=JournalExperience(journal),
         clock=clock,
         lease=lease,
         telemetry=telemetry,
@@ -108,6 +119,27 @@ def closed_hosts(config: Config) -> "ClosedHosts":
 def journal_of(config: Config, *, read_only: bool = True) -> Journal:
     """Return the journal; read-only, one that is not there yet is empty."""
     return _journal(config, read_only=read_only)
+
+
+def meters() -> "Meters":
+    """Return the service's own metrics."""
+    from balancer.adapters.meters import Meters
+
+    return Meters()
+
+
+def notifier(config: Config, told: "Told") -> "Notifier":
+    """Return who tells people outside, as configured."""
+    from balancer.adapters.notify import Notifier
+
+    return Notifier(config.notify, told)
+
+
+def experience_of(config: Config) -> Experience:
+    """Return what finished migrations taught, as the journal has it."""
+    from balancer.adapters.experience import JournalExperience
+
+    return JournalExperience(_journal(config, read_only=True))
 
 
 def board_of(config: Config) -> Board:
@@ -180,6 +212,7 @@ def _inventory(config: Config, *, read_only: bool) -> Inventory:
     _need_libvirt()
     from balancer.adapters.clock import WallClock
     from balancer.adapters.libvirt.inventory import LibvirtInventory
+    from balancer.adapters.own_machine import system_uuid
 
     closed = closed_hosts(config)
     return LibvirtInventory(
@@ -188,6 +221,7 @@ def _inventory(config: Config, *, read_only: bool) -> Inventory:
         config.sample_gap,
         read_only=read_only,
         closed=lambda: tuple(closed.known()),
+        own=config.own_guest or system_uuid(),
         workers=config.workers,
     )
 

@@ -30,6 +30,7 @@ from balancer.planner.constraints.barred import Barred
 from balancer.planner.constraints.blackout import Blackout
 from balancer.planner.constraints.budget import Budget
 from balancer.planner.constraints.capacity import Capacity
+from balancer.planner.constraints.careful import Careful
 from balancer.planner.constraints.compatible import Compatible
 from balancer.planner.constraints.cooling import Cooling
 from balancer.planner.constraints.drain import Drain
@@ -42,6 +43,7 @@ from balancer.planner.constraints.only_on import OnlyOn
 from balancer.planner.constraints.places import Places
 from balancer.planner.constraints.prefer import Prefer
 from balancer.planner.constraints.reachable import Reachable
+from balancer.planner.constraints.returning import Returning
 from balancer.planner.constraints.spread import Spread
 from balancer.planner.constraints.stay import Stay
 from balancer.planner.constraints.survive import Survive
@@ -431,9 +433,18 @@ RULES: Mapping[type, st.SearchStrategy[Constraint]] = {
     Reachable: st.just(Reachable()),
     UnknownData: st.just(UnknownData()),
     Cooling: st.just(Cooling()),
+    Returning: st.just(Returning()),
     Budget: st.just(Budget()),
     Barred: st.just(Barred()),
     Held: st.just(Held()),
+    Careful: st.builds(
+        Careful,
+        guests=selectors(),
+        moving_at_once=st.integers(1, 2),
+        wait_between=st.sampled_from([0.0, 900.0]),
+        pause_at_most=st.sampled_from([0, 100]),
+        each_group_alone=st.booleans(),
+    ),
     Blackout: st.builds(Blackout, when=WINDOWS, guests=selectors()),
 }
 """How to draw a rule of every class there is."""
@@ -465,6 +476,13 @@ def problems(
             limits=Limits(moves_per_hour=moves, data_per_hour=gib * 1024),
         ),
         cooling=frozenset(draw(st.sets(st.sampled_from(sorted(drawing.usage)), max_size=1))),
+        left=draw(
+            st.dictionaries(
+                st.sampled_from([*sorted(drawing.usage), "gone"]),
+                st.frozensets(st.sampled_from([*names, "nowhere"]), max_size=2),
+                max_size=2,
+            )
+        ),
         relieve=frozenset(draw(st.sets(st.sampled_from(names), max_size=1))),
         held=dict.fromkeys(
             draw(st.sets(st.sampled_from(sorted(drawing.usage)), max_size=1)), "so"

@@ -71,7 +71,7 @@ def test_each_verb_has_a_man_page_and_each_shell_a_completion(tmp_path: Path) ->
             assert said("groff", "-man", "-Tutf8", "-ww", "-z", path) == ""
 
 
-@pytest.mark.parametrize("script", ["build_deb", "try_deb"])
+@pytest.mark.parametrize("script", ["build_deb", "try_deb", "try_unit"])
 def test_the_scripts_can_be_read(script: str) -> None:
     """No syntax errors in branches that are seldom taken."""
     said("sh", "-n", PACKAGING / script)
@@ -85,3 +85,16 @@ def test_the_package_runs_on_a_clean_debian() -> None:
         pytest.skip("needs root and debootstrap (apt-get install debootstrap)")
     said(PACKAGING / "build_deb")
     assert "installed, ran and was removed again" in said(PACKAGING / "try_deb")
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+def test_the_unit_runs_under_systemd() -> None:
+    """Active once it is ready, a status line, a watchdog that is fed, reloads good and bad, kernels
+    compiled into CacheDirectory under all its restrictions, and an end."""
+    needed = ("debootstrap", "systemd-nspawn")
+    if os.geteuid() != 0 or not all(map(shutil.which, needed)):
+        pytest.skip("needs root, debootstrap and systemd-nspawn (debootstrap, systemd-container)")
+    if not list((CHECKOUT / "dist").glob("balancer_*.deb")):
+        said(PACKAGING / "build_deb")
+    assert "the unit runs under systemd as it should" in said(PACKAGING / "try_unit")

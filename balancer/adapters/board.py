@@ -61,7 +61,7 @@ def read_status(path: Path) -> Status | None:
         running = tuple(Progress(**step) for step in told.pop("in_flight"))
         troubles, fallbacks = tuple(told.pop("troubles")), tuple(told.pop("fallbacks", ()))
         return Status(in_flight=running, troubles=troubles, fallbacks=fallbacks, **told)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         raise UsageError(
             f"{path} is no status of this version of balancer: restart the service"
         ) from None

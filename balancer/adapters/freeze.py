@@ -91,8 +91,9 @@ def _read(path: Path, now: float) -> str | None:
         return f", {why}" if why else ""
     try:
         end = datetime.fromisoformat(first.removeprefix(UNTIL)).astimezone(UTC)
-    except ValueError:
+        shown = f"{end.astimezone():%Y-%m-%d %H:%M}"
+    except (ValueError, OverflowError):
         return f", {why}"
     if end.timestamp() <= now:
         return None
-    return f" until {end.astimezone():%Y-%m-%d %H:%M}" + "".join(f", {w}" for w in lines[1:])
+    return f" until {shown}" + "".join(f", {w}" for w in lines[1:])

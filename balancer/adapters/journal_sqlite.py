@@ -6,6 +6,7 @@ leads from any older one to this one.
 """
 
 import json
+import math
 import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -151,14 +152,19 @@ class SqliteJournal:
         """Turn the faults of SQLite and of the file system into one sentence."""
         try:
             yield
-        except (sqlite3.Error, json.JSONDecodeError, OSError) as error:
+        except (sqlite3.Error, ValueError, RecursionError, OSError) as error:
             remedy = FULL if _is_full(self._path.parent) else _remedy(error)
             raise UsageError(f"the journal {self._path} cannot be {done}: {remedy}") from error
 
 
 def _event(row: tuple[Any, ...]) -> Event:
+    """Return the event. Raises ValueError if the row holds what we never write."""
     at, kind, plan, action, guest, host, text, data = row
-    return Event(at, kind, plan, action, guest, host, text, json.loads(data))
+    told = json.loads(data)
+    sound = isinstance(told, dict) and all(isinstance(word, str) for word in row[1:-1])
+    if not sound or not isinstance(at, float) or not math.isfinite(at):
+        raise ValueError
+    return Event(at, kind, plan, action, guest, host, text, told)
 
 
 def _texts(event: Event) -> tuple[str, ...]:
@@ -195,7 +201,8 @@ def _is_full(folder: Path) -> bool:
 
 
 def _remedy(error: Exception) -> str:
-    name = getattr(error, "sqlite_errorname", "")
+    damaged = isinstance(error, ValueError | RecursionError)
+    name = "SQLITE_CORRUPT" if damaged else getattr(error, "sqlite_errorname", "")
     for code, remedy in REMEDIES.items():
         if name == code or name.startswith(code + "_"):
             return remedy

@@ -27,6 +27,7 @@ from typing_extensions import override
 from urllib3.util import Retry
 
 from balancer.config.prometheus import AT, PrometheusConfig
+from balancer.config.secrets import check_key, read_secret
 from balancer.planner.model.cluster import Cluster, Guest
 from balancer.planner.model.observation import History, Sample
 from balancer.planner.model.rollups import LARGEST, STEP, UNKNOWN, Block, Cells, Rollups
@@ -38,6 +39,10 @@ MOST_TEXT: Final = 4000
 MOST_AT_ONCE: Final = 5
 """Metrics in one query: one that fails takes few others with it."""
 TRY_AGAIN: Final = (408, 429, 500, 502, 503, 504)
+LATEST: Final = 1e11
+"""Seconds since the epoch: times beyond are no times."""
+EXACT: Final = 53
+"""Bits of an amount that is kept exactly wherever it is added up."""
 TAIL: Final = 4096
 """Bytes at the end of an answer in which warnings stand."""
 SHOWN: Final = 200
@@ -53,7 +58,8 @@ class _Series:
 
     metric: str
     labels: Labels
-    values: Sequence[tuple[float, str]]
+    values: Sequence[tuple[float, float]]
+    """Moment and value; the moment is finite, the value may not be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +235,7 @@ class Prometheus:
             if name is None or amount is None:
                 continue
             if series.metric == AT:
-                times[name] = float(series.values[-1][1])
+                times[name] = min(max(0.0, series.values[-1][1]), LATEST)
             else:
                 values.setdefault(name, {})[series.metric] = amount
         return {
@@ -281,7 +287,7 @@ class Prometheus:
                 step=str(step),
                 params=self._limits(),
             )
-            return [_Series(metric, item["metric"], item["values"]) for item in answer]
+            return [_range_series(metric, item) for item in answer]
 
     def _limits(self) -> dict[str, str]:
         """Return parameters that have the server, too, give up in time."""
@@ -312,7 +318,7 @@ class Prometheus:
             if "timed out" in str(error):  # what is left of a time-out after retries
                 raise self._too_slow() from None
             raise self._fault(f"cannot be reached: {_root(error)}", "see its address") from None
-        except (ValueError, KeyError, TypeError, IndexError) as error:
+        except (LookupError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
             raise self._fault(
                 f"its answer is not what a PromQL store gives ({type(error).__name__})",
                 "see that the address is its API",
@@ -352,6 +358,8 @@ def _session(config: PrometheusConfig, notice: Callable[..., None]) -> Session:
         session.verify = str(config.ca_file)
     if config.cert_file:
         cert, key = str(config.cert_file), config.key_file
+        if key:
+            check_key(key, "prometheus.key_file")
         session.cert = (cert, str(key)) if key else cert
     if config.token_file:
         _secret(config, "token_file")
@@ -362,12 +370,7 @@ def _session(config: PrometheusConfig, notice: Callable[..., None]) -> Session:
 
 
 def _secret(config: PrometheusConfig, key: str) -> str:
-    path = getattr(config, key)
-    try:
-        return str(path.read_text().strip())
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not text"
-        raise UsageError(f"{path}, named by prometheus.{key}, cannot be read: {why}") from None
+    return read_secret(getattr(config, key), f"prometheus.{key}")
 
 
 def _batches(texts: Mapping[str, str]) -> Iterator[dict[str, str]]:
@@ -389,15 +392,33 @@ def _together(batch: Mapping[str, str]) -> str:
 
 
 def _instant_series(item: Mapping[str, Any]) -> _Series:
-    labels = item["metric"]
-    moment, value = item["value"]
-    return _Series(labels.get("metric", ""), labels, ((float(moment), value),))
+    labels = _labels(item["metric"])
+    return _Series(labels.get("metric", ""), labels, (_point(item["value"]),))
 
 
-def _amount(text: str) -> int | None:
-    """Return a value as a whole number; NaN and infinities are nothing known."""
-    value = float(text)
-    return round(value) if math.isfinite(value) else None
+def _range_series(metric: str, item: Mapping[str, Any]) -> _Series:
+    return _Series(metric, _labels(item["metric"]), tuple(map(_point, item["values"])))
+
+
+def _labels(given: Mapping[str, object]) -> Labels:
+    """Return the labels that are words, as all are. Raises TypeError for anything but a table."""
+    if not isinstance(given, dict):
+        raise TypeError
+    return {name: word for name, word in given.items() if isinstance(word, str)}
+
+
+def _point(given: Sequence[Any]) -> tuple[float, float]:
+    """Return a moment and a value. Raises ValueError, TypeError or OverflowError."""
+    moment, value = given
+    at = float(moment)
+    if not 0 <= at < LATEST:
+        raise ValueError
+    return at, float(value)
+
+
+def _amount(value: float) -> int | None:
+    """Return a value as a whole number; what is no number, or none to reckon with, is unknown."""
+    return round(value) if abs(value) < 2**EXACT else None
 
 
 def _block(
@@ -417,8 +438,8 @@ def _block(
         row = rows.setdefault(name, np.full((last - first) // STEP, UNKNOWN, dtype=np.int32))
         for moment, value in series.values:
             amount = _amount(value)
-            if amount is not None and amount >= 0:
-                column = (int(float(moment)) - first) // STEP - wide
+            column = (int(moment) - first) // STEP - wide
+            if amount is not None and amount >= 0 <= column:
                 row[column : column + wide] = min(amount, LARGEST)
     if not rows:
         return None

@@ -19,6 +19,8 @@ def notify(environment: Mapping[str, str] = os.environ, **said: str) -> bool:
         return False
     lines = "\n".join(f"{key}={' '.join(value.split())}" for key, value in said.items())
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-        sender.sendto(lines.encode(), "\0" + address[1:] if address[0] == "@" else address)
+        sender.sendto(
+            lines.encode(errors="replace"), "\0" + address[1:] if address[0] == "@" else address
+        )
         return True
     return False

@@ -1,6 +1,7 @@
 """`balancer apply`: judges a plan against the cluster as it is, asks, and migrates."""
 
 import sys
+from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -96,19 +97,33 @@ def _judged(plan: Plan, sight: Sight) -> Plan:
 
 def confirm(plan: Plan, screen: Screen, *, yes: bool) -> None:
     """Ask. Raises Refused where the answer is no, or nobody is there to answer."""
+    guests = count(len({action.guest for action in plan.actions}), "guest")
+    ask(f"Move {guests}?", f"plan {plan.id} was not confirmed", screen, yes=yes)
+
+
+def ask(question: str, otherwise: str, screen: Screen, *, yes: bool) -> None:
+    """Ask. Raises Refused with `otherwise` where the answer is no, or nobody can answer."""
     if yes:
         return
     if not sys.stdin.isatty():
-        raise Refused(f"plan {plan.id} was not confirmed: nobody to ask here; say --yes")
-    guests = count(len({action.guest for action in plan.actions}), "guest")
-    if not click.confirm(f"Move {guests}?", err=screen.json):
-        raise Refused(f"plan {plan.id} was not confirmed: nothing was changed")
+        raise Refused(f"{otherwise}: nobody to ask here; say --yes")
+    if not click.confirm(question, err=screen.json):
+        raise Refused(f"{otherwise}: nothing was changed")
 
 
 def carry_out(
-    plan: Plan, configuration: Config, policy: Policy, screen: Screen, *, by: str = ""
+    plan: Plan,
+    configuration: Config,
+    policy: Policy,
+    screen: Screen,
+    *,
+    by: str = "",
+    until: float = inf,
 ) -> tuple[Outcome, ...]:
-    """Carry `plan` out while somebody watches; `by` is kept in the journal with it."""
+    """Carry `plan` out while somebody watches; `by` is kept in the journal with it.
+
+    What is not likely to have ended by `until`, seconds since the epoch, is not begun.
+    """
     with Live(screen.people) as live, Interrupts(live.note) as interrupts:
         telemetry = Logged(SilentTelemetry() if screen.quiet else live)
         telemetry.planned(plan)
@@ -116,4 +131,4 @@ def carry_out(
             configuration, telemetry, read_only=False, stop_requested=interrupts.stop_requested
         )
         about = {"by": by} if by else None
-        return service.execute(abortable(ports, interrupts), policy, plan, about)
+        return service.execute(abortable(ports, interrupts), policy, plan, about, until)

@@ -1,5 +1,6 @@
 """`balancer doctor`: is everything there that migrations need? Changes nothing."""
 
+import time
 from typing import Final
 
 import click
@@ -10,6 +11,7 @@ from balancer.cli.screen import Screen
 from balancer.ports import Grade
 from balancer.render.doctor import findings as findings_text
 from balancer.render.words import count
+from balancer.service.lessons import lesson
 
 FAULTY: Final = 3
 
@@ -39,6 +41,7 @@ def command(session: Session, probe: tuple[str, str] | None) -> int:
         screen.hint("Read-only: nothing will be changed.")
         with screen.busy(f"Examining {count(len(configuration.hosts), 'host')}"):
             found = wiring.examine(configuration)
+        found = (*found, lesson(wiring.experience_of(configuration).known(time.time())))
     screen.document("findings", findings=found)
     screen.show(findings_text(found))
     return FAULTY if any(finding.grade is Grade.FAULT for finding in found) else 0

@@ -80,6 +80,10 @@ class AbortableExecutor:
         """Follow it, to be aborted on request."""
         return _AbortableExecution(self._to.follow(begun), self._interrupts)
 
+    def shut_down(self, guest: str, host: str) -> str:
+        """Hand on."""
+        return self._to.shut_down(guest, host)
+
 
 class _AbortableExecution:
     """Implements the port Execution."""
@@ -102,6 +106,9 @@ class _AbortableExecution:
             self._asked = True
             self.abort("the operator stopped it")
         return self._to.outcome()
+
+    def room(self, rate_kib_s: int) -> None:
+        self._to.room(rate_kib_s)
 
     def abort(self, reason: str) -> None:
         self._to.abort(reason)

@@ -38,7 +38,7 @@ def command(session: Session, scenario: str) -> int:
     took = time.monotonic() - begun
     screen.document("simulation", report=json.loads(json.dumps(_figures(report))))
     if session.verbose or report.unmet:
-        kinds = {"cycle", "started"} if not session.verbose else {"started"}
+        kinds = {"stood", "started"} if session.verbose else {"cycle", "stood", "started"}
         screen.show(history([e for e in journal.read() if e.kind not in kinds]))
     screen.show(Text(f"{known.about or known.name}.", "bold"))
     screen.show(_summary(report))

@@ -1,7 +1,9 @@
 """`balancer undrain`: opens a host to placement again, and brings its guests back if asked."""
 
 import getpass
+import sys
 import time
+from collections.abc import Collection
 
 import click
 
@@ -21,7 +23,10 @@ from balancer.wiring import closed_hosts, journal_of
 @common
 @click.pass_obj
 def command(session: Session, host: str, *, bring_back: bool, yes: bool) -> int:
-    """Let guests come to HOST again; with --bring-back, those that `drain` had moved away."""
+    """Let guests come to HOST again; with --bring-back, those that `drain` had moved away.
+
+    Somebody at a terminal is offered that.
+    """
     screen = Screen(session)
     configuration = config.load(session.config)
     closed = closed_hosts(configuration)
@@ -33,7 +38,7 @@ def command(session: Session, host: str, *, bring_back: bool, yes: bool) -> int:
     journal_of(configuration, read_only=False).write(event)
     closed.open(host)
     screen.show(f"{clean(host)} is open to placement again.")
-    if bring_back:
+    if bring_back or _offered(closure.guests, host, screen, yes=yes):
         homes = dict.fromkeys(closure.guests, host)
         return bring(session, screen, homes, f"back to {host}", "undrain", yes=yes)
     screen.document("undrain", host=host, guests=closure.guests)
@@ -41,3 +46,10 @@ def command(session: Session, host: str, *, bring_back: bool, yes: bool) -> int:
         guests = count(len(closure.guests), "guest")
         screen.hint(f"{guests} ran there; balancer plan says what is worth moving now.")
     return 0
+
+
+def _offered(guests: Collection[str], host: str, screen: Screen, *, yes: bool) -> bool:
+    """Ask whether to bring back who was there, where somebody can answer."""
+    if yes or not guests or not sys.stdin.isatty():
+        return False
+    return click.confirm(f"Bring {count(len(guests), 'guest')} back to {host}?", err=screen.json)

@@ -16,6 +16,7 @@ from balancer.codec.envelopes import (
     OutcomeDocument,
     PlanDocument,
 )
+from balancer.codec.escapes import visible
 from balancer.codec.faults import printable, sentence
 from balancer.codec.integrity import observation_faults, plan_faults
 from balancer.planner.model.observation import Observation
@@ -131,4 +132,4 @@ def _lines(value: object, depth: int, indent: str) -> str:
 
 
 def _flat(value: object) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return visible(json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False))

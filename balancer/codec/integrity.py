@@ -159,6 +159,9 @@ def _each(plan: Plan) -> Iterator[str]:
             ("predicted.downtime_ms", action.predicted.downtime_ms),
         ):
             yield from _not_negative(f"{where}.{name}", amount)
+        for k, rung in enumerate(action.rungs):
+            yield from _not_negative(f"{where}.rungs[{k}].rate_kib_s", rung.rate_kib_s)
+            yield from _not_negative(f"{where}.rungs[{k}].downtime_ms", rung.downtime_ms)
 
 
 def _not_negative(where: str, amount: float) -> Iterator[str]:

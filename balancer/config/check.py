@@ -28,8 +28,16 @@ def check_selectors(policy: Policy, cluster: Cluster) -> tuple[str, ...]:
             f"group {name}: {_nothing(policy.groups[name], cluster, policy, hosts=False)}"
             for name in dead
         ),
+        *_consents(policy, cluster, empty),
         *(text for rule in policy.constraints for text in _rule(rule, policy, cluster, empty)),
     )
+
+
+def _consents(policy: Policy, cluster: Cluster, empty: frozenset[str]) -> Iterator[str]:
+    for key, selector in selectors(policy.allow).items():
+        found = selector.may_be_empty or selector.guests(cluster, policy.groups)
+        if not found and not _only_groups(selector, empty):
+            yield f"allow: {key}: {_nothing(selector, cluster, policy, hosts=False)}"
 
 
 def _rule(

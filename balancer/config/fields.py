@@ -10,7 +10,7 @@ from balancer.config.patterns import check_pattern
 from balancer.config.reading import LATER, Table, nearest
 from balancer.config.units import COUNT, RATIO, Unit
 from balancer.planner.model.resources import DIMENSIONS, Resources
-from balancer.planner.model.selector import Selector
+from balancer.planner.model.selector import EVERYTHING, NOBODY, Selector
 
 T = TypeVar("T")
 
@@ -118,7 +118,7 @@ def _value(table: Table, name: str, kind: type[object]) -> object:
     if unit is not None:
         return read_number(table, name, unit)
     if hint is Selector:
-        return read_selector(table, name, may_be_empty=table.flag(EMPTY, default=False))
+        return _selector(table, name, kind)
     if hint is bool:
         return table.flag(name, default=False)
     if hint is str:
@@ -130,8 +130,20 @@ def _value(table: Table, name: str, kind: type[object]) -> object:
     raise NotImplementedError(f"{kind.__name__}.{name}: a field of type {hint} cannot be a key")
 
 
+def _selector(table: Table, name: str, kind: type[object]) -> Selector:
+    given = table.values[name]
+    if is_consent(kind, name) and isinstance(given, bool):
+        return EVERYTHING if given else NOBODY
+    return read_selector(table, name, may_be_empty=table.flag(EMPTY, default=False))
+
+
 def _speaks_of_something(kind: type[object]) -> bool:
     return any(type_of(kind, name) is Selector for name in keys(kind))
+
+
+def is_consent(kind: type[object], key: str) -> bool:
+    """True if the key's patterns name whom something is allowed for: `true` is everybody."""
+    return bool(keys(kind)[key].default is NOBODY)
 
 
 def _required(entry: "Field[Any]") -> bool:

@@ -46,6 +46,8 @@ class Entry(NamedTuple):
 
 KEYS: Final[Mapping[str, Key]] = {
     # of hot
+    "cpu_pressure": Key("share of the time tasks may wait for a processor (PSI, where a source of metrics tells it) before a host counts as hot", RATIO, 0.01, 1),
+    "memory_pressure": Key("the same for memory", RATIO, 0.01, 1),
     "cpu_used": Key("share of its processors a host may use before it counts as hot", RATIO, 0.01, 1),
     "memory_used": Key("share of its memory a host may use before it counts as hot", RATIO, 0.01, 1),
     "lasting": Key("how long load must have been too much before it is a reason to move", SECONDS, 0, 86_400),
@@ -68,10 +70,13 @@ KEYS: Final[Mapping[str, Key]] = {
     "migration_link_share": Key("share of a migration link that may be filled", RATIO, 0.01, 1),
     "default_link": Key("migration link assumed where a host declares none", KIB_S, 1),
     "same_guest_again_after": Key("rest of a guest between two moves for balance", SECONDS),
+    "same_host_again_after": Key("how long a guest keeps off a host that load drove it from, unless going back pays clearly", SECONDS),
     "pause_at_most": Key("longest pause of a guest at the end of a migration", MILLISECONDS, 1),
     "minimum_gain": Key("share of the imbalance that a plan must remove to be worth it", RATIO, 0, 1),
     "hotter_on_the_way": Key("share of one host by which hosts may be further beyond hot between two moves than before and after a plan", RATIO, 0, 10),
     # of allow
+    "post_copy": Key("let these go on at the target before all memory is there, where nothing milder helps: if the link or a host dies then, the guest is lost"),
+    "auto_converge": Key("slow these down as far as it takes, where nothing milder helps"),
     "copy_local_disks": Key("copy disks that only the source has"),
     "unsafe_storage": Key("migrate with disk caches that libvirt calls unsafe"),
     "temporary_moves": Key("go through a third host where a direct order does not exist"),
@@ -97,10 +102,18 @@ KEYS: Final[Mapping[str, Key]] = {
     "balance.memory": Key("whether use of memory is balanced"),
     "even.cpu": Key("weight of even use of processors; 0 for none", COUNT),
     "even.memory": Key("weight of even use of memory; 0 for none", COUNT),
+    "even.guests": Key("weight of an even number of guests on each host; 0 for none", COUNT),
+    "points_per_host": Key("price of a host that has any guest; 0: none is emptied", COUNT),
+    "vcpus_free": Key("virtual processors of the guest that is to fit; 0: any", COUNT),
+    "memory_free": Key("memory of the guest that is to fit; 0: any", MIB),
+    "on_hosts": Key("hosts that are each to have such a hole", COUNT, 1),
     "points_per_gib": Key("price of each GiB a move sends; 0: as aggressiveness says", COUNT),
     "minimise": Key("`data`: moves cost by what they send; `moves`: the fewest moves, then the least data"),
     "within": Key("how far above the cluster's mean a host may be", RATIO, 0, 1),
     "margin": Key("how far below the limit a hot host is brought", RATIO, 0, 1),
+    "moving_at_once": Key("of these at most so many move at a time", COUNT, 1),
+    "wait_between": Key("how long after one has moved the next may", SECONDS, 0, 7 * 86_400),
+    "careful.pause_at_most": Key("longest pause of these, where that is less than `limits` says; nought: as there", MILLISECONDS, 1),
     "may_be_empty": Key("true: no fault if its patterns match nothing"),
 }  # fmt: skip
 

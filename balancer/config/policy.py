@@ -73,6 +73,7 @@ def _loaded(top: Table, groups: Groups) -> LoadedPolicy:
     rules: dict[str, Table] = {}
     for table in reversed(tables):
         policy = _overlaid(policy, table, groups, rules)
+        _check_consents(table, policy, groups)
     policy = replace(policy, groups={**policy.groups, **groups})
     _check_groups(policy, rules)
     warnings = tuple(text for table in tables for text in _conflicts(table, groups))
@@ -171,6 +172,14 @@ def _check_groups(policy: Policy, places: dict[str, Table]) -> None:
         for key, selector in selectors(rule).items():
             if rule.label in places:
                 check_group_names(places[rule.label], key, selector, policy.groups)
+
+
+def _check_consents(table: Table, policy: Policy, groups: Groups) -> None:
+    """Refuse consents for groups nobody defined."""
+    place, known = table.table("allow"), {**policy.groups, **groups}
+    for key, selector in selectors(policy.allow).items():
+        if key in place.values:
+            check_group_names(place, key, selector, known)
 
 
 def _conflicts(table: Table, groups: Groups) -> Iterator[str]:

@@ -12,12 +12,9 @@ from balancer.ports import UsageError
 
 SHOWN: Final = 60
 """Characters of an offending value that are worth showing."""
-LATER: Final[Mapping[str, str]] = {
-    "careful": "moving a group a few at a time",
-    "cpu_pressure": "counting pressure",
-    "post_copy": "post-copy",
-    "auto_converge": "auto-converge",
-}
+LONGEST: Final = 1000
+"""Characters of a sentence that are worth showing."""
+LATER: Final[Mapping[str, str]] = {}
 """Keys that this version cannot honour yet: refused, never silently accepted. The issue that
 brings one takes it out of here."""
 
@@ -38,6 +35,7 @@ class Table:
 
     def dotted(self, key: str) -> str:
         """Return the full name of `key`."""
+        key = _short(key)
         return f"{self.path}.{key}" if self.path and key else self.path or key
 
     def only(self, known: Collection[str]) -> None:
@@ -124,8 +122,9 @@ def nearest(word: str, known: Iterable[str], otherwise: str | None = None) -> st
 
 
 def printable(text: str) -> str:
-    """Return `text` without what could disturb a terminal or a log."""
-    return "".join(c if c.isprintable() else "?" for c in text)
+    """Return `text` without what could disturb a terminal or a log, and not without end."""
+    clean = "".join(c if c.isprintable() else "?" for c in text)
+    return clean if len(clean) <= LONGEST else clean[: LONGEST - 1] + "…"
 
 
 def read_toml(path: Path) -> Table:
@@ -134,17 +133,20 @@ def read_toml(path: Path) -> Table:
         with path.open("rb") as file:
             return Table(path, "", tomllib.load(file))
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: is not TOML: {error}") from None
+        raise UsageError(printable(f"{path}: is not TOML: {error}")) from None
     except UnicodeDecodeError:
-        raise UsageError(f"{path}: is not UTF-8 text; save it as UTF-8") from None
+        raise UsageError(printable(f"{path}: is not UTF-8 text; save it as UTF-8")) from None
     except RecursionError:
-        raise UsageError(f"{path}: is nested too deeply") from None
+        raise UsageError(printable(f"{path}: is nested too deeply")) from None
     except (OSError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise UsageError(f"{path}: cannot be read: {why}") from None
+        raise UsageError(printable(f"{path}: cannot be read: {why}")) from None
 
 
 def _shown(value: object) -> str:
     text = value if isinstance(value, str) else str(value).lower()
-    short = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
-    return f'"{short}"' if isinstance(value, str) else short
+    return f'"{_short(text)}"' if isinstance(value, str) else _short(text)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"

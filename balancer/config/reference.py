@@ -9,13 +9,15 @@ from dataclasses import MISSING
 from fractions import Fraction
 from typing import Final, cast
 
-from balancer.config.fields import EMPTY, keys, type_of, unit_of
+from balancer.config.fields import EMPTY, is_consent, keys, type_of, unit_of
 from balancer.config.guards import KEYS as GUARDS
 from balancer.config.guards import Guards
 from balancer.config.hosts import DECLARED, NAMES
 from balancer.config.installation import KEYS as INSTALLATION
 from balancer.config.keys import KEYS, Entry
+from balancer.config.notify import KEYS as NOTIFY
 from balancer.config.policy import STANDING, SURVIVE
+from balancer.config.prometheus import KEYS as PROMETHEUS
 from balancer.config.units import Unit
 from balancer.planner.constraints import CONSTRAINTS
 from balancer.planner.forecast import FORECASTERS
@@ -104,6 +106,8 @@ def _written(kind: type, key: str) -> str:
     unit = unit_of(kind, key)
     if unit is not None:
         return f"{unit.name}, as `{unit.example}`"
+    if is_consent(kind, key):
+        return "true, false, pattern or list"
     words: Mapping[object, str] = {
         Selector: "pattern or list",
         tuple[str, ...]: "text or list",
@@ -121,6 +125,8 @@ def _default(kind: type, key: str) -> str:
     unit = unit_of(kind, key)
     if unit is not None and not isinstance(default, bool):
         return as_written(cast("float", default), unit)
+    if is_consent(kind, key):
+        return "false"
     if isinstance(default, Selector):
         return '"*"' if default == EVERYTHING else "none"
     return f'"{default}"' if isinstance(default, str) else str(default).lower()
@@ -173,6 +179,8 @@ def configuration() -> str:
     parts = (
         ("`config.toml`", INSTALLATION),
         ("`[guards]` of `config.toml`", guards),
+        ("`[prometheus]` of `config.toml`", PROMETHEUS),
+        ("`[[notify]]` of `config.toml`", NOTIFY),
         ("`[[hosts]]`, `[defaults]` and `[[overrides]]` of a hosts file", {**NAMES, **DECLARED}),
     )
     lines = [HEAD]

@@ -3,16 +3,19 @@
 Apart from the pipeline so that a plan can be checked where no solver is loaded.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
 from balancer.planner.forecast import FORECASTERS
-from balancer.planner.forecast.recent import delays, recent
+from balancer.planner.forecast.recent import delays, pressed, recent
+from balancer.planner.model.calibration import Calibration
 from balancer.planner.model.observation import Observation
-from balancer.planner.model.plan import Plan, Result
-from balancer.planner.model.policy import Policy
+from balancer.planner.model.plan import Outcome, Plan, Result
+from balancer.planner.model.policy import Hot, Policy
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Request
+from balancer.planner.model.resources import CPU, MEMORY
 from balancer.planner.model.rollups import STEP
 from balancer.planner.model.trust import trust
 from balancer.planner.quality import gate
@@ -42,6 +45,15 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
             partial=trusted.partial,
             recent=recent(trusted.observation, demand, policy.hot.lasting),
             delay=delays(trusted.observation),
+            pressed=dict(
+                zip(
+                    (CPU, MEMORY),
+                    pressed(
+                        trusted.observation, _pressure(policy.hot), policy.hot.lasting
+                    ).values(),
+                    strict=True,
+                )
+            ),
         ),
         policy=policy,
         cooling=frozenset(
@@ -49,6 +61,7 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
             for outcome in observation.outcomes
             if outcome.result is Result.DONE and observation.at - outcome.ended < resting
         ),
+        left=left(observation.outcomes, observation.at - policy.limits.same_host_again_after),
         settling=any(
             outcome.result is Result.DONE and 0 <= observation.at - outcome.ended < STEP
             for outcome in observation.outcomes
@@ -57,12 +70,23 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
         held=request.held,
         ordered=request.ordered,
         barred=request.barred,
+        ended_at=_ends(observation),
+        planner=observation.planner,
+        diverged=_diverged(observation),
         before=request.before,
         spent_moves=len(lately),
         spent_mib=sum(outcome.mib for outcome in lately),
         at=observation.at,
         trust=trust(observation.promises),
+        calibration=_classed(observation, policy),
     )
+
+
+def _classed(observation: Observation, policy: Policy) -> Calibration:
+    """Return what is known of durations, also of pairs of hosts that are alike by their links."""
+    default = policy.limits.default_link_kib_s
+    links = {host.name: host.link_kib_s or default for host in observation.cluster.hosts}
+    return observation.calibration.classed(links)
 
 
 def asked(problem: Problem, request: Request) -> Problem:
@@ -74,6 +98,38 @@ def asked(problem: Problem, request: Request) -> Problem:
         ordered=request.ordered,
         barred=request.barred,
     )
+
+
+def _ends(observation: Observation) -> dict[str, float]:
+    """Return when each guest's latest move ended, whatever came of it."""
+    found: dict[str, float] = {}
+    for outcome in observation.outcomes:
+        if outcome.result is not Result.REFUSED:
+            uuid = outcome.action.guest
+            found[uuid] = max(outcome.ended, found.get(uuid, outcome.ended))
+    return found
+
+
+def _diverged(observation: Observation) -> dict[str, Outcome]:
+    """Return how the latest migration of a guest ended, of those that did not converge."""
+    tried = (o for o in observation.outcomes if o.result is not Result.REFUSED)
+    last = {outcome.action.guest: outcome for outcome in tried}
+    return {uuid: outcome for uuid, outcome in last.items() if outcome.diverged}
+
+
+def _pressure(limits: Hot) -> Mapping[str, float]:
+    """Return the limits of pressure, by metric: of CPU first, then of memory."""
+    return {"cpu.pressure": limits.cpu_pressure, "memory.pressure": limits.memory_pressure}
+
+
+def left(outcomes: Iterable[Outcome], since: float) -> Mapping[str, frozenset[str]]:
+    """Return the hosts that load has driven each guest from since then."""
+    found: dict[str, set[str]] = {}
+    for outcome in outcomes:
+        action = outcome.action
+        if outcome.result is Result.DONE and action.for_load and outcome.ended > since:
+            found.setdefault(action.guest, set()).add(action.source)
+    return {uuid: frozenset(hosts) for uuid, hosts in found.items()}
 
 
 def orders_of(made: Plan) -> Request:

@@ -15,6 +15,7 @@ it was; what builds upon it is dropped with the reason, and the rest goes on.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 from types import MappingProxyType
 
 from balancer.planner.constraints import all_rules
@@ -36,6 +37,10 @@ class State:
     """How actions ended, by id."""
     dropped: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Why actions will not be started, by id."""
+    rates: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """KiB/s allowed since, by id, where that is more than planned."""
+    ends: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """When actions ended, by id; whose clock, the caller knows."""
     law: Law = field(kw_only=True, repr=False, compare=False)
     by_id: Mapping[str, Action] = field(kw_only=True, repr=False, compare=False)
     sure: bool = field(default=False, kw_only=True, repr=False, compare=False)
@@ -66,28 +71,32 @@ def begin(problem: Problem, actions: Sequence[Action]) -> State:
     return _settled(replace(state, sure=sure))
 
 
-def startable(state: State) -> tuple[Action, ...]:
-    """Return the actions that may all be started now, in this order."""
+def startable(state: State, now: float = inf) -> tuple[Action, ...]:
+    """Return the actions that may all be started at `now`, in this order.
+
+    `now` is on the clock of `ended`, seconds since the epoch; by default whoever waits for no
+    more than time may start.
+    """
     chosen: list[Action] = []
     held = _held(state)
     for action in state.pending:
-        if not _why_not(state, action, held):
+        if not _why_not(state, action, held, now):
             chosen.append(action)
             state = started(state, action.id)
     return tuple(chosen)
 
 
-def blocked(state: State, action: Action) -> str:
-    """Return why the pending `action` may not start now, or an empty string."""
-    return _why_not(state, action, _held(state))
+def blocked(state: State, action: Action, now: float = inf) -> str:
+    """Return why the pending `action` may not start at `now`, or an empty string."""
+    return _why_not(state, action, _held(state), now)
 
 
-def _why_not(state: State, action: Action, held: Ledger) -> str:
+def _why_not(state: State, action: Action, held: Ledger, now: float = inf) -> str:
     """Return why `action` may not start; if it may, `held` then has it in flight."""
     waiting = [id_ for id_ in action.waits_for if state.results.get(id_) is not Result.DONE]
     if waiting:
         return f"waits for {', '.join(waiting)}"
-    why = _busy(state, action)
+    why = _busy(state, action) or _out_of_turn(state, action, now)
     if why:
         return why
     before = held[action.guest]
@@ -104,8 +113,8 @@ def started(state: State, action_id: str) -> State:
     return replace(state, running=(*state.running, action_id))
 
 
-def ended(state: State, action_id: str, result: Result) -> State:
-    """Return the state once `action_id` has ended, or was refused at its start.
+def ended(state: State, action_id: str, result: Result, at: float = -inf) -> State:
+    """Return the state once `action_id` has ended (at `at`), or was refused at its start.
 
     After anything but DONE, what builds upon it is dropped. Raises ValueError for an action that
     is neither running nor, if REFUSED, pending.
@@ -117,6 +126,7 @@ def ended(state: State, action_id: str, result: Result) -> State:
         state,
         running=tuple(id_ for id_ in state.running if id_ != action_id),
         results={**state.results, action_id: result},
+        ends=state.ends if refused else {**state.ends, action_id: at},
     )
     return _settled(state if result is Result.DONE else _drop_dependents(state))
 
@@ -146,12 +156,45 @@ def _busy(state: State, action: Action) -> str:
     for host in (action.source, action.target):
         if busy[host] >= limits.at_once_per_host:
             return f"{host} has {busy[host]} migrations running, the most allowed at once"
-    out = sum(other.rate_kib_s for other in running if other.source == action.source)
-    into = sum(other.rate_kib_s for other in running if other.target == action.target)
-    for host, used in ((action.source, out), (action.target, into)):
-        if used + action.rate_kib_s > link_share(state.law.problem, host):
+    for host, spare in _spare(state, action).items():
+        if action.rate_kib_s > spare:
             return f"the migration link of {host} has no {action.rate_kib_s} KiB/s to spare"
     return ""
+
+
+def _out_of_turn(state: State, action: Action, now: float) -> str:
+    """Return which group the guest has to wait in for its turn; empty if it is its turn."""
+    problem = state.law.problem
+    for turn in problem.turns(action.guest):
+        flying = [o for o in state.in_flight if o.guest in turn.members]
+        others = [uuid for uuid in problem.cluster.in_flight if uuid in turn.members]
+        before = [at for uuid, at in problem.ended_at.items() if uuid in turn.members]
+        ours = [at for id_, at in state.ends.items() if state.by_id[id_].guest in turn.members]
+        running = [inf] * (len(flying) + len(others))
+        if len(flying) >= turn.most or turn.free_at([*running, *before, *ours]) > now:
+            return f"it is not its turn yet ({turn.label})"
+    return ""
+
+
+def _spare(state: State, action: Action) -> Mapping[str, int]:
+    """Return what the links of both ends have to spare beside what runs, KiB/s."""
+    rates, running, problem = state.rates, state.in_flight, state.law.problem
+    out = sum(rates.get(o.id, o.rate_kib_s) for o in running if o.source == action.source)
+    into = sum(rates.get(o.id, o.rate_kib_s) for o in running if o.target == action.target)
+    return {
+        action.source: link_share(problem, action.source) - out,
+        action.target: link_share(problem, action.target) - into,
+    }
+
+
+def spare_kib_s(state: State, action_id: str) -> int:
+    """Return how much faster than now the running `action_id` may go, KiB/s."""
+    return max(0, min(_spare(state, state.by_id[action_id]).values()))
+
+
+def raised(state: State, action_id: str, rate_kib_s: int) -> State:
+    """Return the state once the running `action_id` may go at `rate_kib_s`."""
+    return replace(state, rates={**state.rates, action_id: rate_kib_s})
 
 
 def _take_off(law: Law, held: Ledger, action: Action) -> str:

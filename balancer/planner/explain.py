@@ -54,7 +54,9 @@ def hot(problem: Problem, host_loads: Iterable[HostLoad]) -> tuple[HostLoad, ...
     over = [
         load
         for load in host_loads
-        if share(load, CPU) > limits.cpu_used or share(load, MEMORY_USED) > limits.memory_used
+        if share(load, CPU) > limits.cpu_used
+        or share(load, MEMORY_USED) > limits.memory_used
+        or any(load.host in hosts for hosts in problem.demand.pressed.values())
     ]
     return tuple(sorted(over, key=lambda load: (-_heat(load), load.host)))
 
@@ -62,6 +64,8 @@ def hot(problem: Problem, host_loads: Iterable[HostLoad]) -> tuple[HostLoad, ...
 def reasons(problem: Problem, formulation: Formulation, target: Placement) -> Mapping[str, str]:
     """Return one sentence for each guest that `target` puts elsewhere."""
     now = problem.cluster.placement
+    if target == now:
+        return {}
     load = {line.host: line for line in loads(problem, target)}
     hot_names = {line.host for line in hot(problem, load.values())}
     repairs = _repairs(problem, target)
@@ -74,6 +78,24 @@ def reasons(problem: Problem, formulation: Formulation, target: Placement) -> Ma
         others = int(choice[formulation.guest_number[uuid]]) - 1
         found[uuid] = f"{because}; {_why_there(load[host])}, {_of_others(others)}"
     return found
+
+
+def for_load(problem: Problem, reached: Placement) -> frozenset[str]:
+    """Return those of the guests that are elsewhere then for whose moving only load speaks.
+
+    Not those whose host is left empty: that is done to save it, not because it is loaded.
+    """
+    repairs = _repairs(problem, reached)
+    used = set(reached.values())
+    return frozenset(
+        uuid
+        for uuid, host in reached.items()
+        if host != problem.home(uuid)
+        and uuid not in repairs
+        and uuid not in problem.ordered
+        and problem.home(uuid) not in problem.emptied
+        and problem.home(uuid) in used
+    )
 
 
 def summary(made: Plan) -> str:
@@ -163,7 +185,11 @@ def _because(
     if source in problem.relieve:
         return f"relieves {level}"
     if source in hot_names:
-        return f"hot: {level}"
+        waits = [name for name, hosts in problem.demand.pressed.items() if source in hosts]
+        cool = share(line, tightest) <= limit[tightest]
+        return f"hot: {source} is under {waits[0]} pressure" if waits and cool else f"hot: {level}"
+    if not line.after.get(VCPUS, 0):
+        return f"empties {source}"
     return f"evens out {level}"
 
 

@@ -4,7 +4,9 @@ Repairs, overload, orders, soft rules and whatever else a policy asks for come b
 without which any of that would be worse stays.
 """
 
+from collections.abc import Iterator, Sequence
 from copy import copy
+from dataclasses import replace
 from math import inf
 from typing import Final
 
@@ -29,7 +31,8 @@ def paying(problem: Problem, formulation: Formulation, target: Ints) -> Ints:
     their saving are left out, all at once where that is permitted and makes nothing else worse,
     else one by one; then the rest is asked again.
     """
-    if not any(_for_evenness(primitive) for primitive in formulation.primitives):
+    moves = bool((target != formulation.start).any())
+    if not moves or not any(map(_for_evenness, formulation.primitives)):
         return target
     asked = _Asked(problem, formulation)
     while (left := asked.without(target, asked.doubtful(target))) is not None:
@@ -42,8 +45,8 @@ class _Asked:
 
     def __init__(self, problem: Problem, formulation: Formulation) -> None:
         self._problem, self._formulation = problem, formulation
-        self._currency = Currency(problem)
-        self._now = self._currency.sums(problem.cluster.placement)
+        self._moments = [Currency(moment) for moment in _moments(problem)]
+        self._now = self._moments[0].sums(problem.cluster.placement)
         self._travel = Travel(problem)
         self._uuids = [guest.uuid for guest in problem.cluster.guests]
         self._hosts = [host.name for host in problem.cluster.hosts]
@@ -53,7 +56,8 @@ class _Asked:
 
     def doubtful(self, target: Ints) -> list[int]:
         """Return the numbers of the guests whose moves do not pay, the worst first."""
-        reached = self._currency.sums(self._placement(target))
+        placement = self._placement(target)
+        reached = [currency.sums(placement) for currency in self._moments]
         movers = np.flatnonzero(target != self._formulation.start).tolist()
         gains = {number: self._gain(number, int(target[number]), reached) for number in movers}
         return sorted((n for n in movers if gains[n] <= 0), key=lambda n: (gains[n], n))
@@ -72,8 +76,8 @@ class _Asked:
                 found = target = one_home
         return found
 
-    def _gain(self, number: int, site: int, reached: Sums) -> float:
-        """Return what is believed of a move's saving, less what it costs.
+    def _gain(self, number: int, site: int, reached: Sequence[Sums]) -> float:
+        """Return what is believed of a move's saving, less what it costs: the least at any moment.
 
         A move that cannot be made is not asked: the orderer says why.
         """
@@ -82,9 +86,10 @@ class _Asked:
         takes = self._travel.at_best(uuid, source, target)
         if not isinstance(takes, Prediction):
             return inf
-        currency = self._currency
-        saved = currency.saved(reached, uuid, source, target)
-        spent = currency.spent(self._now, reached, uuid, (source, target), takes)
+        moments = zip(self._moments, reached, strict=True)
+        saved = min(currency.saved(sums, uuid, source, target) for currency, sums in moments)
+        now, then = self._moments[0], reached[0]
+        spent = now.spent(self._now, then, uuid, (source, target), takes)
         return self._problem.trust * saved - spent
 
     def _home(self, target: Ints, numbers: list[int]) -> Ints:
@@ -105,6 +110,18 @@ class _Asked:
 
     def _placement(self, target: Ints) -> Placement:
         return {u: self._hosts[s] for u, s in zip(self._uuids, target.tolist(), strict=True)}
+
+
+def _moments(problem: Problem) -> Iterator[Problem]:
+    """Yield the problem as it is expected, and as it was in each of the latest steps.
+
+    What saves waiting must have done so for as long as heat must last: neither a host that seems
+    full for a moment nor one that seems empty is a reason to move anybody.
+    """
+    yield problem
+    demand = problem.demand
+    for moment in demand.recent:
+        yield replace(problem, demand=replace(demand, mean=moment, peak=moment, scenarios=()))
 
 
 def _for_evenness(primitive: object) -> bool:

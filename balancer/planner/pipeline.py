@@ -5,6 +5,7 @@
 Each stage is one call; nothing here decides, it only hands values on and says what came of it.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -15,7 +16,8 @@ from balancer.planner.assessment import assess as assess  # noqa: PLC0414 - call
 from balancer.planner.assessment import orders_of as orders_of  # noqa: PLC0414
 from balancer.planner.constraints import all_rules
 from balancer.planner.constraints.budget import affordable
-from balancer.planner.explain import hot, loads, reasons, summary
+from balancer.planner.diagnose import conflicts
+from balancer.planner.explain import for_load, hot, loads, reasons, summary
 from balancer.planner.formulation import Formulation, Ints, formulate
 from balancer.planner.model.certificate import Certificate
 from balancer.planner.model.observation import Observation
@@ -23,12 +25,14 @@ from balancer.planner.model.placement import Placement, at_rest, fingerprint
 from balancer.planner.model.plan import Action, Infeasible, Plan, Quality, Score, Stay
 from balancer.planner.model.policy import Constraint, Policy, caveat
 from balancer.planner.model.problem import Problem
+from balancer.planner.model.relaxation import Conflict, advice
 from balancer.planner.model.request import Effort, Request
 from balancer.planner.model.resources import MEMORY
 from balancer.planner.model.reverse import reverse
 from balancer.planner.model.violation import Violation
 from balancer.planner.model.weighed import Weighed
 from balancer.planner.objectives import all_goals
+from balancer.planner.order.busy import too_busy, unmoved
 from balancer.planner.order.schedule import Ordered, order
 from balancer.planner.paying import paying
 from balancer.planner.place.answer import key
@@ -41,6 +45,8 @@ from balancer.planner.verify import judge
 from balancer.planner.weigh import Scales
 from balancer.planner.worth import priced
 
+ALONE = "the guest that the planner runs in moves by itself"
+MOVES_LAST = "the planner runs in it: it moves last, by itself"
 ASKED_AGAIN = 3
 """How often another placement is sought where there is no way to the one before."""
 _RANK = list(Effort)
@@ -68,6 +74,40 @@ def plan_for(
     problem: Problem, request: Request, keep_going: Callable[[], bool] = lambda: True
 ) -> Plan | Infeasible:
     """Return what `plan` does, for whoever assessed the observation already by this request."""
+    problem = named(problem)
+    first, alone = _apart(problem)
+    made = _planned(first, request, keep_going)
+    if alone is None or (isinstance(made, Plan) and made.actions):
+        return made
+    then = _planned(alone, request, keep_going)
+    return then if isinstance(then, Plan) and then.actions else made
+
+
+def named(problem: Problem) -> Problem:
+    """Return the problem, with guests held or barred that no migration is expected to bring away.
+
+    So that they are named with the remedy, and not planned in vain again and again.
+    """
+    held = {**unmoved(problem), **problem.held}
+    return replace(problem, held=held, barred={**too_busy(problem), **problem.barred})
+
+
+def _apart(problem: Problem) -> tuple[Problem, Problem | None]:
+    """Return what to ask first, and then: the guest that the planner runs in moves last, alone."""
+    own, cluster = problem.planner, problem.cluster
+    if own not in cluster.guest or own in problem.held:
+        return problem, None
+    others = {guest.uuid: ALONE for guest in cluster.guests if guest.uuid != own}
+    return (
+        replace(problem, held={**problem.held, own: MOVES_LAST}),
+        replace(problem, held={**others, **problem.held}),
+    )
+
+
+def _planned(
+    problem: Problem, request: Request, keep_going: Callable[[], bool]
+) -> Plan | Infeasible:
+    """Return the best plan for one problem."""
     ways = [_way(problem, request, keep_going)]
     while (without := _without(ways)) and keep_going():
         barred = {**ways[-1].problem.barred, **without}
@@ -79,7 +119,33 @@ def plan_for(
     left = (*best.ordered.left, *explain_conflict(best.formulation, best.reached))
     ordered = replace(best.ordered, left=left, certificate=ways[0].ordered.certificate)
     made = _assemble(problem, ordered, (best.before, best.after), best.answer)
-    return _or_infeasible(replace(made, asked_again=len(ways) - 1), request)
+    made = replace(made, asked_again=len(ways) - 1)
+    return _or_infeasible(made, request, _conflicts(problem, made, request, keep_going))
+
+
+def _conflicts(
+    problem: Problem, made: Plan, request: Request, keep_going: Callable[[], bool]
+) -> tuple[Conflict, ...]:
+    """Return which rules cannot all hold, where some stay broken."""
+    left = [v for v in made.broken_after if v.hard]
+    if not left or request.effort is Effort.INSTANT:
+        return ()
+    return conflicts(problem, {uuid for v in left for uuid in v.guests}, keep_going)
+
+
+def sought(
+    problem: Problem, request: Request, keep_going: Callable[[], bool] = lambda: True
+) -> Placement:
+    """Return the best placement found, whether or not there is a way to it."""
+    formulation = formulate(problem, all_rules(problem), all_goals(problem))
+    return _named(problem, solve(formulation, request.effort, request.seed, keep_going))
+
+
+def _named(problem: Problem, answer: Answer) -> dict[str, str]:
+    """Return an answer as a placement."""
+    uuids = (guest.uuid for guest in problem.cluster.guests)
+    hosts = [host.name for host in problem.cluster.hosts]
+    return {u: hosts[site] for u, site in zip(uuids, answer.placement.tolist(), strict=True)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +174,7 @@ def _way(problem: Problem, request: Request, keep_going: Callable[[], bool]) -> 
     paid = paying(problem, formulation, answer.placement)
     if (paid != answer.placement).any():
         answer = replace(answer, placement=paid, score=score(formulation, paid), proven=False)
-    uuids = [guest.uuid for guest in problem.cluster.guests]
-    hosts = [host.name for host in problem.cluster.hosts]
-    target = {u: hosts[site] for u, site in zip(uuids, answer.placement.tolist(), strict=True)}
+    target = _named(problem, answer)
     before = score(formulation, formulation.start)
     if not _worth_it(before, answer.score, problem.policy):
         target = dict(problem.cluster.placement)
@@ -150,6 +214,11 @@ def towards(
     is. Guests that cannot get there are in `left`; `Infeasible` where that is all of them.
     """
     problem = assess(observation, policy, replace(request, ordered=frozenset(target)))
+    return towards_for(problem, target, reason)
+
+
+def towards_for(problem: Problem, target: Placement, reason: str) -> Plan | Infeasible:
+    """Return what `towards` does, for whoever has the problem already."""
     now = problem.cluster.placement
     wanted = {**now, **{uuid: host for uuid, host in target.items() if uuid in now}}
     ordered = order(problem, wanted, dict.fromkeys(target, reason))
@@ -237,6 +306,8 @@ def _part(
 
 def _refused(problem: Problem, ordered: Ordered) -> Infeasible | None:
     """Return what to say where the judge does not accept these actions; None where it does."""
+    if not ordered.actions:
+        return None
     verdict = judge(problem, ordered.actions)
     if verdict.valid:
         return None
@@ -272,6 +343,7 @@ def weighed(problem: Problem, reached: Placement, uuids: Iterable[str]) -> tuple
     wanted = tuple(uuids)
     if not wanted:
         return ()
+    problem = named(problem)
     scales = Scales(problem, formulate(problem, all_rules(problem), all_goals(problem)), reached)
     return tuple(map(scales.weigh, wanted))
 
@@ -297,7 +369,9 @@ def _assemble(
     answer: Answer,
 ) -> Plan:
     reached = ordered.reached
-    actions, worth = priced(problem, ordered.actions, reached)
+    driven = for_load(problem, reached)
+    told = tuple(replace(a, for_load=a.guest in driven) for a in ordered.actions)
+    actions, worth = priced(problem, told, reached)
     limits = problem.policy.limits
     start = fingerprint(problem.cluster.placement)
     moves = "\n".join(f"{a.guest} {a.source} {a.target}" for a in actions)
@@ -333,6 +407,7 @@ def _assemble(
             "at_once_total": limits.at_once_total,
         },
         worth=worth,
+        memory_from=dict(sorted(Counter(problem.demand.basis.values()).items())),
         horizon=problem.policy.forecast.horizon,
         trust=round(problem.trust, 3),
     )
@@ -349,18 +424,29 @@ def _checked(rule: Constraint, problem: Problem) -> str:
     return f"{rule.label} ({doubt})" if doubt else rule.label
 
 
-def _or_infeasible(made: Plan, request: Request) -> Plan | Infeasible:
+def _or_infeasible(made: Plan, request: Request, found: tuple[Conflict, ...]) -> Plan | Infeasible:
     """Return `made`, or why it is no answer: something had to be done and nothing can be."""
     if made.actions:
-        return made
+        return replace(made, left=(*made.left, *map(_at_odds, found)))
     hard = [v for v in made.broken_before if v.hard]
     if not hard and not request.relieve:
         return made
     asked = [f"{host} cannot be relieved" for host in sorted(request.relieve)]
+    stays = "; ".join(f"{stay.subject}: {stay.reason}" for stay in made.left[:SHOWN])
     return Infeasible(
         reason="; ".join([*asked, *(v.sentence for v in hard[:SHOWN])])
         + (f" (and {len(hard) - SHOWN} more)" if len(hard) > SHOWN else ""),
-        conflicting=tuple(dict.fromkeys(v.rule for v in hard)),
-        remedy="; ".join(f"{stay.subject}: {stay.reason}" for stay in made.left[:SHOWN]),
+        conflicting=found[0].rules if found else tuple(dict.fromkeys(v.rule for v in hard)),
+        remedy="; ".join(filter(None, (advice(found), stays))),
         certificates=made.certificates,
+        conflicts=found,
+    )
+
+
+def _at_odds(conflict: Conflict) -> Stay:
+    """Return a conflict as what is left of a plan that does the rest."""
+    helps = advice([conflict])
+    return Stay(
+        subject=" and ".join(conflict.rules),
+        reason="cannot hold together" + (f"; would help: {helps}" if helps else ""),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from balancer.planner.model.duration import KIB, WillNotConverge, expect
-from balancer.planner.model.plan import Action, Plan
+from balancer.planner.model.plan import Action, Plan, RungKind
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.proof import Proof, Room
 from balancer.planner.prove import prove
@@ -68,7 +68,8 @@ def _duration(problem: Problem, action: Action, *, same: bool) -> Iterator[str]:
     if not known or not {action.source, action.target} <= problem.cluster.host.keys():
         return
     now = expect(problem, action)
-    if now is None:
+    helped = action.auto_converge or any(r.kind is RungKind.POST_COPY for r in action.rungs)
+    if now is None or helped:
         return
     if isinstance(now, WillNotConverge):
         yield f"{said} will not converge at {action.rate_kib_s // KIB} MiB/s: {now.sentence}"

@@ -21,6 +21,8 @@ PER_MILLE: Final = 1000
 
 def prove(problem: Problem, actions: Sequence[Action]) -> tuple[Proof, ...]:
     """Return what holds of each of `actions`, all of whose guests and hosts are known."""
+    if not actions:
+        return ()
     rooms = _Rooms(problem).of(actions)
     return tuple(
         replace(proof, source=source, target=target)

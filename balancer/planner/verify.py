@@ -14,16 +14,20 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
+from typing import Final
 
 from balancer.planner.constraints import all_rules
 from balancer.planner.model.cluster import HostState
 from balancer.planner.model.law import Law, link_share
 from balancer.planner.model.loose import loose_faults
 from balancer.planner.model.placement import Placement
-from balancer.planner.model.plan import Action
+from balancer.planner.model.plan import Action, RungKind
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.violation import Violation
 from balancer.planner.prove import dip, heats
+
+AT_ONCE: Final = 1e-6
+"""Seconds within which two instants count as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ def judge(problem: Problem, actions: Sequence[Action]) -> Verdict:
         *(fault for action in actions for fault in _form(problem, action)),
         *_waits(actions),
         *_temporary(problem, known),
+        *_turns(problem, known),
+        *_own(problem, known),
         *_too_hot(problem, known),
         *_Timetable(law).replay(known),
         *alone.replay(known),
@@ -83,7 +89,7 @@ def _form(problem: Problem, action: Action) -> Iterator[str]:
     if unknown:
         yield unknown
         return
-    said, most = _said(action), problem.policy.limits.pause_at_most
+    said, most = _said(action), problem.pause_at_most(action.guest)
     if problem.host(action.target).state is not HostState.UP:
         yield f"{said}: {action.target} is {problem.host(action.target).state.value}"
     if action.source == action.target:
@@ -99,6 +105,24 @@ def _form(problem: Problem, action: Action) -> Iterator[str]:
             f"{said}: a pause of {max(action.downtime_ms, action.predicted.downtime_ms)} ms "
             f"where 1 to {most} ms are allowed"
         )
+    yield from (f"{said}: {fault}" for fault in _ladder(problem, action))
+
+
+def _ladder(problem: Problem, action: Action) -> Iterator[str]:
+    """Yield what of its beginning and its steps up is not allowed for this guest."""
+    allow, kinds = problem.policy.allow, {rung.kind for rung in action.rungs}
+    slowed = action.auto_converge or RungKind.AUTO_CONVERGE in kinds
+    if slowed and not problem.consented(allow.auto_converge, action.guest):
+        yield "auto-converge is not allowed for this guest"
+    if RungKind.POST_COPY in kinds and not problem.consented(allow.post_copy, action.guest):
+        yield "post-copy is not allowed for this guest"
+    longest = max((rung.downtime_ms for rung in action.rungs), default=0)
+    if longest > problem.pause_at_most(action.guest):
+        yield f"a step up to a pause of {longest} ms"
+    link = min(link_share(problem, host) for host in (action.source, action.target))
+    fastest = max((rung.rate_kib_s for rung in action.rungs), default=0)
+    if fastest > link:
+        yield f"a step up to {fastest} KiB/s where its links allow {link} KiB/s"
 
 
 def _waits(actions: Sequence[Action]) -> Iterator[str]:
@@ -128,6 +152,25 @@ def _temporary(problem: Problem, actions: Sequence[Action]) -> Iterator[str]:
             yield f"{_said(action)}: temporary moves are not allowed"
         if action.temporary and last[action.guest] is action:
             yield f"{_said(action)}: the guest would be left on a third host"
+
+
+def _turns(problem: Problem, actions: Sequence[Action]) -> Iterator[str]:
+    """Yield moves that begin before it is their guest's turn, as the timetable has it."""
+    before: list[Action] = []
+    for action in sorted(actions, key=lambda a: a.start):
+        for turn in problem.turns(action.guest):
+            ends = [b.start + b.predicted.seconds for b in before if b.guest in turn.members]
+            if turn.free_at(ends) > action.start + AT_ONCE:
+                yield f"{_said(action)} starts out of its turn ({turn.label})"
+        before.append(action)
+
+
+def _own(problem: Problem, actions: Sequence[Action]) -> Iterator[str]:
+    """Yield moves of the guest that the planner runs in, unless nothing else moves."""
+    for action in actions:
+        others = any(other.guest != action.guest for other in actions)
+        if action.guest == problem.planner and others:
+            yield f"{_said(action)}: the planner runs in this guest, which moves last, by itself"
 
 
 def _too_hot(problem: Problem, actions: Sequence[Action]) -> Iterator[str]:

@@ -86,7 +86,8 @@ class Currency:
     ) -> float:
         """Return what moving the guest from way[0] to way[1] costs."""
         source, target = way
-        share = THROTTLED if self._problem.policy.allow.auto_converge else SLOWED
+        slowed = self._problem.consented(self._problem.policy.allow.auto_converge, uuid)
+        share = THROTTLED if slowed else SLOWED
         cost = 0.0
         for before, after, future in zip(now, reached, self._futures, strict=True):
             runs = max(1.0, future[uuid].running)
@@ -110,6 +111,8 @@ def priced(
 
     A guest that takes two steps saves by the last one, from where it was at first.
     """
+    if not actions:
+        return (), Worth(saved=0.0, spent=0.0)
     currency = Currency(problem)
     now, then = currency.sums(problem.cluster.placement), currency.sums(reached)
     told = []

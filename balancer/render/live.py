@@ -114,7 +114,8 @@ class Live:
 
 
 def _figures(step: Progress) -> str:
-    parts = (percent(step.fraction), size(step.mib_sent), _left(step), shorten(step.note, 30))
+    said = step.note or (step.steps[-1] if step.steps else "")
+    parts = (percent(step.fraction), size(step.mib_sent), _left(step), shorten(said, 30))
     return ", ".join(part for part in parts if part)
 
 

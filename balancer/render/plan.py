@@ -9,13 +9,14 @@ from rich.text import Text
 
 from balancer.planner.model.plan import Action, Infeasible, Plan, Quality, Score
 from balancer.planner.model.violation import Violation
-from balancer.render.hosts import hosts_change, hosts_now
+from balancer.render.hosts import hosts_change, hosts_now, meaning
 from balancer.render.words import clean, count, duration, listed, pad, percent, size, waiting
 
 COLUMNS: Final = (("starts", 7), ("takes", 7), ("data", 8), ("pause", 7))
 """Heading and cells of the figures of a move."""
 LONGEST_HOST: Final = 16
 SHORTEST_NAME: Final = 8
+SLOWED: Final = "the guest is slowed down as far as it takes"
 SENTENCES: Final = 8
 """How many broken rules and stays are spelt out."""
 
@@ -28,6 +29,8 @@ def plan(made: Plan, width: int = 80, *, hosts: bool = True) -> RenderableType:
     if hosts:
         draw = hosts_change if made.actions else hosts_now
         parts += [Text(), draw(made.loads, made.hot_hosts)]
+        parts += [meaning(made.memory_from)] if made.memory_from else []
+    parts += [Text(), _risks(made.actions)] if any(map(risks, made.actions)) else []
     parts += [Text(), _labelled("Left as it is: ", _left(made))] if made.left else []
     parts += [_labelled("Proven: ", clean(c.sentence)) for c in made.certificates]
     told = filter(None, (worth(made), verdict(made)))
@@ -161,6 +164,25 @@ def _broken(made: Plan) -> RenderableType:
     if kept:
         parts += [Text("Broken now and afterwards:"), violations(kept)]
     return Group(*parts)
+
+
+def risks(action: Action) -> tuple[str, ...]:
+    """Return what this move may do to its guest beyond a short pause, one phrase each."""
+    slowed = f"begins with auto-converge: {SLOWED}" if action.auto_converge else ""
+    rungs = (f"{rung.kind.value}: {rung.risk}" for rung in action.rungs if rung.risk)
+    return tuple(filter(None, (slowed, *rungs)))
+
+
+def _risks(actions: Sequence[Action]) -> RenderableType:
+    """Return what guests may have to bear that do not converge, guests of the same fate together."""
+    found: dict[str, list[str]] = {}
+    for action in actions:
+        for risk in risks(action):
+            found.setdefault(risk, []).append(action.name)
+    lines = [
+        _labelled(f"  ! {risk} ", f"({listed(names)})", "yellow") for risk, names in found.items()
+    ]
+    return Group(Text("Allowed by the policy where a guest does not converge:"), *lines)
 
 
 def _left(made: Plan) -> str:

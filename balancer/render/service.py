@@ -25,7 +25,8 @@ def status(known: Status, now: float, *, alive: bool) -> RenderableType:
         lines.append(Text(f"Let it be carried out: balancer approve {known.plan}", "dim"))
     for step in known.in_flight:
         name = clean(known.names.get(step.action, step.action))
-        note = f", {clean(step.note)}" if step.note else ""
+        said = step.note or (step.steps[-1] if step.steps else "")
+        note = f", {clean(said)}" if said else ""
         lines.append(
             Text(f"  {name}  {percent(step.fraction)}, {size(step.mib_left)} left, "
                  f"{duration(step.seconds)} so far{note}")
@@ -41,7 +42,11 @@ def status(known: Status, now: float, *, alive: bool) -> RenderableType:
 
 
 def _age(known: Status, now: float, alive: bool) -> str:  # noqa: FBT001 - a fact, not a switch
-    return "" if alive else f" (no sign of life for {duration(now - known.at)}: is it running?)"
+    if alive:
+        return ""
+    if known.state == "stopped":
+        return f" {duration(max(0.0, now - known.at))} ago"
+    return f" (no sign of life for {duration(now - known.at)}: is it running?)"
 
 
 def _cycles(known: Status, now: float) -> str:

@@ -50,6 +50,8 @@ def story(told: Story) -> RenderableType:
     if action.worth:
         within = f" within {duration(told.plan.horizon)}" if told.plan else ""
         rows.append(("Worth", f"{waiting(action.worth.saved, action.worth.spent)}{within}"))
+    if outcome.steps:
+        rows.append(("Tried", "it did not converge: " + listed(outcome.steps)))
     rows.append(("Measured", _measured(outcome)))
     if told.measured:
         rows.append(("Afterwards", told.measured))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Final
 
 from balancer.planner import pipeline
@@ -11,21 +12,25 @@ from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Infeasible, Outcome, Plan, Result
 from balancer.planner.model.policy import Policy
 from balancer.planner.model.request import Request
-from balancer.service.guards import STOPPED
+from balancer.ports import Event, Ports, Refused
+from balancer.service.guards import LATE, STOPPED
 
 Pairs = Mapping[tuple[str, str], str]
 """Uuid and host to why that guest does not go there."""
 REPAIRS_ONLY: Final = 1
 REMEDIES: Final[Mapping[str, str]] = {
-    "passthrough": "detach the device, or shut the guest down",
-    "local-disk": "put its disk on shared storage, or shut it down",
+    "passthrough": "detach the device, or let it be shut down (--shutdown)",
+    "local-disk": "put its disk on shared storage, or let it be shut down (--shutdown)",
     "unknown-storage": "declare its storage in hosts.toml, if it is shared",
     "pinned": "let its metadata no longer pin it",
     "job": "wait until the job has ended, then drain again",
     "owner": "have its own manager move it",
-    "snapshot": "delete its snapshots, or shut it down",
+    "snapshot": "delete its snapshots, or let it be shut down (--shutdown)",
 }
 """What to do about a tie, by its kind."""
+
+
+LONGER: Final = "give it more time, or raise [limits] at_once_per_host or migration_link_share"
 
 
 @dataclass(slots=True)
@@ -38,6 +43,8 @@ class Tries:
         """Note what failed; return whether another round makes sense."""
         ended = tuple(outcomes)
         if any(o.result is Result.LOST or o.reason in STOPPED for o in ended):
+            return False
+        if any(o.reason.startswith(LATE) for o in ended):
             return False
         done = any(o.result is Result.DONE for o in ended)
         fresh = {
@@ -55,40 +62,98 @@ def calm(policy: Policy) -> Policy:
     return replace(policy, aggressiveness=REPAIRS_ONLY)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """On what terms a host is to be emptied."""
+
+    seconds: float = inf
+    """How long it may take."""
+    shut_down: frozenset[str] = frozenset()
+    """Names of guests that may be shut down if they cannot leave."""
+
+
+PLAIN: Final = Terms()
+
+
 def evacuate(
     seen: Observation,
     policy: Policy,
     host: str,
     barred: Pairs | None = None,
+    terms: Terms = PLAIN,
     keep_going: Callable[[], bool] = lambda: True,
 ) -> Verdict:
-    """Return whether `host` can be emptied and how; `policy` is `calm`."""
+    """Return whether `host` can be emptied and how; `policy` is `calm`.
+
+    The guest that the planner runs in leaves last, by a plan of its own. Raises Refused where the
+    terms name a guest that does not run there.
+    """
     cluster = emptying(seen.cluster, {host})
     here = cluster.guests_on[host]
+    if strangers := sorted(terms.shut_down - {guest.name for guest in here}):
+        raise Refused(f"{strangers[0]} does not run on {host}: it is not shut down for that")
     request = Request(barred=barred or {})
     decision = pipeline.plan(replace(seen, cluster=cluster), policy, request, keep_going)
-    blocked = tuple(_blocked(decision, host, here, barred or {}))
+    others = tuple(g for g in here if g.uuid != seen.planner or len(here) == 1 or g.ties)
+    blocked = tuple(_blocked(decision, host, others, barred or {}, terms))
     return Verdict(
         host=host,
-        possible=not blocked,
+        possible=all(block.guest in terms.shut_down for block in blocked),
         guests=tuple(sorted(guest.name for guest in here)),
         seconds=decision.seconds if isinstance(decision, Plan) else 0.0,
-        blocked=blocked,
+        blocked=tuple(block for block in blocked if block.guest not in terms.shut_down),
+        shut_down=tuple(b.guest for b in blocked if b.guest in terms.shut_down),
         decision=decision,
     )
 
 
+def shut_down(ports: Ports, host: str, names: Iterable[str], seen: Observation) -> Pairs:
+    """Have these guests shut down where they run, one after the other; return why some run still.
+
+    By uuid and host. Raises Refused if everything is frozen, nothing may be changed or another
+    planner is at work, UsageError if the journal fails.
+    """
+    if ports.executor is None or (frozen := ports.brake.reason()):
+        raise Refused(f"nothing is shut down: {frozen if ports.executor else 'read-only'}")
+    wanted, still = set(names), dict[tuple[str, str], str]()
+    ports.lease.acquire()
+    try:
+        for guest in seen.cluster.guests_on[host]:
+            if guest.name not in wanted:
+                continue
+            said = f"{guest.name} on {host}, which is emptied, by consent"
+            line = Event(
+                0.0, "shutting", guest=guest.uuid, host=host, text=f"shutting down {said}"
+            )
+            ports.journal.write(replace(line, at=ports.clock.now()))
+            why = ports.executor.shut_down(guest.uuid, host)
+            text = f"{guest.name} runs still: {why}" if why else f"{said}: it is shut down"
+            ports.journal.write(replace(line, at=ports.clock.now(), kind="shut", text=text))
+            if why:
+                still[guest.uuid, host] = why
+    finally:
+        ports.lease.release()
+    return still
+
+
 def _blocked(
-    decision: Plan | Infeasible, host: str, here: Iterable[Guest], barred: Pairs
+    decision: Plan | Infeasible, host: str, here: Iterable[Guest], barred: Pairs, terms: Terms
 ) -> Iterator[Blocked]:
     """Yield each guest that does not leave, and the first reason that is known."""
-    leaving = {a.guest for a in decision.actions} if isinstance(decision, Plan) else set()
+    actions = decision.actions if isinstance(decision, Plan) else ()
+    ends = {a.guest: a.start + a.predicted.seconds_p90 for a in actions}
+    leaving = {uuid for uuid, end in ends.items() if end <= terms.seconds}
     told = {s.subject: s.reason for s in decision.left} if isinstance(decision, Plan) else {}
     whole = (
         decision.reason if isinstance(decision, Infeasible) else f"nothing takes it from {host}"
     )
     for guest in here:
         if guest.uuid in leaving:
+            continue
+        if guest.uuid in ends:
+            over = ends[guest.uuid] - terms.seconds
+            reason = f"its move may end {over / 60:.0f} min after --until"
+            yield Blocked(guest.name, reason, LONGER)
             continue
         tie = next(iter(guest.ties), None)
         if tie:

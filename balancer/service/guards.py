@@ -1,6 +1,6 @@
 """What the service holds against itself before it acts: plain functions of what was observed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,6 +15,9 @@ STOP_ASKED: Final = "a stop was requested"
 """Why moves that were not begun yet were not."""
 STOPPED: Final = (STOP_ASKED, "the operator stopped it", "the service was told to stop", ABANDONED)
 """Reasons of aborts that nobody failed at."""
+
+LATE: Final = "no time is left for it"
+"""How reasons begin of moves that were not begun because they would have ended too late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,27 @@ def last_known(before: Placement, seen: Observation) -> Placement:
     """Return where guests are; those of hosts that were not seen are where they were before."""
     unseen = {host.host for host in seen.unseen}
     return {u: host for u, host in before.items() if host in unseen} | dict(seen.cluster.placement)
+
+
+def undoes(move: Foreign, ours: Iterable[Outcome], since: float) -> bool:
+    """True if the move takes a guest back to where we had taken it from since then."""
+    return any(
+        o.result is Result.DONE
+        and o.ended >= since
+        and (o.action.guest, o.action.source, o.action.target)
+        == (move.guest, move.target, move.source)
+        for o in ours
+    )
+
+
+def moving_by_others(seen: Observation, ours: Collection[str]) -> tuple[Foreign, ...]:
+    """Return the migrations under way that are not of `ours`, the guests that we have in flight."""
+    cluster = seen.cluster
+    return tuple(
+        Foreign(uuid, cluster.guest[uuid].name, cluster.placement[uuid], target)
+        for uuid, target in sorted(cluster.in_flight.items())
+        if uuid not in ours
+    )
 
 
 def countable(foreign: Iterable[Event]) -> tuple[Event, ...]:

@@ -43,12 +43,15 @@ from balancer.service.guards import (
     failures,
     last_known,
     moved_by_others,
+    moving_by_others,
     too_few_seen,
+    undoes,
 )
 from balancer.service.promises import due, realised
 from balancer.service.recall import last_seen
-from balancer.service.recovery import REMEMBERED, resume
+from balancer.service.recovery import REMEMBERED, left_open, resume
 from balancer.service.score import DAY, expected, score
+from balancer.service.stages import stages, states
 from balancer.service.standing import KIND as STOOD
 from balancer.service.standing import Cycle
 from balancer.service.turn import CycleReport, execute, observe, past
@@ -125,7 +128,9 @@ class Service:
     def _turned(self) -> CycleReport:
         """Do one turn. Raises UsageError where nothing can be seen or the journal fails."""
         world = self._world
+        times = [self._now()]
         seen = observe(world.ports, world.policy)
+        times.append(self._now())
         self._board.beat()
         trouble = self._notice_others(seen)
         self._show("planning")
@@ -137,7 +142,11 @@ class Service:
         self._status = replace(self._status, fallbacks=fallbacks(seen, problem))
         heat = [line.host for line in hot(problem, measured)]
         decision = decider.decide(seen, problem, heat)
+        times.append(self._now())
         report = self._act(CycleReport(observation=seen, decision=decision), trouble)
+        times.append(self._now())
+        told |= states(report, problem, trouble=trouble, frozen=world.ports.brake.reason())
+        told["seconds"] = stages(times)
         asking = self._memory.patience.since
         self._keep(
             Cycle(seen=seen, problem=asked(problem, decider.asked), loads=measured, decision=decision,
@@ -150,10 +159,13 @@ class Service:
     def _resume(self) -> None:
         """See to its end what a planner that died had begun; halt if a guest is lost by it."""
         within, self._looked_back = (DAY if self._looked_back else REMEMBERED), True
+        ports = self._world.ports
+        watch = Watch(ports.telemetry, self, None)
         try:
-            outcomes = resume(self._world.ports, within)
+            outcomes = resume(replace(ports, telemetry=watch), within)
         except BalancerError:  # another planner is at work, or the journal fails: seen next
             return
+        self._status = replace(self._status, in_flight=(), names={})
         for outcome in outcomes:
             if outcome.result is Result.LOST:
                 self._halt(f"{outcome.action.name} is lost: {outcome.reason}")
@@ -245,7 +257,9 @@ class Service:
         except UsageError as error:
             self._halt(str(error))
         done = sum(o.result is Result.DONE for o in outcomes)
-        return outcomes, f"{plan_.id}: {done} of {len(outcomes)} moves done"
+        sentence = f"{plan_.id}: {done} of {len(outcomes)} moves done"
+        self._note("finished", sentence, plan_.id)
+        return outcomes, sentence
 
     def _about(self, plan_: Plan, seen: Observation | None) -> Mapping[str, object]:
         """Return what the journal shall keep beside the plan: who let it be made, and why so."""
@@ -275,9 +289,13 @@ class Service:
 
     def _accountable(self) -> float:
         """Return since when failures count: an hour ago, or since the operator released us."""
-        hour_ago = self._now() - HOUR
-        released = self._world.ports.journal.read(hour_ago, ("unfroze",))
-        return max((event.at for event in released), default=hour_ago)
+        return self._released(HOUR)
+
+    def _released(self, within: float) -> float:
+        """Return when the operator last released us, or `within` seconds ago."""
+        begin = self._now() - within
+        released = self._world.ports.journal.read(begin, ("unfroze",))
+        return max((event.at for event in released), default=begin)
 
     def _notice_others(self, seen: Observation) -> str:
         """Journal moves that we did not make; return why nothing is to be moved meanwhile.
@@ -295,7 +313,9 @@ class Service:
         for move in moved_by_others(memory.placement, memory.at, seen, ours):
             text = move.sentence + (" while the service did not run" if memory.away else "")
             self._world.ports.telemetry.note(text)
-            data = {"away": memory.away}
+            undone = undoes(move, seen.outcomes, seen.at - DAY)
+            text += ": that undoes a move of ours" if undone else ""
+            data = {"away": memory.away, "undoes": undone}
             journal.write(
                 Event(seen.at, "foreign", guest=move.guest, host=move.target, text=text, data=data)
             )
@@ -305,7 +325,42 @@ class Service:
                 f"{len(recent)} guests were moved by others within an hour, the last time: "
                 f"{recent[-1].text}"
             )
-        return too_few_seen(seen, guards.hosts_unseen_at_most)
+        self._stop_where_we_are_undone(seen)
+        return self._others_at_work(seen) or too_few_seen(seen, guards.hosts_unseen_at_most)
+
+    def _stop_where_we_are_undone(self, seen: Observation) -> None:
+        """Pull the brake where others take back what we moved, again and again."""
+        since = max(self._released(DAY), seen.at - DAY)
+        told = self._world.ports.journal.read(since, ("foreign",))
+        undone = [event for event in told if event.data.get("undoes")]
+        if len(undone) >= self._world.guards.reversals_per_day and not self._braked():
+            self._halt(
+                f"{len(undone)} of our moves were undone by others within a day, the last time: "
+                f"{undone[-1].text}; let only one move guests"
+            )
+
+    def _others_at_work(self, seen: Observation) -> str:
+        """Journal migrations under way that we did not begin; return why we wait meanwhile."""
+        memory, ports = self._memory, self._world.ports
+        ours = {begun.action.guest for begun in left_open(ports, DAY)}
+        moving = moving_by_others(seen, ours)
+        for job in moving:
+            if (job.guest, job.target) not in memory.seen_moving:
+                text = (
+                    f"{job.name} is being moved from {job.source} to {job.target} by somebody else"
+                )
+                ports.telemetry.note(text)
+                ports.journal.write(
+                    Event(seen.at, "others", guest=job.guest, host=job.target, text=text)
+                )
+        memory.seen_moving = frozenset((job.guest, job.target) for job in moving)
+        if not moving:
+            return ""
+        first = moving[0]
+        return (
+            f"somebody else is moving {first.name} from {first.source} to {first.target} at this "
+            "moment: nothing is moved meanwhile"
+        )
 
     def _braked(self) -> bool:
         return bool(self._world.ports.brake.reason())
@@ -414,6 +469,16 @@ class Service:
         self._status = replace(self._status, in_flight=tuple(running), names=flying, ended=ended)
         self._show(state, f"{plan_.id}: {ended} of {len(plan_.actions)} moves ended")
 
+    def following(self, running: Sequence[Progress]) -> None:
+        """Show how far what another planner began is: as long as it takes, we live."""
+        names: dict[str, str] = {}
+        with suppress(UsageError):  # found out by whoever follows
+            told = self._world.ports.journal.read(self._now() - REMEMBERED, ("started",))
+            names = {e.action: e.text.split(":")[0] for e in told}
+        flying = {step.action: names.get(step.action, step.action) for step in running}
+        self._status = replace(self._status, in_flight=tuple(running), names=flying)
+        self._show("moving", "what was begun before this start is followed to its end")
+
     # ── resting ─────────────────────────────────────────────────────────────────────────────
 
     def _rest(self, until: float) -> None:
@@ -460,7 +525,8 @@ class Service:
 class Watch:
     """Implements the port Telemetry: shows the moves in flight, and hands on."""
 
-    def __init__(self, to: Telemetry, service: Service, plan_: Plan) -> None:
+    def __init__(self, to: Telemetry, service: Service, plan_: Plan | None) -> None:
+        """Without a plan, what another planner began is watched."""
         self._to = to
         self._service = service
         self._plan = plan_
@@ -472,7 +538,10 @@ class Watch:
 
     def progress(self, running: Sequence[Progress]) -> None:
         """Show it, and hand on."""
-        self._service.moving(running, self._plan, self._ended)
+        if self._plan is None:
+            self._service.following(running)
+        else:
+            self._service.moving(running, self._plan, self._ended)
         self._to.progress(running)
 
     def ended(self, outcome: Outcome) -> None:

@@ -62,20 +62,25 @@ def due(journal: Journal, now: float) -> tuple[Due, ...]:
     """Return the plans to be measured now. Raises UsageError if the journal cannot be read."""
     told = journal.read(now - DAY, ("decided", "ended", "refused", "realised"))
     measured = {event.plan for event in told if event.kind == "realised"}
+    waited = {e.plan for e in told if e.kind == "decided" and "waiting" in e.data} - measured
     ended: dict[str, list[Outcome]] = {}
     for event in told:
+        if event.plan not in waited:
+            continue
         if event.kind in {"ended", "refused"} and "outcome" in event.data:
             ended.setdefault(event.plan, []).append(load_outcome_data(event.data["outcome"]))
     found = (
         _due(event, ended)
         for event in told
-        if event.kind == "decided" and event.plan not in measured and "waiting" in event.data
+        if event.kind == "decided" and event.plan in waited and "waiting" in event.data
     )
     return tuple(one for one in found if one and now - one.ended < FORGOTTEN)
 
 
 def realised(seen: Observation, problem: Problem, dues: Sequence[Due]) -> Iterator[Event]:
     """Yield an event for each promise that what was measured just now tells of."""
+    if not dues:  # as in most cycles
+        return
     believed = gate(seen).observation.history
     for one in dues:
         if since(problem, believed, one.hosts) < one.ended:

@@ -10,6 +10,7 @@ from typing import Final
 from balancer.codec import load_action_data
 from balancer.planner.model.plan import Outcome
 from balancer.ports import Begun, Event, Execution, Ports
+from balancer.service.climbing import Steps
 from balancer.service.telling import ended
 
 POLL: Final = 1.0
@@ -80,7 +81,10 @@ def follow(ports: Ports, within: float = REMEMBERED) -> tuple[Outcome, ...]:
         return ()
     running = _followed(ports, within)
     outcomes: list[Outcome] = []
+    steps = Steps()
     for key, outcome in _ends(ports, running):
+        for step in steps.fresh(key[0], outcome.action, outcome.steps, ports.clock.now):
+            ports.journal.write(step)
         ports.journal.write(ended(key[0], outcome))
         ports.telemetry.ended(outcome)
         outcomes.append(outcome)

@@ -12,6 +12,8 @@ What `execute` promises, whatever happens to it:
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from math import inf
 from typing import Final
 
 from balancer.codec import load_outcome_data
@@ -27,7 +29,8 @@ from balancer.planner.quality import gate
 from balancer.planner.verify import judge
 from balancer.ports import Event, Execution, Executor, Ports, Refused, UsageError
 from balancer.service import telling
-from balancer.service.guards import STOP_ASKED
+from balancer.service.climbing import Steps, give_room
+from balancer.service.guards import LATE, STOP_ASKED
 from balancer.service.promises import kept, waiting_now
 from balancer.service.recovery import follow
 
@@ -70,14 +73,18 @@ def cycle(ports: Ports, policy: Policy, request: Request = NOTHING_ASKED) -> Cyc
 
 
 def observe(ports: Ports, policy: Policy) -> Observation:
-    """Return the cluster as it is now, with the outcomes that still keep guests at rest.
+    """Return the cluster as it is now, with the outcomes that still keep guests where they are.
 
     Raises UsageError if nothing can be seen or the journal cannot be read.
     """
     seen = ports.inventory.observe()
-    since = seen.at - max(HOUR, policy.limits.same_guest_again_after)
+    limits = policy.limits
+    rest = max(HOUR, limits.same_guest_again_after, limits.same_host_again_after)
+    since = seen.at - rest
     seen = _with_past(ports, policy, seen)
     promises = (*seen.promises, *kept(ports.journal, seen.at))
+    if ports.experience is not None:
+        seen = replace(seen, calibration=ports.experience.known(seen.at))
     return replace(seen, outcomes=(*seen.outcomes, *past(ports, since)), promises=promises)
 
 
@@ -108,11 +115,16 @@ def _with_past(ports: Ports, policy: Policy, seen: Observation) -> Observation:
 
 
 def execute(
-    ports: Ports, policy: Policy, plan: Plan, about: Mapping[str, object] | None = None
+    ports: Ports,
+    policy: Policy,
+    plan: Plan,
+    about: Mapping[str, object] | None = None,
+    until: float = inf,
 ) -> tuple[Outcome, ...]:
     """Carry `plan` out on the cluster as it is now; return how each action ended.
 
-    `about` is written into the journal with the plan: why each move, and who was rejected.
+    `about` is written into the journal with the plan: why each move, and who was rejected. What
+    is not likely to have ended by `until`, seconds since the epoch, is not begun.
     Raises Refused if another planner is at work, nothing may be changed here, everything is
     frozen, or the plan is stale or no longer safe; UsageError if the journal cannot be written. On either nothing was
     started, save where the journal fails half-way: then what was in flight has ended.
@@ -133,7 +145,9 @@ def execute(
         problem = recheck(seen, policy, plan)
         kept_of_now = {**waiting_now(seen, problem, plan), **(about or {})}
         ports.journal.write(telling.decided(plan, ports.clock.now(), kept_of_now))
-        return _Run(ports, ports.executor, plan, problem, seen.outcomes).to_its_end()
+        run = _Run(ports, ports.executor, plan, problem, seen.outcomes)
+        run.until = until
+        return run.to_its_end()
     finally:
         ports.lease.release()
 
@@ -202,7 +216,11 @@ class _Run:
                 self._count(outcome.action, outcome.started)
         self._state = dispatch.begin(problem, plan.actions)
         self._running: dict[str, Execution] = {}
+        self._steps = Steps()
+        self._told_waiting: set[str] = set()
         self._outcomes: dict[str, Outcome] = {}
+        self.until = inf
+        """When all must have ended, seconds since the epoch."""
         self._halted = ""
         """Why nothing more is started."""
         self._fault: UsageError | None = None
@@ -212,10 +230,10 @@ class _Run:
         """Start, watch and end until nothing runs and nothing more may start."""
         while True:
             self._start_what_may()
-            if not self._running:
+            if not self._running and not self._awaits_a_turn():
                 break
             if not self._end_what_has():
-                self._ports.telemetry.progress([e.progress() for e in self._running.values()])
+                self._lead_what_runs()
                 self._ports.clock.sleep(POLL)
         self._account_for_the_rest()
         if self._fault:
@@ -224,12 +242,21 @@ class _Run:
 
     def _start_what_may(self) -> None:
         """Start all that may start; after a refusal ask again what may."""
-        while ready := dispatch.startable(self._state):
+        while ready := dispatch.startable(self._state, self._ports.clock.now()):
             for action in ready:
                 if self._must_halt():
                     return
                 if not self._starts(action):
                     break
+
+    def _awaits_a_turn(self) -> bool:
+        """True if something is to be started that waits for nothing but time."""
+        waiting = () if self._must_halt() else dispatch.startable(self._state)
+        if waiting and waiting[0].id not in self._told_waiting:
+            self._told_waiting.add(waiting[0].id)
+            why = dispatch.blocked(self._state, waiting[0], self._ports.clock.now())
+            self._ports.telemetry.note(f"{waiting[0].name} waits: {why}")
+        return bool(waiting)
 
     def _must_halt(self) -> bool:
         if not self._halted and self._ports.stop_requested():
@@ -244,7 +271,7 @@ class _Run:
 
     def _starts(self, action: Action) -> bool:
         """Start `action` if the look just before it finds nothing against it."""
-        for_now = self._blackout(action) or self._host_budget(action)
+        for_now = self._blackout(action) or self._host_budget(action) or self._too_late(action)
         misfit = "" if for_now else self._executor.look_again(action)
         if objection := for_now or misfit:
             self._state = dispatch.ended(self._state, action.id, Result.REFUSED)
@@ -275,6 +302,13 @@ class _Run:
                 return f"{host} took part in {moves} moves within an hour: limit moves_per_hour_per_host"
         return ""
 
+    def _too_late(self, action: Action) -> str:
+        """Return when all must have ended, if the move is not likely to have by then."""
+        if self._ports.clock.now() + action.predicted.seconds_p90 <= self.until:
+            return ""
+        end = datetime.fromtimestamp(self.until, UTC).astimezone()
+        return f"{LATE}: it may take {action.predicted.seconds_p90:.0f} s, until {end:%H:%M}"
+
     def _blackout(self, action: Action) -> str:
         """Return the blackout that is on, or would begin before the move is likely to end."""
         now, zone = self._ports.clock.now(), self._problem.policy.timezone
@@ -285,12 +319,28 @@ class _Run:
                         return f"{action.name}: {reason}"
         return ""
 
+    def _lead_what_runs(self) -> None:
+        """Show what is in flight, journal its steps up, give it what room there is."""
+        seen = [execution.progress() for execution in self._running.values()]
+        self._ports.telemetry.progress(seen)
+        for step in seen:
+            self._told_steps(self._running[step.action].action, step.steps)
+        self._state = give_room(self._state, self._running, seen)
+
+    def _told_steps(self, action: Action, steps: tuple[str, ...]) -> None:
+        for event in self._steps.fresh(self._plan.id, action, steps, self._ports.clock.now):
+            self._written(event)
+            self._ports.telemetry.note(event.text)
+
     def _end_what_has(self) -> bool:
         """Take in every action that has ended; True if there was one."""
         ended = [o for o in (e.outcome() for e in self._running.values()) if o is not None]
         for outcome in ended:
             del self._running[outcome.action.id]
-            self._state = dispatch.ended(self._state, outcome.action.id, outcome.result)
+            self._told_steps(outcome.action, outcome.steps)
+            self._state = dispatch.ended(
+                self._state, outcome.action.id, outcome.result, outcome.ended
+            )
             self._end(outcome, "ended")
             if outcome.result is Result.LOST:
                 self._halt(f"{outcome.action.name} is lost")

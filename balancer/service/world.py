@@ -50,6 +50,8 @@ class Memory:
     None before the first look."""
     away: float = 0.0
     """Seconds between the last look before this process began and its first; 0 after that."""
+    seen_moving: frozenset[tuple[str, str]] = frozenset()
+    """Guest and target of migrations by others that were under way at the last look."""
     standing: Standing = field(default_factory=Standing)
     at: float = 0.0
     promised: Mapping[str, int] = field(default_factory=dict)

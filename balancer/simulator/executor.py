@@ -1,24 +1,21 @@
 """Moves guests in the simulated world, and notices what goes wrong there."""
 
-from typing import Final
-
-from balancer.planner.model.plan import Action, Outcome, Result
+from balancer.planner import ladder
+from balancer.planner.ladder import Patience
+from balancer.planner.model.plan import Action, Outcome, Passed, Result, Rung, RungKind
 from balancer.ports import ABANDONED, Begun, Progress
+from balancer.simulator.physics import HANDOVER, SETUP
 from balancer.simulator.world import Move, World
 
-STALLED_AFTER: Final = 60.0
-"""Seconds without a byte after which a transfer is given up."""
-PATIENCE: Final = 4.0
-"""A move may take this many times its predicted p90, and LEAST_LIMIT seconds in any case."""
-LEAST_LIMIT: Final = 60.0
+USUAL_PATIENCE = Patience()
 
 
 class SimulatedExecutor:
     """Implements the port Executor."""
 
-    def __init__(self, world: World, stalled_after: float = STALLED_AFTER) -> None:
+    def __init__(self, world: World, patience: Patience = USUAL_PATIENCE) -> None:
         self._world = world
-        self._stalled_after = stalled_after
+        self._patience = patience
 
     def look_again(self, action: Action) -> str:
         """Return why `action` must not start at this moment, or an empty string."""
@@ -32,28 +29,53 @@ class SimulatedExecutor:
     def start(self, action: Action) -> "SimulatedExecution":
         """Begin `action` and return at once."""
         move = self._world.begin(
-            action.guest, action.target, action.rate_kib_s / 1024, action.downtime_ms / 1000
+            action.guest,
+            action.target,
+            action.rate_kib_s / 1024,
+            action.downtime_ms / 1000,
+            slowed=action.auto_converge,
         )
-        return SimulatedExecution(self._world, action, move, self._stalled_after)
+        return SimulatedExecution(self._world, action, move, self._patience)
 
     def follow(self, begun: Begun) -> "SimulatedExecution":
         """Watch the move that the world knows of, or one that is over already."""
         action, world = begun.action, self._world
         found = [m for m in world.moves if (m.guest, m.target) == (action.guest, action.target)]
         move = found[0] if found else world.ended_long_ago(action.guest, action.target, begun.at)
-        return SimulatedExecution(world, action, move, self._stalled_after)
+        return SimulatedExecution(world, action, move, self._patience, followed=True)
+
+    def shut_down(self, guest: str, host: str) -> str:
+        """Have a guest end, if it runs there."""
+        if self._world.placement.get(guest) != host:
+            return f"it does not run on {host}"
+        self._world.shut_down(guest)
+        return ""
 
 
 class SimulatedExecution:
-    """Implements the port Execution: one move, watched for stalls and for its time limit."""
+    """Implements the port Execution: one move, watched and led up the ladder."""
 
-    def __init__(self, world: World, action: Action, move: Move, stalled_after: float) -> None:
+    def __init__(
+        self,
+        world: World,
+        action: Action,
+        move: Move,
+        patience: Patience,
+        *,
+        followed: bool = False,
+    ) -> None:
         self._world = world
         self._action = action
         self._move = move
-        self._stalled_after = stalled_after
-        self._limit = max(LEAST_LIMIT, PATIENCE * action.predicted.seconds_p90)
-        self._last_byte = (0.0, move.started)
+        self._began = move.started
+        self._patience = patience
+        anew = (RungKind.AUTO_CONVERGE,) if followed else ()
+        self._climb = ladder.set_out(action, patience, world.now - move.started, anew)
+        self._room = action.rate_kib_s
+        self._before = 0.0
+        """MiB sent by moves that were ended so as to begin anew."""
+        self._diverged = False
+        self._torn = False
         self._stopped: tuple[Result, str] | None = None
 
     @property
@@ -65,62 +87,130 @@ class SimulatedExecution:
         """Return how far it is."""
         transfer = self._move.transfer
         total = transfer.sent_mib + transfer.left_mib
-        quiet = self._quiet()
+        quiet = self._elapsed() - self._climb.moved_on
         return Progress(
             action=self._action.id,
             fraction=transfer.sent_mib / total if total else 0.0,
             mib_sent=round(transfer.sent_mib),
             mib_left=round(transfer.left_mib),
-            seconds=self._world.now - self._move.started,
-            note=f"no data for {quiet:.0f} s" if quiet >= self._stalled_after / 4 else "",
+            seconds=self._elapsed(),
+            note=f"no data for {quiet:.0f} s" if quiet >= self._patience.stalled_after / 4 else "",
+            steps=self._climb.steps,
+            wants_kib_s=self._climb.wants_kib_s,
         )
 
     def outcome(self) -> Outcome | None:
         """Return how it ended, as the world has it, or None while it runs."""
-        if self._move.under_way:
+        if self._move.under_way and not self._torn:
             self._watch()
-        if self._move.ended is None:
+        if self._move.ended is None and not self._torn:
             return None
         result, reason = self._verdict()
         transfer = self._move.transfer
         return Outcome(
             action=self._action,
             result=result,
-            started=self._move.started,
-            ended=self._move.ended,
+            started=self._began,
+            ended=self._world.now if self._move.ended is None else self._move.ended,
             reason=reason,
-            mib=round(transfer.sent_mib),
+            mib=round(self._before + transfer.sent_mib),
             downtime_ms=round(1000 * transfer.paused) if result is Result.DONE else None,
+            passed=self._passed() if result is Result.DONE else None,
+            steps=self._climb.steps,
+            diverged=self._diverged and result is Result.ABORTED,
         )
+
+    def _passed(self) -> Passed | None:
+        move, transfer = self._move, self._move.transfer
+        seconds = (move.ended or move.started) - move.started - SETUP - HANDOVER
+        if seconds <= 0 or transfer.sent_mib <= 0:
+            return None
+        return Passed(
+            seconds=seconds,
+            sent_mib=transfer.sent_mib,
+            first_mib=min(transfer.memory_mib, transfer.sent_mib),
+            rounds=max(1, transfer.rounds),
+            downtime_ms=round(1000 * transfer.paused),
+            teaches=not self._climb.steps and not self._action.auto_converge,
+        )
+
+    def room(self, rate_kib_s: int) -> None:
+        """Let it go at up to this rate, KiB/s, where it needs that."""
+        self._room = rate_kib_s
 
     def abort(self, reason: str) -> None:
         """Stop it; the guest stays where it was. Harmless once it has ended."""
         self._give_up(Result.ABORTED, reason)
 
+    def _elapsed(self) -> float:
+        return self._world.now - self._began
+
     def _watch(self) -> None:
-        quiet = self._quiet()
-        took = self._world.now - self._move.started
-        if quiet >= self._stalled_after:
-            self._give_up(Result.STALLED, f"no data for {quiet:.0f} s: aborted")
-        elif took >= self._limit:
-            self._give_up(Result.ABORTED, f"not done in {took:.0f} s: does not converge, aborted")
+        """Ask the ladder what to do now, and do it."""
+        transfer = self._move.transfer
+        seen = ladder.Reading(
+            at=self._elapsed(),
+            sent=self._before + transfer.sent_mib,
+            rounds=transfer.rounds + 1,
+            rate=self._world.rate(self._move),
+            dirty=transfer.dirtied_mib_s,
+            room_kib_s=self._room,
+            switched=self._move.switched,
+        )
+        self._climb, decision = ladder.watch(self._climb, seen)
+        match decision:
+            case ladder.Raise(rung):
+                self._raise(rung)
+            case ladder.GiveUp(result, reason, diverged):
+                self._diverged = diverged
+                self._give_up(result, reason)
+            case ladder.Torn():
+                self._torn = True
+            case None:
+                pass
+
+    def _raise(self, rung: Rung) -> None:
+        """Take one step up; what the world does not allow is noted."""
+        at, rate = self._elapsed(), min(rung.rate_kib_s, self._room)
+        if why := self._step(rung, rate):
+            self._climb = ladder.refused(self._climb, rung, at, why)
+        else:
+            self._climb = ladder.taken(self._climb, rung, at, rate)
+
+    def _step(self, rung: Rung, rate: int) -> str:
+        match rung.kind:
+            case RungKind.BANDWIDTH:
+                self._move.at_most = rate / 1024
+            case RungKind.DOWNTIME:
+                self._move.transfer.pause_allowed = rung.downtime_ms / 1000
+            case RungKind.AUTO_CONVERGE:
+                self._begin_anew()
+            case RungKind.POST_COPY:
+                return "" if self._world.switch(self._move) else "its memory is not being copied"
+        return ""
+
+    def _begin_anew(self) -> None:
+        """End the move and begin it again, slowed."""
+        old = self._move
+        self._before += old.transfer.sent_mib
+        self._world.stop(old, "begun anew")
+        pause = old.transfer.pause_allowed
+        self._move = self._world.begin(old.guest, old.target, old.at_most, pause, slowed=True)
 
     def _give_up(self, result: Result, reason: str) -> None:
-        if self._move.under_way:
+        if self._move.under_way and not self._move.switched:
             self._stopped = (result, reason)
             self._world.stop(self._move, reason)
-
-    def _quiet(self) -> float:
-        """Return the seconds since the last byte was seen to pass."""
-        sent = self._move.transfer.sent_mib
-        if sent > self._last_byte[0]:
-            self._last_byte = (sent, self._world.now)
-        return self._world.now - self._last_byte[1]
 
     def _verdict(self) -> tuple[Result, str]:
         gone = {**self._world.lost, **self._world.stopped}
         if self._action.guest in gone:
             return Result.LOST, gone[self._action.guest]
+        if self._torn:
+            return (
+                Result.LOST,
+                "post-copy stands still: touch neither copy until the link is mended",
+            )
         if self._stopped:
             return self._stopped
         if self._move.fault == ABANDONED:

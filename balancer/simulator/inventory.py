@@ -32,7 +32,10 @@ class SimulatedInventory:
             cluster=Cluster(
                 hosts=tuple(host.spec for host in world.hosts.values() if host.alive),
                 guests=tuple(guest.spec for guest in world.guests.values()),
-                placement=dict(world.placement),
+                placement={
+                    **world.placement,  # one whose memory follows it holds room at both ends
+                    **{move.guest: move.source for move in world.moves},
+                },
                 in_flight={move.guest: move.target for move in world.moves},
             ),
             history=History(

@@ -7,7 +7,10 @@ t seconds a guest that writes D MiB/s into a hot set of H MiB touches
     H * (1 - exp(-D * t / H))
 
 distinct MiB, the expected coverage of H by random writes. When what is left can be sent within
-the allowed pause, the guest is halted for that last piece. Streams that share a network card
+the allowed pause, the guest is halted for that last piece. A guest that is slowed down writes a
+share less: a fifth at first, a tenth more after every round that was written faster than half of it
+was sent, all but a hundredth at most. After a switch to post-copy what is left follows the guest,
+which writes at the target. Streams that share a network card
 share it evenly, save that none gets more than it was allowed (max-min fairness).
 
 This deliberately owes nothing to the planner's own model of the same thing: a simulation that
@@ -30,6 +33,11 @@ EFFICIENCY: Final = 0.95
 LEAST_MIB: Final = 1.0
 """What is left below this is always sent with the guest halted."""
 NEGLIGIBLE: Final = 1e-9
+TOO_FAST: Final = 0.5
+"""A guest is slowed down where it writes more than this share of the rate."""
+THROTTLE_FIRST: Final = 0.2
+THROTTLE_STEP: Final = 0.1
+THROTTLE_MOST: Final = 0.99
 
 
 class Phase(StrEnum):
@@ -38,6 +46,8 @@ class Phase(StrEnum):
     SETUP = "setup"
     COPYING = "copying"
     HALTED = "halted"
+    FOLLOWING = "following"
+    """Post-copy: the guest runs at the target."""
     SWITCHING = "switching"
     ARRIVED = "arrived"
 
@@ -59,6 +69,12 @@ class Transfer:
     rounds: int = 0
     paused: float = 0.0
     """Seconds the guest was halted."""
+    slowed: bool = False
+    """Whether the guest may be slowed down so that it converges."""
+    throttle: float = 0.0
+    """The share it writes less."""
+    dirtied_mib_s: float = 0.0
+    """What was written in the last round, distinct MiB a second."""
     _in_phase: float = 0.0
     """Seconds since this phase, or this round of it, began."""
 
@@ -90,6 +106,8 @@ class Transfer:
                 self.paused += seconds
                 if self._in_phase >= HANDOVER - NEGLIGIBLE:
                     self.phase = Phase.ARRIVED
+            case Phase.FOLLOWING if self._all_sent(seconds * rate):
+                self.phase = Phase.ARRIVED
             case _:
                 pass
 
@@ -100,8 +118,25 @@ class Transfer:
         self.left_mib -= mib
         return self.left_mib <= NEGLIGIBLE
 
+    def switch(self) -> bool:
+        """Have the guest go on at the target; False where it is too early or too late for that."""
+        if self.phase is not Phase.COPYING:
+            return False
+        self._next_round(self.left_mib + self._written(), Phase.FOLLOWING)
+        self.paused += HANDOVER
+        return True
+
+    def _written(self) -> float:
+        """Return the distinct MiB written since this round began."""
+        dirty = self.dirty_mib_s * (1 - self.throttle)
+        return touched(dirty, self.hot_set_mib, self._in_phase)
+
     def _end_round(self, rate: float) -> None:
-        written = touched(self.dirty_mib_s, self.hot_set_mib, self._in_phase)
+        written = self._written()
+        self.dirtied_mib_s = written / self._in_phase
+        if self.slowed and self.dirtied_mib_s > rate * TOO_FAST:
+            step = THROTTLE_STEP if self.throttle else THROTTLE_FIRST
+            self.throttle = min(THROTTLE_MOST, self.throttle + step)
         fits_in_pause = written <= max(LEAST_MIB, rate * self.pause_allowed)
         self.rounds += 1
         self._next_round(written, Phase.HALTED if fits_in_pause else Phase.COPYING)

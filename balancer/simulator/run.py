@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from balancer.adapters.experience import JournalExperience
 from balancer.adapters.stand_in import (
     MemoryBrake,
     MemoryJournal,
@@ -10,6 +11,7 @@ from balancer.adapters.stand_in import (
     UncontestedLease,
 )
 from balancer.config import Mode
+from balancer.planner.ladder import Patience
 from balancer.planner.model.plan import Outcome, Result
 from balancer.planner.model.resources import CPU, MEMORY
 from balancer.planner.pipeline import assess, broken
@@ -73,8 +75,11 @@ class Simulation:
         """The world as the service sees it."""
         return Ports(
             inventory=SimulatedInventory(self.world),
-            executor=SimulatedExecutor(self.world),
+            executor=SimulatedExecutor(
+                self.world, Patience(stalled_after=self.scenario.guards.stalled_after)
+            ),
             journal=self.journal,
+            experience=JournalExperience(self.journal),
             clock=VirtualClock(self.world, self.pace),
             lease=UncontestedLease(),
             telemetry=self.telemetry,

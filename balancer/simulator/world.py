@@ -3,7 +3,8 @@
 Between two changes (a round of a transfer ends, something scheduled happens) every rate is
 constant, so time jumps from change to change and nothing is lost by it. The laws of this world:
 a guest runs on exactly one living host or on none for good; it changes host only at the instant
-its transfer arrives; whatever ends a transfer early leaves it where it was.
+its transfer arrives, or at a switch to post-copy; whatever ends a transfer early leaves it where it
+was, but after such a switch loses it.
 """
 
 import heapq
@@ -71,6 +72,11 @@ class Move:
         """True until it has ended, one way or the other."""
         return self.ended is None
 
+    @property
+    def switched(self) -> bool:
+        """True once its guest runs at the target and its memory follows."""
+        return self.transfer.phase is Phase.FOLLOWING
+
 
 @dataclass(slots=True)
 class World:
@@ -107,7 +113,9 @@ class World:
                 return
             self._pass(max(0.0, step), rates)
 
-    def begin(self, uuid: str, target: str, at_most: float, pause_allowed: float) -> Move:
+    def begin(
+        self, uuid: str, target: str, at_most: float, pause_allowed: float, *, slowed: bool = False
+    ) -> Move:
         """Start moving a guest at up to `at_most` MiB/s; `Move.fault` says if it cannot begin."""
         guest = self.guests.get(uuid)
         move = Move(
@@ -120,6 +128,7 @@ class World:
                 dirty_mib_s=guest.dirty_mib_s if guest else 0,
                 hot_set_mib=guest.hot_set_mib if guest else 0,
                 pause_allowed=pause_allowed,
+                slowed=slowed,
             ),
             started=self.now,
         )
@@ -165,23 +174,37 @@ class World:
         return ""
 
     def free_mib(self, host: str) -> int:
-        """Return the memory nobody uses there, those on their way counted too."""
+        """Return the memory nobody uses there, those on their way counted at both ends."""
         here = [uuid for uuid, where in self.placement.items() if where == host]
-        coming = [move.guest for move in self.moves if move.target == host]
+        ends = [(m.guest, m.source if m.switched else m.target) for m in self.moves]
+        coming = [uuid for uuid, end in ends if end == host]
         used = sum(self.guests[uuid].memory_mib for uuid in (*here, *coming))
         return self.hosts[host].spec.usable.get(MEMORY, 0) - used
 
     def stop(self, move: Move, reason: str) -> None:
-        """End a move early; harmless if it has ended."""
-        if move.under_way:
-            move.ended, move.fault = self.now, reason
-            self.moves.remove(move)
+        """End a move early; harmless if it has ended, without effect once it was switched."""
+        if move.under_way and not move.switched:
+            self._break(move, reason)
+
+    def switch(self, move: Move) -> bool:
+        """Have a guest go on at the target, its memory following; False where it cannot."""
+        if not (move.under_way and move.transfer.switch()):
+            return False
+        self.placement[move.guest] = move.target
+        return True
+
+    def _break(self, move: Move, reason: str) -> None:
+        """Have a move end early, come what may."""
+        move.ended, move.fault = self.now, reason
+        self.moves.remove(move)
+        if move.switched and move.guest in self.guests:
+            self.lost[move.guest] = f"{self._forget(move.guest)} fell in post-copy: {reason}"
 
     def die(self, host: str) -> None:
         """Cut a host's power: its guests are gone, moves to it and from it break off."""
         self.hosts[host].alive = False
         for move in [m for m in self.moves if host in (m.source, m.target)]:
-            self.stop(move, f"lost the connection to {host}")
+            self._break(move, f"lost the connection to {host}")
         for uuid in [u for u, where in self.placement.items() if where == host]:
             self.lost[uuid] = f"{self._forget(uuid)} fell with {host}"
 
@@ -201,6 +224,9 @@ class World:
     def shut_down(self, uuid: str) -> None:
         """Let a guest's owner end it, and with it any move of it; harmless if it is gone."""
         for move in [m for m in self.moves if m.guest == uuid]:
+            if move.switched:
+                move.ended, move.fault = self.now, "Domain not found: the guest ended"
+                self.moves.remove(move)
             self.stop(move, "Domain not found: the guest ended")
         if uuid in self.guests:
             self.stopped[uuid] = f"{self._forget(uuid)} was shut down by its owner"
@@ -211,7 +237,12 @@ class World:
         return self.guests.pop(uuid).spec.name
 
     def put(self, uuid: str, host: str) -> None:
-        """Have somebody else move a guest, in no time; a planned move of it breaks off."""
+        """Have somebody else move a guest, in no time; a planned move of it breaks off.
+
+        One whose memory follows it cannot be moved.
+        """
+        if any(m.switched for m in self.moves if m.guest == uuid):
+            return
         for move in [m for m in self.moves if m.guest == uuid]:
             self.stop(move, "another migration job took over")
         if uuid in self.guests and self.hosts[host].alive:
@@ -251,4 +282,4 @@ class World:
                 move.ended = self.now
                 self.moves.remove(move)
             elif move.doomed and move.doomed[0] <= self.now:
-                self.stop(move, move.doomed[1])
+                self._break(move, move.doomed[1])

@@ -72,3 +72,18 @@ def test_a_freeze_that_cannot_be_written_is_a_clear_fault(tmp_path: Path) -> Non
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="make the file by hand"):
         freeze(tmp_path / "file/FREEZE", None, "")
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"])
+def test_a_moment_beyond_all_calendars_freezes(tmp_path: Path, moment: str) -> None:
+    """An operator who made the file meant it, whatever is in it."""
+    (tmp_path / "FREEZE").write_text(f"until {moment}\n")
+    brake = FreezeFiles(tmp_path / "FREEZE", tmp_path / "own", lambda: 1e9)
+    assert "frozen" in brake.reason()
+
+
+def test_the_folder_of_the_file_is_made_where_it_is_not_there(tmp_path: Path) -> None:
+    """However deep: a freeze must not fail for want of a folder."""
+    path = tmp_path / "some" / "where" / "FREEZE"
+    freeze(path, None, "so")
+    assert path.read_text() == "so\n"

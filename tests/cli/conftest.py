@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from balancer.cli import abort, apply, run, serve, sight
+from balancer.cli import abort, apply, drain, run, serve, sight
 from balancer.codec import dump_observation
 from balancer.config import Config, find
 from balancer.planner.model.cluster import emptying
@@ -154,6 +154,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """A simulated cluster behind the verbs, in mode confirm."""
     made = World(tmp_path)
     made.mode("confirm")
-    for module in (abort, apply, serve, sight):
+    for module in (abort, apply, drain, serve, sight):
         monkeypatch.setattr(module, "ports_for", made.ports_for)
     return made

@@ -14,8 +14,8 @@ from balancer.planner.constraints.capacity import Capacity
 from balancer.planner.constraints.only_on import OnlyOn
 from balancer.planner.constraints.spread import Spread
 from balancer.planner.constraints.survive import Survive
-from balancer.planner.model.policy import Policy
-from balancer.planner.model.selector import Selector
+from balancer.planner.model.policy import Allow, Policy
+from balancer.planner.model.selector import EVERYTHING, Selector
 from balancer.planner.objectives import OBJECTIVES
 from balancer.ports import UsageError
 
@@ -95,7 +95,7 @@ def test_tables_keys_and_units(tmp_path: Path) -> None:
         ("[limits]\nat_once_total = 1.5", "must be a whole number"),
         ('[limits]\nmigration_link_share = "400%"', "must be at least 0.01 and at most 1"),
         ("[hot]\ncpu_used = 85", "hot.cpu_used = 85: must be at least 0.01 and at most 1"),
-        ("[hot]\ncpu_pressure = 0.1", "hot.cpu_pressure: counting pressure is not in this version yet"),
+        ("[hot]\ncpu_pressure = 10", "hot.cpu_pressure = 10: must be at least 0.01 and at most 1"),
         ("timezone = 'Europe/Berln'", "no such time zone; did you mean Europe/Berlin?"),
         ("[capacity]\nsurvive_hosts_lost = -1", "must be a number from 0 on"),
         ("[survive]\nhosts_lost = 0", "survive.hosts_lost = 0: must be at least 1"),
@@ -103,7 +103,8 @@ def test_tables_keys_and_units(tmp_path: Path) -> None:
         ("[[blackout]]\nwhen = []", "blackout[1]: when: needs at least one window"),
         ("[[blackout]]\nwhen = 'daily'\nhard = false", "blackout[1].hard: unknown key"),
         ("[[blackout]]\nwhen = 'dayly 01:00-02:00'", 'blackout[1]: when: "dayly 01:00-02:00" does not know the day "dayly"'),
-        ("[allow]\npost_copy = true", "allow.post_copy: post-copy is not in this version yet"),
+        ("[allow]\npost_copy = 1", "allow.post_copy = 1: must be a string in quotes or a list of them"),
+        ("[allow]\npost_copy = 'group:x'", 'allow.post_copy = "group:x": there is no group "x"; define it'),
         ("[[sperad]]\nguests = 'x'", "sperad: unknown key; did you mean spread?"),
         ("[[spread]]\nacros = 'rack'", "spread[1].acros: unknown key; did you mean across?"),
         ("[[spread]]\nacross = 'rack'", "spread[1].guests: missing: the guests it speaks of"),
@@ -126,6 +127,14 @@ def test_a_slip_is_one_sentence(tmp_path: Path, text: str, said: str) -> None:
     told = fault(tmp_path, text)
     assert said in told
     assert str(tmp_path / "p.toml") in told
+
+
+def test_consents_are_for_everybody_or_for_some(tmp_path: Path) -> None:
+    """`true` is everybody, patterns are those guests alone, silence is nobody."""
+    policy = loaded(tmp_path, "[allow]\npost_copy = true\nauto_converge = ['batch-*', '!batch-1']")
+    assert policy.allow.post_copy == EVERYTHING
+    assert policy.allow.auto_converge == Selector(("batch-*", "!batch-1"))
+    assert loaded(tmp_path, "[allow]\npost_copy = false").allow == Allow()
 
 
 def test_room_for_lost_hosts_is_asked_for_beside_capacity(tmp_path: Path) -> None:

@@ -140,9 +140,11 @@ class Laboratory:
         return found
 
     def clear(self) -> None:
-        """Back to empty, healthy hosts: repairs every host and removes every guest."""
+        """Back to empty, healthy hosts: repairs every host, removes every guest and claim."""
         for host in self.hosts.values():
             host.repair()
+            for claim in host.connection().listAllSecrets():
+                claim.undefine()
         deadline = time.monotonic() + PATIENCE
         while domains := [d for h in self.hosts.values() for d in h.connection().listAllDomains()]:
             if time.monotonic() > deadline:

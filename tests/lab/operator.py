@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -38,9 +38,11 @@ class Answer:
 class Operator:
     """Runs the product's own command line against the hosts of a laboratory."""
 
-    def __init__(self, lab: Laboratory, folder: Path) -> None:
+    def __init__(self, lab: Laboratory, folder: Path, through: Sequence[str] = ()) -> None:
+        """`through` is put before each command, such as what enters another namespace."""
         self.lab = lab
         self.folder = folder
+        self.through = tuple(through)
 
     def configure(
         self, policy: str = "", mode: str = "confirm", more: str = "", **hosts: dict[str, Any]
@@ -58,7 +60,7 @@ class Operator:
     def run(self, *words: str, patience: float = 120) -> Answer:
         """Type `balancer WORDS…` in the folder of the configuration and wait for the answer."""
         done = subprocess.run(
-            [sys.executable, "-m", "balancer", *words],
+            [*self.through, sys.executable, "-m", "balancer", *words],
             cwd=self.folder,
             capture_output=True,
             text=True,

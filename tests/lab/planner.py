@@ -175,7 +175,7 @@ def in_order(
     That cycle completes, and what it moves arrives. Every guest but those `lost` runs exactly
     once, defined there alone, and is part of no migration. What was begun is in the journal with
     its end, once each, and guests are where the journal has them last, but for those that
-    somebody else has moved since. Nobody holds a claim on a host that can be asked.
+    somebody else has moved since. Every host that can be asked may be claimed, and given back.
     """
     lab = planner.lab
     report = planner.cycle()
@@ -186,6 +186,8 @@ def in_order(
     for name in set(running) - set(lost):
         _alone(lab, name, running[name])
     _journal_agrees(planner, {n: h[0] for n, h in running.items() if h and n not in by_others})
+    planner.ports.lease.acquire()  # a claim that a dead planner of ours left may be taken up
+    planner.ports.lease.release()
     assert [h.name for h in lab.running_hosts() if read(h.connection())] == []
     return report
 

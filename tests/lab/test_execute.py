@@ -11,8 +11,7 @@ import pytest
 from balancer.adapters.libvirt.execution import LibvirtExecution, Patience
 from balancer.adapters.libvirt.executor import LibvirtExecutor
 from balancer.config.host import HostConfig
-from balancer.planner.model.plan import Migration, Outcome, Prediction, Result
-from balancer.planner.model.policy import Allow
+from balancer.planner.model.plan import Migration, Outcome, Prediction, Result, Rung, RungKind
 
 from .binding import libvirt
 from .cluster import Laboratory
@@ -194,32 +193,71 @@ def test_the_look_before_the_start(lab: Laboratory, executor: LibvirtExecutor) -
 def with_post_copy(lab: Laboratory, **patience: float) -> LibvirtExecutor:
     hosts = [config(h) for h in lab.hosts.values()]
     given = Patience(**({"least": 8, "factor": 1, "poll": 0.1} | patience))  # type: ignore[arg-type]
-    return LibvirtExecutor(hosts, WallClock(), given, Allow(post_copy=True))
+    return LibvirtExecutor(hosts, WallClock(), given)
 
 
+FOLLOW = (Rung(kind=RungKind.POST_COPY, risk="it may be lost"),)
 SWIFT = Prediction(seconds=2, seconds_p90=4, mib=64, downtime_ms=10)
 
 
 def test_what_does_not_converge_arrives_by_post_copy(lab: Laboratory) -> None:
-    """Where the policy allows it, half of the time limit is spent on pre-copy, then it switches."""
-    executor = with_post_copy(lab)
+    """Where the policy allows it: pre-copy until it is seen not to catch up, then it switches."""
+    executor = with_post_copy(lab, least=60)
     (guest,) = lab.boot(GuestSpec("busy", load=Load(set=32, dirty=20)))
-    lab["h2"].shape(40)
-    outcome = ended(executor.start(move(guest, "h2", predicted=SWIFT, downtime_ms=10)))
+    lab["h2"].shape(100)
+    outcome = ended(
+        executor.start(move(guest, "h2", predicted=SWIFT, downtime_ms=10, rungs=FOLLOW))
+    )
     assert outcome.result is Result.DONE, outcome
+    assert outcome.steps == ("switched to post-copy",)
     assert until(lambda: guest.whereabouts() == {"h2": libvirt.VIR_DOMAIN_RUNNING})
     assert guest.domain().isPersistent()
+    executor.close()
+
+
+def test_more_bandwidth_lets_it_arrive(lab: Laboratory) -> None:
+    """At 3 MiB/s it would take half a minute and never catch up; given room it goes at 60."""
+    hosts = [config(h) for h in lab.hosts.values()]
+    executor = LibvirtExecutor(hosts, WallClock(), Patience(least=16, factor=1, poll=0.1))
+    (guest,) = lab.boot(GuestSpec("hasty", load=Load(set=32, dirty=10)))
+    more = Rung(kind=RungKind.BANDWIDTH, rate_kib_s=60 * 1024)
+    plan = move(guest, "h2", 3 * 1024, predicted=SWIFT, downtime_ms=30, rungs=(more,))
+    execution = executor.start(plan)
+    until(lambda: execution.progress().wants_kib_s)
+    execution.room(60 * 1024)
+    outcome = ended(execution)
+    assert outcome.result is Result.DONE, outcome
+    assert outcome.steps == ("bandwidth up to 60 MiB/s",)
+    executor.close()
+
+
+@pytest.mark.soak
+def test_auto_converge_begins_anew_with_the_flag(lab: Laboratory) -> None:
+    """The first attempt is aborted, the second slows the guest; it runs exactly once throughout."""
+    hosts = [config(h) for h in lab.hosts.values()]
+    executor = LibvirtExecutor(hosts, WallClock(), Patience(least=90, poll=0.1))
+    (guest,) = lab.boot(GuestSpec("slowed", load=Load(set=32, dirty=20)))
+    lab["h2"].shape(80)
+    slow = Rung(kind=RungKind.AUTO_CONVERGE, risk="slower")
+    longer = Rung(kind=RungKind.DOWNTIME, downtime_ms=1000)
+    execution = executor.start(
+        move(guest, "h2", predicted=SWIFT, downtime_ms=30, rungs=(longer, slow))
+    )
+    outcome = until(execution.outcome, 200)
+    assert outcome.steps[:2] == ("pause up to 1000 ms", "begun anew with auto-converge")
+    assert outcome.result in (Result.DONE, Result.ABORTED), outcome
+    assert guest.running_on() == ["h2" if outcome.result is Result.DONE else "h1"]
     executor.close()
 
 
 @pytest.mark.soak
 def test_post_copy_with_the_link_cut_is_left_untouched(lab: Laboratory) -> None:
     """Both copies are kept, an abort does nothing, the way to mend it is said; healed it goes on."""
-    executor = with_post_copy(lab, stalled_after=6)
+    executor = with_post_copy(lab, least=90, stalled_after=6)
     (guest,) = lab.boot(GuestSpec("torn", load=Load(set=32, dirty=20)))
-    lab["h2"].shape(10)
-    execution = executor.start(move(guest, "h2", predicted=SWIFT, downtime_ms=10))
-    until(lambda: execution._post_copied)
+    lab["h2"].shape(40)
+    execution = executor.start(move(guest, "h2", predicted=SWIFT, downtime_ms=10, rungs=FOLLOW))
+    until(lambda: execution._climb.switched, 90)
     lab["h2"].cut("mig")
     execution.abort("the operator stopped it")
     outcome = ended(execution)

@@ -136,7 +136,8 @@ def test_what_cannot_be_mended_is_infeasible_and_says_why() -> None:
         standing(OnlyOn(guests=select("web-1"), hosts=select("b"))),
     )
     assert isinstance(made, Infeasible)
-    assert made.conflicting == ("only_on b: web-1",)
+    assert made.conflicting == ("tied", "only_on b: web-1")
+    assert made.remedy.startswith('only_on b: web-1: guests = ["web-1", "!web-1"] (1 guest)')
     assert "web-1" in made.reason
     assert "passthrough" in made.remedy
 

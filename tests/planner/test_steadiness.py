@@ -19,6 +19,8 @@ from balancer.planner.pipeline import assess, plan
 from tests.drawing import uuid_of
 from tests.past import as_cells, with_past
 
+SEEDS, DAYS = 20, 40
+"""Of the soak: longer than `same_host_again_after`, so that some may go back."""
 POLICY = replace(default_policy(), forecaster="automatic")
 EAGER = replace(POLICY, aggressiveness=5)
 HOT = """
@@ -108,7 +110,7 @@ def test_heat_must_last() -> None:
     assert moves(steady, policy)
     assert not moves(with_cpu(steady, "x", 1000.0), policy)
     assert not moves(with_cpu(steady, "x", 1000.0, 7500.0), policy)
-    assert moves(with_cpu(steady, "x", 1000.0, 7500.0, 7500.0), policy)
+    assert moves(with_cpu(steady, "x", 1000.0, 7490.0, 7510.0), policy)
     impatient = replace(policy, hot=replace(policy.hot, lasting=0.0))
     assert moves(with_cpu(steady, "x", 1000.0), impatient)
 
@@ -192,13 +194,19 @@ def test_noise_carries_nobody_back_and_forth() -> None:
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
-@pytest.mark.xfail(
-    reason="crowded clusters see about 14 returns in a thousand guest-days", strict=True
-)
-def test_fewer_than_one_return_in_a_thousand_guest_days() -> None:
+@pytest.mark.parametrize(
+    ("policy", "must_pay"), [(POLICY, True), (EAGER, True), (EAGER, False)],
+    ids=["built-in", "eager", "eager, for nothing"],
+)  # fmt: skip
+def test_fewer_than_one_return_in_a_thousand_guest_days(
+    *, policy: Policy, must_pay: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Over thousands of guest-days of ±10 % noise, on clusters that are often too full."""
-    days = returns = 0
-    for seed in range(60):
-        _, returned, guests = live(drawn(seed), 3, seed, POLICY)
-        days, returns = days + 3 * guests, returns + returned
+    if not must_pay:
+        monkeypatch.setattr(pipeline, "paying", lambda _, __, target: target)
+    days = moved = returns = 0
+    for seed in range(SEEDS):
+        moves_made, returned, guests = live(drawn(seed), DAYS, seed, policy)
+        days, moved, returns = days + DAYS * guests, moved + moves_made, returns + returned
+    print(f"{returns} returns among {moved} moves in {days} guest-days")  # noqa: T201 - pytest -s
     assert returns < days / 1000

@@ -14,6 +14,7 @@ from balancer.planner.model.plan import Plan, Prediction
 from balancer.planner.model.policy import Allow
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.rollups import STEP, UNKNOWN, Block, Rollups
+from balancer.planner.model.selector import EVERYTHING
 from balancer.planner.pipeline import plan
 from balancer.planner.worth import Currency, priced
 from tests.drawing import observation, placed, policy, problem, uuid_of
@@ -80,7 +81,7 @@ def test_a_move_costs_by_copy_pause_and_throttling() -> None:
     assert spent(replace(TAKES, seconds=40.0)) > 1.8 * plain
     assert spent(replace(TAKES, downtime_ms=1300)) == pytest.approx(plain + 9.0)
     assert spent(TAKES, "y") < plain
-    throttled = problem(BUSY, rules=policy(allow=Allow(auto_converge=True)))
+    throttled = problem(BUSY, rules=policy(allow=Allow(auto_converge=EVERYTHING)))
     assert spent(TAKES, asked=throttled) == pytest.approx(plain + 0.1 * 20 * 9)
 
 

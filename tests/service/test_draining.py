@@ -4,14 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from balancer.adapters.stand_in import MemoryJournal
+from balancer.adapters.stand_in import MemoryBrake, MemoryJournal
 from balancer.config import default_policy
 from balancer.planner.model.cluster import Tie
+from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Outcome, Plan, Result
 from balancer.ports import Refused
 from balancer.service import execute
-from balancer.service.draining import Tries, calm, evacuate
-from balancer.service.guards import STOP_ASKED
+from balancer.service.draining import Terms, Tries, calm, evacuate, shut_down
+from balancer.service.guards import LATE, STOP_ASKED
 from balancer.service.returning import way_back
 from balancer.simulator.inventory import SimulatedInventory
 from tests.drawing import observation, uuid_of
@@ -47,7 +48,10 @@ def test_each_guest_that_cannot_leave_is_named_with_a_remedy() -> None:
     found = evacuate(seen, CALM, "a", barred)
     assert not found.possible
     assert {b.guest: (b.reason, b.remedy) for b in found.blocked} == {
-        "db-1": ("passthrough: PCI 0000:3b:00.0", "detach the device, or shut the guest down"),
+        "db-1": (
+            "passthrough: PCI 0000:3b:00.0",
+            "detach the device, or let it be shut down (--shutdown)",
+        ),
         "web-1": ("b: failed: so; c: failed: so", "see balancer why web-1"),
     }
     full = "a 16c/64g : big 2v/40g cpu=1 | small 1v/1g cpu=0.1\nb 16c/40g : other 2v/36g cpu=1"
@@ -108,3 +112,59 @@ def test_of_a_plan_carried_out_twice_the_last_time_counts() -> None:
     plan = plan_of(world, "db-1 a c")
     execute(ports, EAGER, plan)
     assert way_back(journal.read(), "", ports.inventory.observe()).homes == {uuid_of("db-1"): "a"}
+
+
+def tied() -> Observation:
+    """Return TWO with a db-1 that cannot leave."""
+    seen = observation(TWO)
+    tie = Tie(kind="passthrough", detail="PCI 0000:3b:00.0")
+    guests = tuple(replace(g, ties=(tie,)) if g.name == "db-1" else g for g in seen.cluster.guests)
+    return replace(seen, cluster=replace(seen.cluster, guests=guests))
+
+
+def test_who_may_be_shut_down_blocks_nothing() -> None:
+    """Only where it cannot leave; a name that is not there is refused."""
+    terms = Terms(shut_down=frozenset({"db-1", "web-1"}))
+    found = evacuate(tied(), CALM, "a", terms=terms)
+    assert (found.possible, found.blocked, found.shut_down) == (True, (), ("db-1",))
+    with pytest.raises(Refused, match="web-2 does not run on a"):
+        evacuate(tied(), CALM, "a", terms=Terms(shut_down=frozenset({"web-2"})))
+
+
+def test_a_window_that_is_too_short_is_said_before_anything_moves() -> None:
+    """Those whose moves may end after it are named, with what would help."""
+    whole = evacuate(observation(TWO), CALM, "a")
+    short = evacuate(observation(TWO), CALM, "a", terms=Terms(seconds=whole.seconds / 2))
+    assert whole.possible
+    assert not short.possible
+    block = short.blocked[0]
+    assert "after --until" in block.reason
+    assert "give it more time" in block.remedy
+
+
+def test_what_would_end_too_late_is_not_begun() -> None:
+    """And the rounds end there."""
+    world = world_of(TWO)
+    plan = plan_of(world, "web-1 a b", "db-1 a b after 1", seconds=100)
+    first, second = execute(ports_of(world), EAGER, plan, until=world.now + 150)
+    assert (first.result, second.result) == (Result.DONE, Result.REFUSED)
+    assert second.reason.startswith(LATE)
+    assert not Tries().learn((first, second))
+
+
+def test_guests_are_shut_down_by_name_and_it_is_journalled_before() -> None:
+    """Each is off in the end, or it is said why not; a brake stops it."""
+    world, journal = world_of(TWO), MemoryJournal()
+    ports = ports_of(world, journal=journal)
+    seen = SimulatedInventory(world).observe()
+    assert shut_down(ports, "a", ["db-1"], seen) == {}
+    assert uuid_of("db-1") not in world.guests
+    assert [e.kind for e in journal.read()] == ["shutting", "shut"]
+    again = shut_down(ports, "a", ["db-1"], seen)
+    assert again == {(uuid_of("db-1"), "a"): "it does not run on a"}
+    brake = MemoryBrake()
+    brake.pull("enough")
+    with pytest.raises(Refused, match="enough"):
+        shut_down(replace(ports, brake=brake), "a", ["web-1"], seen)
+    with pytest.raises(Refused, match="read-only"):
+        shut_down(replace(ports, executor=None), "a", ["web-1"], seen)

@@ -10,16 +10,18 @@ from balancer.adapters.stand_in import MemoryBrake, MemoryJournal
 from balancer.config import Guards, Mode
 from balancer.planner.constraints.blackout import Blackout
 from balancer.planner.constraints.spread import Spread
-from balancer.planner.model.plan import Infeasible, Result
+from balancer.planner.model.plan import Infeasible, Outcome, Result
 from balancer.planner.model.policy import Hot, Limits, Policy
 from balancer.planner.model.request import Effort
 from balancer.planner.objectives import OBJECTIVES
 from balancer.ports import Event, Refused, Status, UsageError
+from balancer.service import telling
 from balancer.service.deciding import Decider
 from balancer.service.loop import Service
 from balancer.service.world import World as Installation
 from balancer.simulator.world import World
 from tests.drawing import NOON, select, uuid_of
+from tests.service.test_recovery import left_behind
 from tests.worlds import Diary, ports_of, world_of
 
 HOT = """
@@ -168,7 +170,7 @@ def test_mode_confirm_waits_for_the_approval_of_that_very_plan() -> None:
     assert decided.plan == proposal.plan
     assert decided.data["by"] == "the service, approved"
     assert decided.data["because"]
-    assert set(bench.said("ended")) >= {
+    assert {text.split(" in ")[0] for text in bench.said("ended")} >= {
         f"{o.action.name} to {o.action.target}: done" for o in bench.diary.outcomes
     }
 
@@ -289,6 +291,39 @@ def test_repeated_moves_by_others_stop_the_service() -> None:
     service._world = bench.installation()
     bench.turned(service)
     assert not bench.brake.reason()
+
+
+def test_a_migration_that_we_did_not_begin_is_waited_for() -> None:
+    """It is journalled once, nothing starts meanwhile, and its guest is held when it is over."""
+    bench = Bench(world_of(HOT))
+    service = bench.service()
+    move = bench.world.begin(uuid_of("idle"), "a", 0.01, 0.3)
+    sentences = bench.turned(service, 2)
+    assert all("somebody else is moving idle from b to a" in text for text in sentences)
+    assert bench.said("others") == ["idle is being moved from b to a by somebody else"]
+    assert not bench.said("started")
+    move.at_most = 1e6
+    bench.world.advance(bench.world.now + 60)
+    bench.turned(service)
+    assert bench.said("foreign") == ["idle was moved from b to a by somebody else"]
+    assert bench.said("started")
+    assert not bench.brake.reason()
+
+
+def test_whoever_takes_back_what_we_moved_stops_us() -> None:
+    """What others move elsewhere does not count as that; how often is `reversals_per_day`."""
+    guards = Guards(auto_after=0.0, moves_by_others_per_hour=99, reversals_per_day=1)
+    bench = Bench(world_of(HOT), guards=guards)
+    service = bench.service()
+    bench.turned(service)
+    moved = next(o.action for o in bench.diary.outcomes if o.result is Result.DONE)
+    bench.world.put(uuid_of("idle"), "c")
+    bench.turned(service)
+    assert not bench.brake.reason()
+    bench.world.put(moved.guest, moved.source)
+    bench.turned(service)
+    assert bench.said("foreign")[-1].endswith("by somebody else: that undoes a move of ours")
+    assert "1 of our moves were undone by others within a day" in bench.brake.reason()
 
 
 def test_repeated_failures_stop_the_service_and_hold_the_guests() -> None:
@@ -483,6 +518,73 @@ def test_while_it_moves_the_board_shows_how_far() -> None:
     assert not bench.board.shown[-1].in_flight
 
 
+def test_while_a_plan_is_carried_out_the_board_names_it_and_not_after() -> None:
+    """In every status of the moves; the cycle that follows has none."""
+    bench = Bench(world_of(HOT))
+    service = bench.service()
+    service.turn()
+    (plan,) = bench.diary.plans[:1]
+    flying = [s for s in bench.board.shown if s.state == "moving"]
+    assert len(flying) > 1
+    assert {(s.plan, s.summary) for s in flying} == {(plan.id, plan.summary)}
+    assert (bench.board.shown[-1].plan, bench.board.shown[-1].summary) == ("", "")
+
+
+def test_a_proposal_is_not_shown_once_it_does_not_wait_any_more() -> None:
+    """Released from what it proposed, the board names no plan."""
+    bench = Bench(world_of(HOT), mode=Mode.CONFIRM)
+    service = bench.service()
+    service.turn()
+    assert bench.board.shown[-1].summary
+    service._memory.proposed = None
+    service._show("resting")
+    assert (bench.board.shown[-1].plan, bench.board.shown[-1].summary) == ("", "")
+
+
+@pytest.mark.parametrize("text", [CALM, HOT])
+def test_nothing_is_sought_where_the_first_answer_will_do(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither in a calm cluster, nor where heat is answered at once."""
+    bench = Bench(world_of(text))
+    asked: list[Effort] = []
+    planned = Decider.planned
+
+    def counting(self: Decider, seen: Any, held: Any, effort: Effort) -> Any:
+        asked.append(effort)
+        return planned(self, seen, held, effort)
+
+    monkeypatch.setattr(Decider, "planned", counting)
+    bench.turned(bench.service())
+    assert set(asked) == {Effort.INSTANT}
+
+
+def test_where_the_look_before_a_start_said_no_nobody_is_sent_for_a_while() -> None:
+    """That guest and that host, for as long as a failed guest rests."""
+    bench = Bench(world_of(HOT), mode=Mode.OBSERVE)
+    report = bench.service().turn()
+    assert report is not None
+    assert not isinstance(report.decision, Infeasible)
+    action = report.decision.actions[0]
+    rest = bench.guards.failed_guest_again_after
+    outcome = Outcome(
+        action=action, result=Result.REFUSED, started=NOON, ended=NOON, reason="its network is not there"
+    )  # fmt: skip
+    bench.journal.write(telling.ended("P-1", outcome, "refused", barred=True))
+    bench.turned(bench.service())
+    report = bench.service().turn()
+    assert report is not None
+    assert not isinstance(report.decision, Infeasible)
+    assert (action.guest, action.target) not in {
+        (a.guest, a.target) for a in report.decision.actions
+    }
+    seen = bench.installation().ports.inventory.observe()
+    service = bench.service()
+    decider = Decider(service._world, service._memory, lambda: None)
+    assert decider._barred(seen) == {(action.guest, action.target): "its network is not there"}
+    assert decider._barred(replace(seen, at=NOON + rest + 1)) == {}
+
+
 def test_a_search_in_vain_is_not_repeated_each_cycle(monkeypatch: pytest.MonkeyPatch) -> None:
     """On the same trouble the exact engine is asked again after an hour only."""
     text = "a 4c/64g : big 4v/8g cpu=4\nb 4c/64g : huge 4v/8g cpu=4"
@@ -498,3 +600,19 @@ def test_a_search_in_vain_is_not_repeated_each_cycle(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Decider, "planned", counting)
     bench.turned(service, 3)
     assert asked.count(Effort.QUICK) == 1
+
+
+def test_while_it_follows_what_another_began_the_board_sees_it_live() -> None:
+    """The watchdog must not end a service that waits for a long migration after a crash."""
+    _, ports, _ = left_behind(2)
+    board = Notices()
+    bench = Bench(world_of(CALM))
+    service = Service(bench.installation(ports=ports), board=board)
+    service._resume()
+    moving = [s for s in board.shown if s.state == "moving"]
+    assert len(moving) > 1
+    assert moving[0].in_flight
+    assert list(moving[0].names.values()) == ["db-1 from a to c"]
+    assert "followed to its end" in moving[0].sentence
+    service._show("looking")
+    assert not board.shown[-1].in_flight

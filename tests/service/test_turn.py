@@ -14,9 +14,11 @@ from balancer.adapters.stand_in import MemoryBrake, MemoryJournal
 from balancer.codec import load_outcome_data, load_plan_data
 from balancer.planner import pipeline
 from balancer.planner.constraints.together import Together
-from balancer.planner.model.plan import Action, Infeasible, Result
+from balancer.planner.model.plan import Action, Infeasible, Plan, Result, Rung, RungKind
+from balancer.planner.model.policy import Allow
 from balancer.planner.model.request import Request
-from balancer.ports import Event, Refused, UsageError
+from balancer.planner.model.selector import EVERYTHING
+from balancer.ports import Event, Progress, Refused, UsageError
 from balancer.service import cycle, execute, observe
 from balancer.simulator.executor import SimulatedExecutor
 from balancer.simulator.world import World
@@ -61,7 +63,8 @@ def test_the_journal_can_tell_plan_and_outcomes_again() -> None:
     assert load_outcome_data(ended.data["outcome"]) == outcome
     assert (started.guest, started.host) == (uuid_of("db-1"), "c")
     assert started.text == "db-1 from a to c: because the test says so"
-    assert ended.text == "db-1 to c: done"
+    assert ended.text.startswith("db-1 to c: done in ")
+    assert "(predicted 100 s, p90 100 s)" in ended.text
     assert outcome.ended > outcome.started
     assert outcome.mib >= 8 * 1024
 
@@ -184,10 +187,102 @@ def test_a_guest_that_never_converges_is_given_up_in_time() -> None:
     world = world_of("a 16c/64g : db-1 4v/32g cpu=2 dirty=2000\nb 16c/64g :")
     begin = world.now
     (outcome,) = execute(ports_of(world), EAGER, plan_of(world, "db-1 a b", seconds=200))
-    assert outcome.result is Result.ABORTED
-    assert "does not converge" in outcome.reason
+    assert (outcome.result, outcome.diverged) == (Result.ABORTED, False)
     assert world.now - begin == pytest.approx(800, abs=5)
     assert world.placement[uuid_of("db-1")] == "a"
+
+
+def test_a_guest_that_is_seen_not_to_converge_is_not_waited_for() -> None:
+    """With nothing left to try, the link is not filled until the time limit."""
+    world = world_of("a 16c/64g : db-1 4v/4g cpu=2 dirty=2000\nb 16c/64g :")
+    begin = world.now
+    (outcome,) = execute(ports_of(world), EAGER, plan_of(world, "db-1 a b", seconds=200))
+    assert (outcome.result, outcome.diverged) == (Result.ABORTED, True)
+    assert "does not converge" in outcome.reason
+    assert 200 < world.now - begin < 400
+
+
+def climbing(world: World, *rungs: Rung) -> Plan:
+    """Return a plan to move db-1 from a to b with these rungs."""
+    made = plan_of(world, "db-1 a b", seconds=200)
+    return replace(made, actions=(replace(made.actions[0], rungs=rungs),))
+
+
+ALLOWED = replace(EAGER, allow=Allow(post_copy=EVERYTHING, auto_converge=EVERYTHING))
+BUSY = "a 16c/64g : db-1 4v/4g cpu=2 dirty=200\nb 16c/64g :"
+
+
+@pytest.mark.parametrize(
+    ("dirty", "rung", "step"),
+    [
+        (40, Rung(kind=RungKind.BANDWIDTH, rate_kib_s=110_000), "bandwidth up to 107 MiB/s"),
+        (200, Rung(kind=RungKind.AUTO_CONVERGE, risk="x"), "begun anew with auto-converge"),
+        (200, Rung(kind=RungKind.POST_COPY, risk="x"), "switched to post-copy"),
+    ],
+)
+def test_a_rung_helps_and_is_journalled(dirty: int, rung: Rung, step: str) -> None:
+    """Without it the guest does not converge; with it it arrives, and the journal says by what."""
+    world = world_of(BUSY.replace("dirty=200", f"dirty={dirty}"))
+    (outcome,) = execute(ports_of(world), ALLOWED, climbing(world))
+    assert outcome.diverged
+    world, journal = world_of(BUSY.replace("dirty=200", f"dirty={dirty}")), MemoryJournal()
+    (outcome,) = execute(ports_of(world, journal=journal), ALLOWED, climbing(world, rung))
+    assert (outcome.result, outcome.steps) == (Result.DONE, (step,))
+    assert world.placement[uuid_of("db-1")] == "b"
+    (raised,) = journal.read(kinds=("raised",))
+    assert raised.text == f"db-1 from a to b does not converge: {step}"
+    assert kinds(journal) == ["decided", "started 1", "raised 1", "ended 1"]
+
+
+def test_what_the_policy_does_not_allow_a_guest_is_refused() -> None:
+    """The judge reads the rungs of a plan, whoever wrote them."""
+    world = world_of(BUSY)
+    plan = climbing(world, Rung(kind=RungKind.POST_COPY))
+    with pytest.raises(Refused, match="post-copy is not allowed for this guest"):
+        execute(ports_of(world), EAGER, plan)
+
+
+def test_post_copy_over_a_cut_link_is_reported_lost_and_left_alone() -> None:
+    """Both copies are untouched; once the link is mended the guest runs on, once."""
+    world = world_of(BUSY)
+    plan = climbing(world, Rung(kind=RungKind.POST_COPY))
+
+    @dataclass
+    class Cutting(Diary):
+        def progress(self, running: Sequence[Progress]) -> None:
+            if running[0].steps:
+                world.set_link("b", 0.0)
+
+    (outcome,) = execute(ports_of(world, telemetry=Cutting()), ALLOWED, plan)
+    assert outcome.result is Result.LOST
+    assert "touch neither copy" in outcome.reason
+    assert len(world.moves) == 1
+    world.set_link("b", 1.0)
+    world.advance(world.now + 100)
+    assert not world.moves
+    assert world.placement[uuid_of("db-1")] == "b"
+
+
+def test_links_are_never_given_out_twice() -> None:
+    """Two moves that wish for more share one link: together they never get more than it has."""
+    world = world_of(
+        "a 16c/64g : db-1 4v/4g cpu=2 dirty=40 | db-2 4v/4g cpu=2 dirty=40\nb 16c/64g :"
+    )
+    more = Rung(kind=RungKind.BANDWIDTH, rate_kib_s=110_000)
+    made = plan_of(world, "db-1 a b", "db-2 a b", seconds=200)
+    made = replace(made, actions=tuple(replace(a, rungs=(more,)) for a in made.actions))
+    most = 0.0
+
+    @dataclass
+    class Watching(Diary):
+        def progress(self, running: Sequence[Progress]) -> None:
+            nonlocal most
+            super().progress(running)
+            most = max(most, sum(move.at_most for move in world.moves))
+
+    outcomes = execute(ports_of(world, telemetry=Watching()), ALLOWED, made)
+    assert {o.result for o in outcomes} == {Result.DONE}
+    assert 60 < most <= 122_070 / 1024
 
 
 def test_a_stop_between_two_moves_finishes_the_first_and_starts_no_second() -> None:
@@ -498,13 +593,16 @@ def test_a_cycle_that_finds_no_answer_says_why(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_what_ended_lately_is_part_of_the_next_observation(tmp_path: Path) -> None:
-    """Outcomes come back from the journal for as long as they keep guests at rest."""
+    """Outcomes come back from the journal for as long as they keep guests where they are."""
     world = world_of(THREE)
     ports = ports_of(world, journal=SqliteJournal(tmp_path / "j.sqlite"))
     (outcome,) = execute(ports, EAGER, plan_of(world, "db-1 a c"))
     assert observe(ports, EAGER).outcomes == (outcome,)
     assert pipeline.assess(observe(ports, EAGER), EAGER).cooling == {uuid_of("db-1")}
     world.advance(world.now + EAGER.limits.same_guest_again_after + 1)
+    assert observe(ports, EAGER).outcomes == (outcome,)
+    assert not pipeline.assess(observe(ports, EAGER), EAGER).cooling
+    world.advance(world.now + EAGER.limits.same_host_again_after)
     assert observe(ports, EAGER).outcomes == ()
 
 

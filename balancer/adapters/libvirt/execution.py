@@ -6,7 +6,7 @@ libvirt itself never notices that a migration link went dead.
 
 import shlex
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from time import monotonic, sleep
@@ -26,9 +26,10 @@ from balancer.adapters.libvirt.aftermath import (
 )
 from balancer.adapters.libvirt.connection import Connections
 from balancer.adapters.libvirt.errors import NotAnswering, message
+from balancer.adapters.libvirt.figures import passed
 from balancer.adapters.libvirt.workers import Crew
-from balancer.planner.model.plan import Action, Outcome, Result
-from balancer.planner.model.policy import Allow
+from balancer.planner import ladder
+from balancer.planner.model.plan import Action, Outcome, Result, Rung, RungKind
 from balancer.ports import ABANDONED, Begun, Clock, Progress
 
 MIB: Final = 2**20
@@ -37,18 +38,14 @@ POST_COPY: Final = (
     (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED),
 )
 """State and reason of a source whose guest goes on at the target already."""
+SWITCHED: Final = "switched"
+"""Beside libvirt's own statistics: that of POST_COPY was seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long what may take; seconds, but for `factor`."""
+class Patience(ladder.Patience):
+    """How long what may take, beside what the ladder reckons with; seconds."""
 
-    stalled_after: float = 60.0
-    """Without a byte passing, it is given up."""
-    factor: float = 4.0
-    """It may take so many times its predicted p90."""
-    least: float = 60.0
-    """It may take this long in any case."""
     settling: float = 60.0
     """Until it must be clear where the guest is, and until an abort must have taken effect."""
     arriving: float = 2.0
@@ -56,15 +53,11 @@ class Patience:
     poll: float = 0.5
     """Between two looks at its progress."""
 
-    def limit(self, action: Action) -> float:
-        """Return how long `action` may take."""
-        return max(self.least, self.factor * action.predicted.seconds_p90)
-
 
 class LibvirtExecution:
     """Implements Execution. Starts at once; every thread of it ends by itself."""
 
-    def __init__(  # noqa: PLR0913 - all of it is needed, most by name
+    def __init__(  # noqa: PLR0913, PLR0915 - all of it is needed, most by name
         self,
         action: Action,
         acting: Connections,
@@ -72,12 +65,14 @@ class LibvirtExecution:
         clock: Clock,
         *,
         patience: Patience,
-        allow: Allow,
+        unsafe_storage: bool = False,
+        look_again: Callable[[Action], str] = lambda _: "",
         begun: Begun | None = None,
     ) -> None:
         """Begin; where it is `begun` already, only watch it to its end.
 
-        `acting` carries the long call, `watching` only short ones.
+        `acting` carries the long call, `watching` only short ones; `look_again` is asked before
+        it is begun anew.
         """
         self._action = action
         self._acting = acting
@@ -86,7 +81,8 @@ class LibvirtExecution:
         )
         self._clock = clock
         self._patience = patience
-        self._allow = allow
+        self._unsafe_storage = unsafe_storage
+        self._look_again = look_again
         self._begun = begun
         self._began, self._started = monotonic(), begun.at if begun else clock.now()
         self._before: Before | None = None
@@ -99,13 +95,18 @@ class LibvirtExecution:
         """There is something to do before the next poll."""
         self._stop: tuple[Result, str] | None = None
         self._stats: Mapping[str, Any] = {}
-        self._moved_on = self._began
-        """When the number of bytes sent last changed."""
+        anew = (RungKind.AUTO_CONVERGE,) if begun else ()
+        self._climb = ladder.set_out(action, patience, without=anew)
+        self._room = action.rate_kib_s
+        """KiB/s that its links allow it."""
+        self._pause = action.downtime_ms
+        self._slowed = action.auto_converge
+        self._anew = threading.Event()
+        """It was aborted so as to begin again, slowed."""
         self._downtime_set = False
-        self._post_copied = False
-        """Its memory is on both hosts: from then on nothing may be aborted."""
         self._torn = False
         """Post-copy stands still."""
+        self._diverged = False
         self._outcome: Outcome | None = None
         threading.Thread(target=self._follow, name=f"follow-{action.id}", daemon=True).start()
 
@@ -117,7 +118,8 @@ class LibvirtExecution:
     def progress(self) -> Progress:
         """Return how far it was at the last look."""
         sent, left = _sent(self._stats), int(self._stats.get("data_remaining", 0))
-        quiet = monotonic() - self._moved_on
+        climb = self._climb
+        quiet = self._elapsed() - climb.moved_on
         return Progress(
             action=self._action.id,
             fraction=sent / (sent + left) if sent + left else 0.0,
@@ -125,18 +127,27 @@ class LibvirtExecution:
             mib_left=round(left / MIB),
             seconds=monotonic() - self._began,
             note=f"no data for {quiet:.0f} s" if quiet > self._patience.stalled_after / 4 else "",
+            steps=climb.steps,
+            wants_kib_s=climb.wants_kib_s,
         )
 
     def outcome(self) -> Outcome | None:
         """Return how it ended, verified on both ends, or None while it runs."""
         return self._outcome
 
+    def room(self, rate_kib_s: int) -> None:
+        """Let it go at up to this rate, KiB/s, where it needs that."""
+        self._room = rate_kib_s
+
     def abort(self, reason: str) -> None:
         """Ask for it to stop; harmless once it has ended."""
         self._give_up(Result.ABORTED, reason)
 
+    def _elapsed(self) -> float:
+        return monotonic() - self._began
+
     def _give_up(self, result: Result, reason: str) -> None:
-        if self._stop is None and not self._post_copied:
+        if self._stop is None and not self._climb.switched:
             self._stop = (result, reason)
         self._nudge.set()
 
@@ -162,26 +173,65 @@ class LibvirtExecution:
             reason=reason,
             mib=found.mib or round(_sent(self._stats) / MIB),
             downtime_ms=found.downtime_ms if result is Result.DONE else None,
+            passed=passed(found.stats, plain=self._plain),
+            steps=self._climb.steps,
+            left_behind=found.left_behind,
+            diverged=self._diverged and result is Result.ABORTED,
         )
 
+    @property
+    def _plain(self) -> bool:
+        """True if it went by pre-copy at the rate planned, from its beginning."""
+        helped = self._climb.switched or self._action.auto_converge or self._climb.steps
+        return not helped and not self._begun
+
     def _move(self) -> None:
-        """Make the long call."""
-        action = self._action
+        """Make the long call, and where it is to begin anew make it again."""
         try:
-            domain = self._acting.to(action.source).lookupByUUIDString(action.guest)
-            self._before = memory_of(domain)
-            self._downtime_set = self._limits_downtime(domain)
-            target = self._acting.hosts[action.target]
-            domain.migrateToURI3(
-                migration.peer_uri(target),
-                dict(migration.parameters(action, target)),
-                migration.flags(persistent=self._before.persistent, allow=self._allow),
-            )
+            while not self._called():
+                if why := self._again_not():
+                    self._give_up(Result.ABORTED, f"it was not begun anew: {why}")
+                    return
         except Exception as fault:  # noqa: BLE001 - judged by whoever follows
             self._fault = fault
         finally:
             self._over.set()
             self._nudge.set()
+
+    def _called(self) -> bool:
+        """Make the call; False if it was ended so as to begin anew. Raises what libvirt raises."""
+        action = self._action
+        domain = self._acting.to(action.source).lookupByUUIDString(action.guest)
+        self._before = self._before or memory_of(domain)
+        self._downtime_set = self._limits_downtime(domain)
+        target = self._acting.hosts[action.target]
+        try:
+            domain.migrateToURI3(
+                migration.peer_uri(target),
+                dict(migration.parameters(action, target, self._climb.rate_kib_s)),
+                migration.flags(
+                    action,
+                    persistent=self._before.persistent,
+                    slowed=self._slowed,
+                    unsafe_storage=self._unsafe_storage,
+                ),
+            )
+        except libvirt.libvirtError:
+            if not self._anew.is_set():
+                raise
+            return False
+        return True
+
+    def _again_not(self) -> str:
+        """Return why it must not begin anew; the guest rests on its source by then, or never."""
+        ends = replace(self._ends, crew=Crew())
+        if settle(ends, None, self._patience.settling).where is not Where.SOURCE:
+            return "it is not at rest on its source"
+        if self._stop is not None:
+            return self._stop[1]
+        self._anew.clear()
+        self._slowed = True
+        return self._look_again(self._action)
 
     def _rejoin(self) -> None:
         """Wait while a migration of the guest runs that nobody waits for any more.
@@ -204,10 +254,10 @@ class LibvirtExecution:
 
     def _limits_downtime(self, domain: libvirt.virDomain) -> bool:
         """Set the longest pause; libvirt before 3.7 accepts it only once the migration runs."""
-        if self._action.downtime_ms <= 0:
+        if self._pause <= 0:
             return True
         with suppress(libvirt.libvirtError):
-            domain.migrateSetMaxDowntime(self._action.downtime_ms)
+            domain.migrateSetMaxDowntime(self._pause)
             return True
         return False
 
@@ -233,45 +283,59 @@ class LibvirtExecution:
     def _look(self) -> None:
         """Read the progress; what cannot be read counts as no progress."""
         with suppress(libvirt.libvirtError, NotAnswering):
-            stats = self._ends.ask(self._action.source, self._job)
-            if _sent(stats) != _sent(self._stats):
-                self._moved_on = monotonic()
-            self._stats = stats
+            self._stats = self._ends.ask(self._action.source, self._job)
 
     def _job(self, domain: libvirt.virDomain) -> Mapping[str, Any]:
         stats: Mapping[str, Any] = domain.jobStats()
         if self._begun and tuple(domain.state()) in POST_COPY:
-            self._post_copied = True
+            stats = {**stats, SWITCHED: True}
         if not self._downtime_set and stats.get("type"):
             self._downtime_set = self._limits_downtime(domain)
         return stats
 
     def _judge(self) -> None:
-        quiet, took = monotonic() - self._moved_on, monotonic() - self._began
-        limit = self._patience.limit(self._action)
-        stalled = self._patience.stalled_after
-        if self._post_copied:
-            self._torn = quiet >= stalled
+        """Ask the ladder what to do now, and do it."""
+        if self._anew.is_set() or (self._stop is not None and not self._climb.switched):
             return
-        if self._allow.post_copy and took >= limit / 2 and quiet < stalled / 4 and self._switch():
-            return
-        if quiet >= stalled or (took >= limit and quiet >= stalled / 4):
-            self._give_up(Result.STALLED, f"no data for {quiet:.0f} s: aborted")
-        elif took >= limit:
-            predicted = self._action.predicted.seconds_p90
-            self._give_up(
-                Result.ABORTED,
-                f"not done in {limit:.0f} s ({predicted:.0f} s predicted at worst): aborted",
-            )
+        seen = reading(self._stats, self._elapsed(), self._room)
+        self._climb, decision = ladder.watch(self._climb, seen)
+        match decision:
+            case ladder.Raise(rung):
+                self._raise(rung)
+            case ladder.GiveUp(result, reason, diverged):
+                self._diverged = diverged
+                self._give_up(result, reason)
+            case ladder.Torn():
+                self._torn = True
+            case None:
+                pass
 
-    def _switch(self) -> bool:
-        """Have the guest go on at the target while its memory follows; True if libvirt did so."""
-        if self._stop is not None:
-            return False
-        with suppress(libvirt.libvirtError, NotAnswering):
-            self._ends.ask(self._action.source, lambda domain: domain.migrateStartPostCopy(0))
-            self._post_copied, self._moved_on = True, monotonic()
-        return self._post_copied
+    def _raise(self, rung: Rung) -> None:
+        """Take one step up; where libvirt does not take it, that is noted and it goes on."""
+        rate = min(rung.rate_kib_s, self._room)
+        try:
+            self._ends.ask(self._action.source, lambda domain: self._step(domain, rung, rate))
+        except (libvirt.libvirtError, NotAnswering) as error:
+            self._climb = ladder.refused(self._climb, rung, self._elapsed(), message(error))
+        else:
+            self._climb = ladder.taken(self._climb, rung, self._elapsed(), rate)
+
+    def _step(self, domain: libvirt.virDomain, rung: Rung, rate: int) -> None:
+        match rung.kind:
+            case RungKind.BANDWIDTH:
+                domain.migrateSetMaxSpeed(migration.mib_s(rate))
+            case RungKind.DOWNTIME:
+                self._pause = rung.downtime_ms
+                domain.migrateSetMaxDowntime(rung.downtime_ms)
+            case RungKind.AUTO_CONVERGE:
+                self._anew.set()  # before: the call may return while this one does
+                try:
+                    domain.abortJob()
+                except libvirt.libvirtError:
+                    self._anew.clear()
+                    raise
+            case RungKind.POST_COPY:
+                domain.migrateStartPostCopy()
 
     def _how_to_mend(self) -> str:
         source = self._ends.connections.hosts[self._action.source]
@@ -323,6 +387,20 @@ class LibvirtExecution:
         if self._fault is not None:
             return message(self._fault)
         return self._stop[1] if self._stop else "libvirt reported no error"
+
+
+def reading(stats: Mapping[str, Any], at: float, room_kib_s: int) -> ladder.Reading:
+    """Return what libvirt's job statistics say; nought where they say nothing."""
+    page = int(stats.get("memory_page_size", 4096))
+    return ladder.Reading(
+        at=at,
+        sent=_sent(stats),
+        rounds=int(stats.get("memory_iteration", 0)),
+        rate=int(stats.get("memory_bps", 0)) / MIB,
+        dirty=int(stats.get("memory_dirty_rate", 0)) * page / MIB,
+        room_kib_s=room_kib_s,
+        switched=bool(stats.get(SWITCHED, False)),
+    )
 
 
 def _sent(stats: Mapping[str, Any]) -> int:

@@ -53,7 +53,7 @@ class LibvirtInventory:
     before, or over `sample_gap` seconds where there was none lately.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - most by name
         self,
         hosts: Sequence[HostConfig],
         clock: Clock,
@@ -62,11 +62,14 @@ class LibvirtInventory:
         read_only: bool = True,
         workers: int = AT_ONCE,
         closed: Callable[[], Collection[str]] = tuple,
+        own: str = "",
     ) -> None:
         """Connect to nothing yet; `workers` hosts are asked at a time.
 
-        `closed` returns the hosts that are closed to placement.
+        `closed` returns the hosts that are closed to placement; `own` is uuid or name of the
+        guest that this program runs in, if it does.
         """
+        self._own = own
         self._closed = closed
         self._hosts = tuple(hosts)
         self._clock = clock
@@ -96,6 +99,9 @@ class LibvirtInventory:
             history=_history(view.glances, assembly.cluster),
             unseen=view.unseen,
             doubts=assembly.doubts,
+            planner=next(
+                (g.uuid for g in assembly.cluster.guests if self._own in (g.uuid, g.name)), ""
+            ),
         )
 
     def view(self) -> View:

@@ -7,8 +7,7 @@ import libvirt
 
 from balancer.adapters.libvirt.errors import message
 from balancer.config.host import HostConfig
-from balancer.planner.model.plan import Migration
-from balancer.planner.model.policy import Allow
+from balancer.planner.model.plan import Migration, RungKind
 
 FLAGS: Final[int] = (
     libvirt.VIR_MIGRATE_LIVE
@@ -18,30 +17,45 @@ FLAGS: Final[int] = (
 )
 
 
-def flags(*, persistent: bool, allow: Allow) -> int:
-    """Return the flags: a defined guest is defined at the target and no longer at the source."""
+def flags(
+    action: Migration, *, persistent: bool, slowed: bool = False, unsafe_storage: bool = False
+) -> int:
+    """Return the flags: a defined guest is defined at the target and no longer at the source.
+
+    `slowed`: with auto-converge, which libvirt takes only from the beginning.
+    """
     chosen = FLAGS
     if persistent:
         chosen |= libvirt.VIR_MIGRATE_PERSIST_DEST | libvirt.VIR_MIGRATE_UNDEFINE_SOURCE
-    if allow.auto_converge:
+    if slowed:
         chosen |= libvirt.VIR_MIGRATE_AUTO_CONVERGE
-    if allow.post_copy:
+    if any(rung.kind is RungKind.POST_COPY for rung in action.rungs):
         chosen |= libvirt.VIR_MIGRATE_POSTCOPY  # only allows it: execution switches where needed
-    if allow.unsafe_storage:
+    if unsafe_storage:
         chosen |= libvirt.VIR_MIGRATE_UNSAFE
     return chosen
 
 
-def parameters(action: Migration, target: HostConfig) -> Mapping[str, str | int]:
-    """Return libvirt's typed parameters: bandwidth in MiB/s, at least 1, and the network to use."""
+def parameters(
+    action: Migration, target: HostConfig, rate_kib_s: int = 0
+) -> Mapping[str, str | int]:
+    """Return libvirt's typed parameters: bandwidth in MiB/s, at least 1, and the network to use.
+
+    `rate_kib_s` where it is to go faster than the plan says.
+    """
     found: dict[str, str | int] = {}
-    if action.rate_kib_s > 0:
-        found[libvirt.VIR_MIGRATE_PARAM_BANDWIDTH] = max(1, action.rate_kib_s // 1024)
+    if rate := rate_kib_s or action.rate_kib_s:
+        found[libvirt.VIR_MIGRATE_PARAM_BANDWIDTH] = mib_s(rate)
     if target.migration_address:
         address = target.migration_address
         numeric = f"[{address}]" if address.count(":") > 1 and "[" not in address else address
         found[libvirt.VIR_MIGRATE_PARAM_URI] = f"tcp://{numeric}"
     return found
+
+
+def mib_s(rate_kib_s: int) -> int:
+    """Return a rate as libvirt takes it: whole MiB/s, at least 1."""
+    return max(1, rate_kib_s // 1024)
 
 
 def peer_uri(target: HostConfig) -> str:

@@ -12,6 +12,7 @@ from balancer.planner.constraints.barred import Barred
 from balancer.planner.constraints.blackout import Blackout
 from balancer.planner.constraints.budget import Budget
 from balancer.planner.constraints.capacity import Capacity
+from balancer.planner.constraints.careful import Careful
 from balancer.planner.constraints.compatible import Compatible
 from balancer.planner.constraints.cooling import Cooling
 from balancer.planner.constraints.drain import Drain
@@ -24,6 +25,7 @@ from balancer.planner.constraints.only_on import OnlyOn
 from balancer.planner.constraints.places import Places
 from balancer.planner.constraints.prefer import Prefer
 from balancer.planner.constraints.reachable import Reachable
+from balancer.planner.constraints.returning import Returning
 from balancer.planner.constraints.spread import Spread
 from balancer.planner.constraints.stay import Stay
 from balancer.planner.constraints.survive import Survive
@@ -51,6 +53,7 @@ CONSTRAINTS: Final[Mapping[str, type]] = {
     "never_move": NeverMove,
     "drain": Drain,
     "blackout": Blackout,
+    "careful": Careful,
 }
 """What an operator can write, by the name of its TOML table."""
 
@@ -62,6 +65,7 @@ ALWAYS: Final[tuple[Constraint, ...]] = (
     Drain(),
     UnknownData(),
     Cooling(),
+    Returning(),
     Held(),
     Barred(),
     Budget(),

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from balancer.planner.formulation import Formulation
-from balancer.planner.model.placement import Occupancy, at_rest
+from balancer.planner.model.placement import Occupancy
 from balancer.planner.model.problem import Problem
-from balancer.planner.model.staying import strayed
+from balancer.planner.model.staying import at_fault, strayed
 from balancer.planner.model.violation import Violation
 
 REASON = "moved recently: limit same_guest_again_after"
@@ -23,6 +23,7 @@ class Cooling:
     """
 
     hard: ClassVar[bool] = True
+    steadying: ClassVar[bool] = True
 
     name: str = ""
 
@@ -49,7 +50,7 @@ class Cooling:
 
 def _resting(problem: Problem) -> tuple[str, ...]:
     ordered = problem.emptied | problem.relieve
-    needed = _at_fault(problem)
+    needed = at_fault(problem)
     return tuple(
         sorted(
             uuid
@@ -59,17 +60,4 @@ def _resting(problem: Problem) -> tuple[str, ...]:
             and uuid not in needed
             and uuid not in problem.ordered
         )
-    )
-
-
-def _at_fault(problem: Problem) -> frozenset[str]:
-    """Return the guests that take part in a hard rule of the policy being broken now."""
-    now = at_rest(problem.cluster.placement)
-    return frozenset(
-        uuid
-        for rule in problem.policy.constraints
-        if not isinstance(rule, Cooling)
-        for violation in rule.violations(problem, now)
-        if violation.hard
-        for uuid in violation.guests
     )

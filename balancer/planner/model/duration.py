@@ -6,7 +6,7 @@ longest pause allowed, the guest is paused and the last round sent. The closed f
 holds only while the hot set never saturates.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Final
 
@@ -21,6 +21,7 @@ P90_RATIO: Final = 1.6
 CATCH_UP: Final = 0.7
 """A guest that dirties faster than this share of the rate is not expected to converge."""
 KIB: Final = 1024
+MOST_ROUNDS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,30 +49,77 @@ def predict(
             f"it dirties {dirty_mib_s} MiB/s of {hot_set_mib} MiB, "
             f"too fast to be sent at {rate:.0f} MiB/s"
         )
-    rounds = _rounds(volume_mib, dirty_mib_s, hot_set_mib, rate, pause)
-    seconds = sum(rounds) / rate
+    sent = rounds(volume_mib, dirty_mib_s, hot_set_mib, rate, pause)
+    seconds = sum(sent) / rate
     return Prediction(
         seconds=round(SETUP_SECONDS + seconds, 3),
         seconds_p90=round(P90_RATIO * (SETUP_SECONDS + seconds), 3),
-        mib=ceil(sum(rounds)),
-        downtime_ms=min(downtime_ms, ceil(1000 * rounds[-1] / rate)),
-        rounds=len(rounds),
+        mib=ceil(sum(sent)),
+        downtime_ms=min(downtime_ms, ceil(1000 * sent[-1] / rate)),
+        rounds=len(sent),
     )
 
 
-def _rounds(volume: float, dirty: float, hot: float, rate: float, pause: float) -> list[float]:
-    """Return the MiB of each round; the last is sent while the guest is paused."""
-    rounds = [float(volume)]
-    while rounds[-1] > pause:
-        rounds.append(min(hot, dirty * rounds[-1] / rate))
-    return rounds
+def rounds(volume: float, dirty: float, hot: float, rate: float, pause: float) -> list[float]:
+    """Return the MiB of each round; the last is sent while the guest is paused.
+
+    Where rounds do not shrink, MOST_ROUNDS of them.
+    """
+    sent = [float(volume)]
+    while sent[-1] > pause and len(sent) < MOST_ROUNDS:
+        sent.append(min(hot, dirty * sent[-1] / rate))
+    return sent
 
 
-def volume(problem: Problem, guest: str) -> int:
-    """Return the MiB to send at least once: memory in use, at most what is allocated."""
+def in_use(problem: Problem, guest: str) -> int:
+    """Return the guest's memory in use, MiB: at most what is allocated."""
     allocated = problem.needs[guest].get(MEMORY, 0)
     used = problem.demand.mean.get(guest, {}).get(MEMORY, allocated)
     return min(used, allocated) if allocated else used
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What has to be sent of a guest, and what of it again."""
+
+    volume_mib: int
+    dirty_mib_s: int
+    hot_mib: int
+
+
+def load(problem: Problem, guest: str) -> Load:
+    """Return what moving the guest sends: as its finished migrations showed, else all in use.
+
+    Of what was measured and what was learned of how fast it dirties memory, the faster counts;
+    where nothing was learned of how much that is, all that is in use.
+    """
+    used, habit = in_use(problem, guest), problem.calibration.guests.get(guest)
+    measured = problem.demand.dirty_mib_s.get(guest, 0)
+    if habit is None:
+        return Load(used, measured, used)
+    volume = max(1, min(used, round(used * habit.volume.value))) if used else 0
+    hot = ceil(habit.hot_mib) if habit.hot_mib else volume
+    return Load(volume, max(measured, ceil(habit.dirty_mib_s)), min(volume, hot))
+
+
+def ratio(problem: Problem, source: str, target: str) -> float:
+    """Return the share of the rate allowed that is expected to be reached."""
+    limits, cluster = problem.policy.limits, problem.cluster
+    links = (cluster.host[h].link_kib_s for h in (source, target))
+    link = min(known or limits.default_link_kib_s for known in links)
+    return problem.calibration.ratio(source, target, link)
+
+
+def refined(problem: Problem, guest: str, expected: Prediction) -> Prediction:
+    """Return `expected` with what was learned of set-up and of how far off predictions are."""
+    known = problem.calibration
+    seconds = round(max(0.001, expected.seconds - SETUP_SECONDS + known.setup.value), 3)
+    return replace(
+        expected,
+        seconds=seconds,
+        seconds_p90=round(known.p90 * seconds, 3),
+        in_use_mib=in_use(problem, guest),
+    )
 
 
 def expect(problem: Problem, action: Action) -> Prediction | WillNotConverge | None:
@@ -81,10 +129,9 @@ def expect(problem: Problem, action: Action) -> Prediction | WillNotConverge | N
     """
     if action.rate_kib_s <= 0 or action.downtime_ms <= 0:
         return None
-    limits, cluster = problem.policy.limits, problem.cluster
-    links = (cluster.host[h].link_kib_s for h in (action.source, action.target))
-    link = min(known or limits.default_link_kib_s for known in links)
-    ratio = problem.calibration.ratio(action.source, action.target, link)
-    mib = volume(problem, action.guest)
-    dirty = problem.demand.dirty_mib_s.get(action.guest, 0)
-    return predict(mib, dirty, mib, max(1, int(action.rate_kib_s * ratio)), action.downtime_ms)
+    rate = max(1, int(action.rate_kib_s * ratio(problem, action.source, action.target)))
+    sent = load(problem, action.guest)
+    found = predict(
+        sent.volume_mib, sent.dirty_mib_s, sent.hot_mib, rate, max(1, action.downtime_ms)
+    )
+    return refined(problem, action.guest, found) if isinstance(found, Prediction) else found

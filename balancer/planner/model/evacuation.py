@@ -27,4 +27,6 @@ class Verdict:
     seconds: float
     """Predicted for all that can leave."""
     blocked: tuple[Blocked, ...] = ()
+    shut_down: tuple[str, ...] = ()
+    """Names of guests that cannot leave and may be shut down: the last thing that is done."""
     decision: Plan | Infeasible

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from balancer.planner.model.calibration import UNCALIBRATED, Calibration
 from balancer.planner.model.cluster import Cluster
 from balancer.planner.model.plan import Outcome
 from balancer.planner.model.rollups import Rollups
@@ -94,8 +95,12 @@ class Observation:
     """How recent actions ended, oldest first."""
     promises: tuple[Promise, ...] = ()
     """What became of earlier plans' promises, oldest first: how far the model is to be trusted."""
+    calibration: Calibration = UNCALIBRATED
+    """What finished migrations taught about durations."""
     unseen: tuple[Unseen, ...] = ()
     also: Mapping[str, History] = field(default_factory=dict)
     """What further sources measured just now, by the source's name."""
     doubts: tuple[str, ...] = ()
     """Sentences on data that is missing, contradictory or stood in for."""
+    planner: str = ""
+    """Uuid of the guest that the planner itself runs in; empty where it runs in none of these."""

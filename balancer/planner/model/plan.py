@@ -7,6 +7,7 @@ from typing import Literal
 
 from balancer.planner.model.certificate import Certificate
 from balancer.planner.model.proof import Proof
+from balancer.planner.model.relaxation import Conflict
 from balancer.planner.model.resources import Resources
 from balancer.planner.model.violation import Violation
 
@@ -22,6 +23,33 @@ class Prediction:
     """Bytes over the wire, MiB."""
     downtime_ms: int
     rounds: int = 1
+    in_use_mib: int = 0
+    """Memory in use that this was reckoned from, before empty pages are left out; 0 is unknown."""
+
+
+class RungKind(StrEnum):
+    """What may be done about a migration that does not converge, mildest first."""
+
+    BANDWIDTH = "bandwidth"
+    DOWNTIME = "downtime"
+    AUTO_CONVERGE = "auto-converge"
+    """The guest is slowed down as far as it takes. Hypervisors take it only from the beginning:
+    on this rung the migration begins anew."""
+    POST_COPY = "post-copy"
+    """The guest goes on at the target and its memory follows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rung:
+    """One step up while a migration runs, should it not converge."""
+
+    kind: RungKind
+    rate_kib_s: int = 0
+    """For more bandwidth: the most to allow, KiB/s, where links have room at that moment."""
+    downtime_ms: int = 0
+    """For a longer downtime: the longest pause from then on."""
+    risk: str = ""
+    """What this may cost the guest, in one phrase; empty for nothing worth a word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +86,14 @@ class Migration:
     """Why this move, in one sentence."""
     temporary: bool = False
     """True for a step through a third host: the guest moves on later in this plan."""
+    auto_converge: bool = False
+    """True if the guest is slowed down from the beginning: nothing milder is expected to do."""
+    rungs: tuple[Rung, ...] = ()
+    """What may be tried in this order should it not converge; then it is aborted."""
     worth: Worth | None = None
     """None where nobody reckoned it."""
+    for_load: bool = False
+    """True if nothing but load asks for it: no rule, no order, no host to be emptied."""
     kind: Literal["migration"] = "migration"
 
 
@@ -159,6 +193,8 @@ class Plan:
     """Limits in force while it runs: at_once_total, at_once_per_host."""
     worth: Worth | None = None
     """Of the whole: what its moves save together, which is not the sum of what each does."""
+    memory_from: Mapping[str, int] = field(default_factory=dict)
+    """What memory in use was taken from, `rss` or what stands in for it: number of guests."""
     horizon: float = 0.0
     """Seconds over which waiting is counted."""
     trust: float = 1.0
@@ -196,6 +232,8 @@ class Infeasible:
     remedy: str = ""
     certificates: tuple[Certificate, ...] = ()
     """Why what was asked for cannot be reached, where that is proven."""
+    conflicts: tuple[Conflict, ...] = ()
+    """Rules that cannot hold together, and what would help."""
 
 
 class Result(StrEnum):
@@ -212,6 +250,29 @@ class Result(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """What the hypervisor measured of a migration that ended well."""
+
+    seconds: float
+    """Of transfer: without connecting and setting up."""
+    sent_mib: float
+    """In all rounds; disks included."""
+    first_mib: float
+    """Memory that was not empty: what one pass sends."""
+    rounds: int
+    dirty_mib_s: float = 0.0
+    """Distinct memory dirtied per second, as last seen; 0 is none, or unknown."""
+    downtime_ms: int = 0
+    teaches: bool = True
+    """False where it went by other means than plain pre-copy, or copied disks, too."""
+
+    @property
+    def mib_s(self) -> float:
+        """The effective rate."""
+        return self.sent_mib / self.seconds if self.seconds > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """How one action ended, and why."""
 
@@ -224,3 +285,11 @@ class Outcome:
     mib: int = 0
     downtime_ms: int | None = None
     """As measured; None where the hypervisor did not say."""
+    passed: Passed | None = None
+    """What can be learned from it; None where the hypervisor did not say."""
+    steps: tuple[str, ...] = ()
+    """What was tried on the way, one phrase each: the rungs that were climbed."""
+    left_behind: tuple[str, ...] = ()
+    """What hypervisors keep of it that somebody should look at, one sentence each."""
+    diverged: bool = False
+    """True if it was given up because the guest dirtied its memory as fast as it was sent."""

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from balancer.planner.model.placement import Occupancy
-from balancer.planner.model.selector import Selector
+from balancer.planner.model.selector import NOBODY, Selector
+from balancer.planner.model.turns import Turn
 from balancer.planner.model.violation import Violation
 
 if TYPE_CHECKING:  # a rule's two readings live in one class, and one of them needs the algebra
@@ -58,6 +59,24 @@ class Emptying(Protocol):
 
 
 @runtime_checkable
+class TakingTurns(Protocol):
+    """A rule that lets only a few of its guests move at a time."""
+
+    def turns(self, problem: "Problem") -> tuple[Turn, ...]:
+        """Return the groups that take turns."""
+        ...
+
+
+@runtime_checkable
+class Pausing(Protocol):
+    """A rule that limits how long its guests may stand still at the end of a migration."""
+
+    def pauses(self, problem: "Problem") -> Mapping[str, int]:
+        """Return the longest pause of each of its guests, milliseconds, by uuid."""
+        ...
+
+
+@runtime_checkable
 class Doubting(Protocol):
     """A rule that now and then cannot look at everything."""
 
@@ -80,6 +99,11 @@ def throughout(rule: Constraint) -> bool:
     return bool(getattr(rule, "throughout", True))
 
 
+def steadying(rule: Constraint) -> bool:
+    """True if `rule` is there against flapping alone: whoever breaks another rule is free of it."""
+    return bool(getattr(rule, "steadying", False))
+
+
 class Objective(Protocol):
     """A goal: what makes one placement better than another."""
 
@@ -100,6 +124,9 @@ class Hot:
     cpu_used: float = 0.85
     memory_used: float = 0.90
     cpu_pressure: float = 0.10
+    """Share of the time some task waited for a processor (PSI), where hosts tell it."""
+    memory_pressure: float = 0.10
+    """The same for memory."""
     lasting: float = 600.0
     """Seconds it must have held."""
 
@@ -133,6 +160,8 @@ class Limits:
     """Assumed migration link where a host's is not declared: 10 Gbit/s."""
     same_guest_again_after: float = 86_400.0
     """Seconds."""
+    same_host_again_after: float = 30 * 86_400.0
+    """Seconds that a guest keeps off a host which load drove it from."""
     pause_at_most: int = 300
     """Milliseconds."""
     minimum_gain: float = 0.05
@@ -144,10 +173,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allow:
-    """Consents; each is off until the operator gives it, except temporary moves."""
+    """Consents; each is off until the operator gives it, except temporary moves.
 
-    post_copy: bool = False
-    auto_converge: bool = False
+    `true` is for every guest, patterns are for those guests alone.
+    """
+
+    post_copy: Selector = NOBODY
+    auto_converge: Selector = NOBODY
     copy_local_disks: bool = False
     unsafe_storage: bool = False
     temporary_moves: bool = True

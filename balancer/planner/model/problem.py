@@ -10,9 +10,11 @@ from balancer.planner.model.cluster import Cluster, Guest, Host, HostState
 from balancer.planner.model.demand import Demand
 from balancer.planner.model.ledger import Ledger
 from balancer.planner.model.placement import Occupancy
-from balancer.planner.model.policy import Emptying, Policy
+from balancer.planner.model.plan import Outcome
+from balancer.planner.model.policy import Emptying, Pausing, Policy, TakingTurns
 from balancer.planner.model.resources import Resources, add
 from balancer.planner.model.selector import Selector
+from balancer.planner.model.turns import Turn
 
 Value = TypeVar("Value")
 
@@ -29,6 +31,8 @@ class Problem:
     policy: Policy
     cooling: frozenset[str] = frozenset()
     """Uuids that moved too recently to be moved again for balance."""
+    left: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Hosts that load drove a guest from, too recently for it to go back there, by uuid."""
     settling: bool = False
     """True while the latest moves are so fresh that measurements do not show yet what they did:
     load is then no reason to move anything."""
@@ -46,6 +50,12 @@ class Problem:
     spent_moves: int = 0
     spent_mib: int = 0
     """What was moved already within the last hour, of the limits for any hour."""
+    ended_at: Mapping[str, float] = field(default_factory=dict)
+    """When the latest move of a guest ended, seconds since the epoch, by uuid."""
+    diverged: Mapping[str, Outcome] = field(default_factory=dict)
+    """How its latest migration ended, of guests whose memory was dirtied as fast as it was sent."""
+    planner: str = ""
+    """Uuid of the guest that the planner runs in; empty where it runs in none of these."""
     at: float = 0.0
     """Time of the observation, seconds since the epoch."""
     calibration: Calibration = UNCALIBRATED
@@ -129,6 +139,36 @@ class Problem:
         draining = {h.name for h in self.cluster.hosts if h.state is HostState.DRAINING}
         named = (r.empties(self) for r in self.policy.constraints if isinstance(r, Emptying))
         return frozenset(draining.union(*named))
+
+    def consented(self, selector: Selector, uuid: str) -> bool:
+        """True if the guest is among those that a consent of the policy is given for."""
+        return uuid in self.once(("consented", selector), lambda: frozenset(self.guests(selector)))
+
+    def pause_at_most(self, uuid: str) -> int:
+        """Return how long the guest may stand still at the end of a migration, milliseconds."""
+        return min(self.policy.limits.pause_at_most, self._pauses.get(uuid, 1 << 30))
+
+    def turns(self, uuid: str) -> tuple[Turn, ...]:
+        """Return the groups within which this guest takes turns in moving."""
+        return self._turns.get(uuid, ())
+
+    @cached_property
+    def _turns(self) -> Mapping[str, tuple[Turn, ...]]:
+        found: dict[str, tuple[Turn, ...]] = {}
+        for rule in self.policy.constraints:
+            for turn in rule.turns(self) if isinstance(rule, TakingTurns) else ():
+                for uuid in turn.members:
+                    found[uuid] = (*found.get(uuid, ()), turn)
+        return found
+
+    @cached_property
+    def _pauses(self) -> Mapping[str, int]:
+        found: dict[str, int] = {}
+        for rule in self.policy.constraints:
+            if isinstance(rule, Pausing):
+                for uuid, most in rule.pauses(self).items():
+                    found[uuid] = min(most, found.get(uuid, most))
+        return found
 
     @cached_property
     def receiving(self) -> tuple[str, ...]:

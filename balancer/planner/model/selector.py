@@ -48,6 +48,7 @@ class Selector:
 
 
 EVERYTHING = Selector(("*",), may_be_empty=True)
+NOBODY = Selector((), may_be_empty=True)
 
 
 def split(pattern: str, kinds: tuple[str, ...]) -> tuple[str, str]:

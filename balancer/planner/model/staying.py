@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Mapping
 
-from balancer.planner.model.placement import Occupancy
+from balancer.planner.model.placement import Occupancy, at_rest
+from balancer.planner.model.policy import steadying
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.violation import Violation
 
@@ -34,4 +35,24 @@ def strayed(
             hard=hard,
         )
         for uuid, hosts in away.items()
+    )
+
+
+def at_fault(problem: Problem) -> frozenset[str]:
+    """Return the guests that take part in a hard rule of the policy being broken now.
+
+    Rules that only steady the cluster give way to them, and are not asked.
+    """
+    return problem.once("at fault", lambda: _found(problem))
+
+
+def _found(problem: Problem) -> frozenset[str]:
+    now = at_rest(problem.cluster.placement)
+    return frozenset(
+        uuid
+        for rule in problem.policy.constraints
+        if not steadying(rule)
+        for violation in rule.violations(problem, now)
+        if violation.hard
+        for uuid in violation.guests
     )

@@ -1,13 +1,14 @@
 """Moves before they have a time: from where, to where, and what they would take alone."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 
+from balancer.planner.model.duration import load, ratio, refined
 from balancer.planner.model.law import link_share
 from balancer.planner.model.plan import Prediction
 from balancer.planner.model.problem import Problem
-from balancer.planner.model.resources import MEMORY
-from balancer.planner.order.cost import KIB, WillNotConverge, predict
+from balancer.planner.order.cost import KIB, WillNotConverge
+from balancer.planner.order.rungs import Means, Stance, stance
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Travel:
     """What moving takes in this cluster: links, their share for migrations, predictions."""
 
     problem: Problem
-    _known: dict[tuple[str, str, str, int], Prediction | WillNotConverge] = field(
+    _known: dict[tuple[str, str, str, int], Stance | WillNotConverge] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -41,30 +42,58 @@ class Travel:
         return whole(min(link_share(self.problem, source), link_share(self.problem, target)))
 
     def volume(self, guest: str) -> int:
-        """Return the MiB to send at least once: memory in use, at most what is allocated."""
-        allocated = self.problem.needs[guest].get(MEMORY, 0)
-        used = self.problem.demand.mean.get(guest, {}).get(MEMORY, allocated)
-        return min(used, allocated) if allocated else used
+        """Return the MiB to send at least once."""
+        return load(self.problem, guest).volume_mib
 
     def predict(
         self, guest: str, source: str, target: str, rate_kib_s: int
     ) -> Prediction | WillNotConverge:
-        """Return what this migration takes at `rate_kib_s`.
+        """Return what this migration takes at `rate_kib_s`, begun as mildly as is expected to do."""
+        answer = self.stance(guest, source, target, rate_kib_s)
+        return answer.predicted if isinstance(answer, Stance) else answer
 
-        How much memory is dirtied over and over is not measured yet: all that is in use counts.
-        """
+    def stance(
+        self, guest: str, source: str, target: str, rate_kib_s: int
+    ) -> Stance | WillNotConverge:
+        """Return how this migration begins at `rate_kib_s`."""
         key = (guest, source, target, rate_kib_s)
         if key not in self._known:
-            link = min(self.link(source), self.link(target))
-            ratio = self.problem.calibration.ratio(source, target, link)
-            self._known[key] = predict(
-                self.volume(guest),
-                self.problem.demand.dirty_mib_s.get(guest, 0),
-                self.volume(guest),
-                max(1, int(rate_kib_s * ratio)),
-                max(1, self.problem.policy.limits.pause_at_most),
+            sent = load(self.problem, guest)
+            answer = stance(
+                sent.volume_mib,
+                sent.dirty_mib_s,
+                sent.hot_mib,
+                rate_kib_s,
+                self.means(guest, source, target),
             )
+            if isinstance(answer, Stance):
+                better = refined(self.problem, guest, answer.predicted)
+                answer = replace(answer, predicted=better)
+            self._known[key] = answer
         return self._known[key]
+
+    def means(self, guest: str, source: str, target: str) -> Means:
+        """Return what the policy and the links allow for this migration."""
+        allow = self.problem.policy.allow
+        return Means(
+            top_kib_s=self.top_rate(source, target),
+            effective=ratio(self.problem, source, target),
+            pause_at_most=max(1, self.problem.pause_at_most(guest)),
+            auto_converge=self.problem.consented(allow.auto_converge, guest),
+            post_copy=self.problem.consented(allow.post_copy, guest),
+        )
+
+    def pressing(self, move: Move) -> float:
+        """Return the MiB/s the guest dirties as a schedule has to reckon with it.
+
+        One that is slowed down, or followed by its memory, keeps a schedule waiting no longer
+        than one that dirties half as fast as it is sent.
+        """
+        dirty = load(self.problem, move.guest).dirty_mib_s
+        top = self.top_rate(move.source, move.target)
+        answer = self.stance(move.guest, move.source, move.target, top)
+        helped = isinstance(answer, Stance) and (answer.auto_converge or answer.post_copy)
+        return min(dirty, top / KIB / 2) if helped else dirty
 
     def at_best(self, guest: str, source: str, target: str) -> Prediction | WillNotConverge:
         """Return what this migration takes with both links' shares to itself."""

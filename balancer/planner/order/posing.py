@@ -10,11 +10,13 @@ import numpy as np
 
 from balancer.planner.constraints import all_rules
 from balancer.planner.formulation import AtMostPerDomain, Formulation, Row, formulate
+from balancer.planner.model.duration import load
 from balancer.planner.model.law import link_share
 from balancer.planner.model.policy import throughout
 from balancer.planner.model.problem import Problem
-from balancer.planner.order.cost import KIB, SETUP_SECONDS
+from balancer.planner.order.cost import KIB
 from balancer.planner.order.moves import Move, Travel
+from balancer.planner.order.rungs import pauses
 from balancer.planner.order.yard import UNLIMITED, Bools, Ints, Yard
 
 
@@ -28,17 +30,17 @@ def pose(travel: Travel, moves: Sequence[Move]) -> Yard:
     rows = [p for p in formulation.primitives if isinstance(p, Row) and p.hard and p.transient]
     rate, number, leaving, entering = _channels(problem, names)
     groups, domain, places = _groups(formulation, who)
-    hot = np.array([travel.volume(move.guest) for move in moves], dtype=np.float64)
-    dirty = [problem.demand.dirty_mib_s.get(move.guest, 0) for move in moves]
+    loads = [load(problem, move.guest) for move in moves]
+    dirty = [travel.pressing(move) for move in moves]
     return Yard(
         source=formulation.start[who],
         target=formulation.sites([]) if not moves else _sites(formulation, moves),
         need=_columns([row.use[who] for row in rows], len(moves)),
         room=_columns([row.limit - formulation.load(row.use) for row in rows], len(names)),
-        volume=hot,
+        volume=np.array([sent.volume_mib for sent in loads], dtype=np.float64),
         dirty=np.array(dirty, dtype=np.float64),
-        hot=hot,
-        setup=np.full(len(moves), SETUP_SECONDS),
+        hot=np.array([sent.hot_mib for sent in loads], dtype=np.float64),
+        setup=np.full(len(moves), problem.calibration.setup.value),
         top=np.full(len(moves), UNLIMITED),
         rate=rate,
         number=number,
@@ -53,7 +55,7 @@ def pose(travel: Travel, moves: Sequence[Move]) -> Yard:
         allowed=_allowed(formulation, who),
         temporary=problem.policy.allow.temporary_moves,
         ratio=_ratios(travel, moves, names),
-        pause=max(1, problem.policy.limits.pause_at_most) / 1000,
+        pause=pauses(problem.policy.limits.pause_at_most)[0] / 1000,
     )
 
 
@@ -124,7 +126,7 @@ def _allowed(formulation: Formulation, who: Ints) -> Bools:
 def _ratios(travel: Travel, moves: Sequence[Move], names: Sequence[str]) -> np.ndarray | None:
     calibration = travel.problem.calibration
     if not calibration.by_pair and not calibration.by_link:
-        return np.full((len(names), len(names)), calibration.everywhere)
+        return np.full((len(names), len(names)), calibration.everywhere.value)
     del moves
     return np.array(
         [

@@ -15,6 +15,7 @@ from balancer.planner.order.guard import Guard
 from balancer.planner.order.impossible import Settled, settle
 from balancer.planner.order.moves import Move, Travel
 from balancer.planner.order.obstruction import obstructions
+from balancer.planner.order.rungs import Stance, ladder
 from balancer.planner.order.sequence import Sequenced, sequence
 from balancer.planner.order.timetable import Timed, Wish, timetable
 
@@ -47,8 +48,10 @@ def order(problem: Problem, target: Placement, reasons: Mapping[str, str] = NO_R
     At every instant a guest in flight counts on both hosts, and no hard rule is broken that is
     not broken now, nor any worse. `reasons` are sentences by guest, handed through.
     """
-    travel, guard = Travel(problem), Guard(problem)
     wanted = _moves(problem, target)
+    if not wanted:  # as in most cycles of a quiet day
+        return Ordered(actions=(), left=(), reached=dict(problem.cluster.placement))
+    travel, guard = Travel(problem), Guard(problem)
     able, left = _able(travel, wanted)
     found, wishes = _found(guard, travel, able)
     while torn := _torn(guard, found, able):
@@ -61,7 +64,7 @@ def order(problem: Problem, target: Placement, reasons: Mapping[str, str] = NO_R
     moves, needed, timed = _timed(guard, travel, found.done, wishes)
     blocked = obstructions(guard, found.rest, found.left)
     return Ordered(
-        actions=_actions(problem, moves, needed, timed, reasons),
+        actions=_actions(travel, moves, needed, timed, reasons),
         left=(*left, *blocked),
         reached={guest: found.rest[guest][0] for guest in problem.cluster.placement},
         reach=_reach(found, settled),
@@ -174,28 +177,43 @@ def _wished(wishes: Sequence[Wish]) -> Callable[[int, int], bool]:
 
 
 def _actions(
-    problem: Problem,
+    travel: Travel,
     moves: Sequence[Move],
     needed: Waits,
     timed: Sequence[Timed],
     reasons: Mapping[str, str],
 ) -> tuple[Action, ...]:
     return tuple(
-        Migration(
-            id=f"m{i + 1}",
-            guest=move.guest,
-            name=problem.name(move.guest),
-            source=move.source,
-            target=move.target,
-            rate_kib_s=timed[i].rate_kib_s,
-            downtime_ms=problem.policy.limits.pause_at_most,
-            predicted=timed[i].predicted,
-            waits_for=tuple(f"m{k + 1}" for k in needed[i]),
-            start=timed[i].start,
-            reason=_reason(problem, move, reasons),
-            temporary=move.temporary,
-        )
-        for i, move in enumerate(moves)
+        _action(travel, i, move, timed[i], needed[i], reasons) for i, move in enumerate(moves)
+    )
+
+
+def _action(
+    travel: Travel,
+    number: int,
+    move: Move,
+    timed: Timed,
+    needed: Sequence[int],
+    reasons: Mapping[str, str],
+) -> Action:
+    way = (move.guest, move.source, move.target)
+    begun = travel.stance(*way, timed.rate_kib_s)
+    assert isinstance(begun, Stance)  # noqa: S101 - the timetable has found it to converge so
+    return Migration(
+        id=f"m{number + 1}",
+        guest=move.guest,
+        name=travel.problem.name(move.guest),
+        source=move.source,
+        target=move.target,
+        rate_kib_s=timed.rate_kib_s,
+        downtime_ms=begun.downtime_ms,
+        predicted=timed.predicted,
+        waits_for=tuple(f"m{k + 1}" for k in needed),
+        start=timed.start,
+        reason=_reason(travel.problem, move, reasons),
+        temporary=move.temporary,
+        auto_converge=begun.auto_converge,
+        rungs=ladder(begun, timed.rate_kib_s, travel.means(*way)),
     )
 
 

@@ -76,6 +76,8 @@ class _Clockwork:
         self._busy: Counter[str] = Counter()
         self._out_due = Counter(move.source for move in moves)
         self._in_due = Counter(move.target for move in moves)
+        self._wakes: list[float] = []
+        """When somebody's turn comes, seconds."""
         self._tail = self._tails()
         self.ready: list[int] = []
         self._make_ready(i for i, still in enumerate(self._open) if not still)
@@ -113,11 +115,24 @@ class _Clockwork:
             return None
         if self._busy[move.source] >= most or self._busy[move.target] >= most:
             return None
+        turn = self._turn_of(move.guest)
+        if turn > self.now:
+            heappush(self._wakes, turn)
+            return None
         for rate in self._rates(i):
             predicted = self.travel.predict(move.guest, move.source, move.target, rate)
             if isinstance(predicted, Prediction):
                 return Timed(self.now, rate, predicted)
         return None
+
+    def _turn_of(self, guest: str) -> float:
+        """Return when the guest may move, by the groups within which it takes turns."""
+        problem, found = self.travel.problem, self.now
+        for turn in problem.turns(guest):
+            past = (t - problem.at for u, t in problem.ended_at.items() if u in turn.members)
+            ours = (t.end for i, t in self.timed.items() if self.moves[i].guest in turn.members)
+            found = max(found, turn.free_at([*past, *ours]))
+        return found
 
     def _rates(self, i: int) -> tuple[int, ...]:
         """Return the rates to try now, KiB/s: its part, and all that is free where it needs that."""
@@ -141,7 +156,10 @@ class _Clockwork:
         heappush(self.running, (timed.end, i))
 
     def end_next(self) -> None:
-        """Go on to the next end, and let all that end at that instant end."""
+        """Go on to the next end, and let all that end at that instant end; or to the next turn."""
+        if self._wakes and (not self.running or self._wakes[0] < self.running[0][0]):
+            self.now = heappop(self._wakes)
+            return
         self.now = self.running[0][0]
         freed = []
         while self.running and self.running[0][0] == self.now:

@@ -92,6 +92,18 @@ class Model:
             return Found(None, -1, spent)
         return Found(self._read(solver), round(solver.best_objective_bound), spent)
 
+    def possible(self, work: float) -> bool | None:
+        """Return whether nothing need be repaired at all; None if that stays open."""
+        self.hold(Level.REPAIR, 0)
+        solver = cp_model.CpSolver()
+        solver.parameters.num_workers = 1
+        solver.parameters.max_deterministic_time = work
+        solver.parameters.max_time_in_seconds = SECONDS_PER_UNIT * work
+        status = solver.solve(self.model)
+        if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+            return True
+        return False if status == cp_model.INFEASIBLE else None
+
     def hold(self, level: Level, most: int) -> None:
         """Keep `level` at `most` from now on."""
         self.model.add(sum(self.terms[level]) <= most)

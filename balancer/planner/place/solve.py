@@ -1,6 +1,7 @@
 """Problem to placement: two descents always, then an exact model of the whole or of parts."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from balancer.planner.formulation import Formulation, Row
@@ -8,6 +9,7 @@ from balancer.planner.model.plan import Score
 from balancer.planner.model.request import Effort
 from balancer.planner.place.anneal import anneal
 from balancer.planner.place.answer import Answer, key
+from balancer.planner.place.emptying import empty
 from balancer.planner.place.exact import MOST_BOOLEANS, booleans, exact
 from balancer.planner.place.greedy import greedy
 from balancer.planner.place.parts import Parts
@@ -43,7 +45,12 @@ def solve(
     if two_sided(formulation) and booleans(formulation) > COMPILED:
         return _evenly(formulation, effort, seed, keep_going)
     found, state, least = _quickly(formulation, effort, keep_going)
-    if effort is Effort.INSTANT or found.proven or not keep_going() or not booleans(formulation):
+    if formulation.site_cost.any() and not found.proven and keep_going():
+        steps = found.steps + empty(state, keep_going)
+        found = replace(found, placement=state.site, score=state.score(), steps=steps)
+    if not booleans(formulation):  # nothing may move: as it is, is best
+        return replace(found, bound=found.score.cost, proven=True)
+    if effort is Effort.INSTANT or found.proven or not keep_going():
         return found
     if booleans(formulation) > MOST_BOOLEANS[effort]:
         return _by_parts(found, Parts(state, effort, seed, floor=least), effort, keep_going)

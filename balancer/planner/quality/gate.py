@@ -6,9 +6,10 @@ from itertools import islice
 
 from balancer.planner.model.cluster import Cluster, HostState
 from balancer.planner.model.observation import History, Observation
+from balancer.planner.model.resources import VCPUS
 from balancer.planner.quality.agreement import disagreeing
 from balancer.planner.quality.capacity import impossible_hosts
-from balancer.planner.quality.past import implausible
+from balancer.planner.quality.past import implausible, unstuck
 from balancer.planner.quality.samples import unbelievable
 from balancer.planner.quality.sums import contradicted
 from balancer.planner.quality.swapped import mistaken
@@ -18,7 +19,9 @@ SHOWN = 3
 LEAST_KNOWN = 0.5
 """Share of the guests that must be known for load to be a reason for anything."""
 MOST_KNOWN = 0.9
-"""Share of the guests that must be known for the cluster's mean to be a measure of its hosts."""
+"""Share of the guests that must be known for the cluster's mean to be a measure of its hosts,"""
+MOST_VCPUS_KNOWN = 0.95
+"""and share of their vCPUs: a few large ones may weigh more than many small ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,19 @@ class Trusted:
     @property
     def partial(self) -> bool:
         """True if what the cluster uses on the whole cannot be said."""
-        return bool(self.hosts) or self._known() < MOST_KNOWN
+        few = self._known() < MOST_KNOWN or self._vcpus_known() < MOST_VCPUS_KNOWN
+        return bool(self.hosts) or few
 
     def _known(self) -> float:
         """Return the share of the guests whose newest sample is believed."""
         guests = self.observation.cluster.guest
         return 1 - len(self.guests.keys() & guests.keys()) / max(1, len(guests))
+
+    def _vcpus_known(self) -> float:
+        """Return the share of the guests' vCPUs of which the newest sample is believed."""
+        vcpus = {g.uuid: g.allocation.get(VCPUS, 0) for g in self.observation.cluster.guests}
+        unknown = sum(vcpus.get(uuid, 0) for uuid in self.guests)
+        return 1 - unknown / max(1, sum(vcpus.values()))
 
 
 def gate(observation: Observation) -> Trusted:
@@ -66,6 +76,7 @@ def gate(observation: Observation) -> Trusted:
         replace(
             left,
             cluster=_not_receiving(observation.cluster, hosts),
+            rollups=unstuck(observation, faults),
             doubts=tuple(dict.fromkeys((*left.doubts, *_sentences(observation, faults, hosts)))),
         ),
         faults,

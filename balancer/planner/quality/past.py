@@ -1,22 +1,27 @@
 """A sample must fit the guest's own past: meters get stuck, and exporters say nought for nothing."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.outlook import PER_DAY
-from balancer.planner.model.resources import CPU, VCPUS
-from balancer.planner.model.rollups import STEP, Floats
+from balancer.planner.model.resources import CPU
+from balancer.planner.model.rollups import STEP, UNKNOWN, Block, Cells, Floats, Rollups
 from balancer.planner.model.usage import MILLICORES
 
 STUCK: Final = 4
 """Known steps in a row that the very same amount is chance no more."""
+SURE: Final = 200
+"""Millicores from which on half as many are enough: what is busy is never quite as busy again."""
 BUSY: Final = 20
 """Millicores from which on a meter never reads the same twice, nor falls to nought at once."""
-FULL: Final = 0.97
-"""A guest that uses that share of its processors may well read the same again and again."""
+FULL: Final = 30
+"""Millicores: that close to so many whole processors, some vCPUs run all the time and others rest,
+and such a guest may well read the same again and again."""
 
 
 def implausible(observation: Observation) -> Mapping[str, str]:
@@ -32,22 +37,83 @@ def implausible(observation: Observation) -> Mapping[str, str]:
     found = {}
     for guest, row in zip(guests, past, strict=True):
         before = row[~np.isnan(row)]
-        most = MILLICORES * guest.allocation.get(VCPUS, 0)
         now = taken[guest.uuid][-1].values.get(CPU, -1)
-        if why := _why(before, now, most):
+        if why := _why(before, now):
             found[guest.uuid] = why
     return found
 
 
-def _why(before: Floats, now: int, most: int) -> str:
+def _why(before: Floats, now: int) -> str:
     """Return what is odd about `now` after these known amounts, all in millicores."""
     if len(before) < STUCK:
         return ""
-    if BUSY <= now < FULL * most and bool((before[-STUCK:] == now).all()):
-        return f"its CPU has read exactly {now} millicores {STUCK + 1} times in a row"
+    alike = _alike(now)
+    if now >= BUSY and not _whole(np.array(now)) and bool((before[-alike:] == now).all()):
+        return f"its CPU has read exactly {now} millicores {alike + 1} times in a row"
     if now == 0 and (wont := float(before.mean())) >= BUSY:
         return f"its CPU fell from {wont:.0f} millicores to nothing at all"
     return ""
+
+
+def unstuck(observation: Observation, faults: Mapping[str, str]) -> Rollups:
+    """Return the past without what a meter that stood still has put there.
+
+    While one does not seem to, its readings were believed; once it does they are not, neither now
+    nor later. Of `faults` the newest sample is not believed: what repeats it is left out, too.
+    """
+    rollups = observation.rollups
+    block = rollups.guests.get(CPU)
+    if block is None or rollups.columns < STUCK:
+        return rollups
+    cells = rollups.matrix(block)
+    standing = _standing(cells)
+    for number, uuid in enumerate(block.names):
+        taken = observation.history.guests.get(uuid)
+        if uuid in faults and taken:
+            standing[number] |= _repeating(cells[number], taken[-1].values.get(CPU, UNKNOWN))
+    if not standing.any():
+        return rollups
+    cleaned = Block.of(block.names, np.where(standing, np.int32(UNKNOWN), cells))
+    return replace(rollups, guests={**rollups.guests, CPU: cleaned})
+
+
+def _standing(cells: Cells) -> NDArray[np.bool_]:
+    """Return [guests, steps]: where a busy meter reads the same as in the steps around."""
+    run = _alike(SURE) + 1
+    standing = np.zeros(cells.shape, dtype=np.bool_)
+    span = cells.shape[1] - run + 1
+    first = cells[:, :span]
+    same = (first >= SURE) & ~_whole(first)
+    for step in range(1, run):
+        same &= cells[:, step : step + span] == first
+    for step in range(run):
+        standing[:, step : step + span] |= same
+    return standing
+
+
+def _repeating(row: Cells, now: int) -> NDArray[np.bool_]:
+    """Return [steps]: the latest known ones, as long as they read `now`, if they are several."""
+    marked = np.zeros(row.shape, dtype=np.bool_)
+    if now < BUSY:
+        return marked
+    known = np.flatnonzero(row != UNKNOWN)
+    others = np.flatnonzero(row[known] != now)
+    latest = known[others[-1] + 1 :] if len(others) else known
+    if len(latest) >= _alike(now):
+        marked[latest] = True
+    return marked
+
+
+def _whole(amounts: Cells) -> NDArray[np.bool_]:
+    """Return where an amount is that of one or more processors that never rest."""
+    cores = (amounts + MILLICORES // 2) // MILLICORES
+    whole: NDArray[np.bool_] = (cores > 0) & (np.abs(amounts - MILLICORES * cores) <= FULL)
+    return whole
+
+
+def _alike(now: int) -> int:
+    """Return how many known steps in a row of that amount are chance no more."""
+    return STUCK if now < SURE else STUCK // 2
 
 
 def _present(observation: Observation) -> int | None:

@@ -7,10 +7,10 @@ from time import monotonic
 import libvirt
 import pytest
 
+from balancer.adapters.libvirt import aftermath
 from balancer.adapters.libvirt.connection import Connections
 from balancer.adapters.libvirt.execution import LibvirtExecution, Patience
-from balancer.planner.model.plan import Migration, Prediction, Result
-from balancer.planner.model.policy import Allow
+from balancer.planner.model.plan import Migration, Prediction, Result, Rung, RungKind
 from balancer.ports import ABANDONED, Begun
 from tests.adapters.libvirt.fakes import ARRIVING, OUT, FakeHost, arrives, error
 
@@ -25,6 +25,7 @@ ACTION = Migration(
     predicted=Prediction(seconds=1, seconds_p90=2, mib=64, downtime_ms=50),
 )
 QUICK = Patience(stalled_after=0.2, factor=0.0, least=5.0, settling=0.3, poll=0.01)
+FOLLOW = Rung(kind=RungKind.POST_COPY, risk="it may be lost")
 GONE = error(libvirt.VIR_ERR_NO_DOMAIN)
 
 
@@ -34,7 +35,7 @@ def run(configs, clock):
 
     def start(patience=QUICK):
         given = [Connections(configs(answer_within=0.5), read_only=False) for _ in range(2)]
-        return LibvirtExecution(ACTION, *given, clock, patience=patience, allow=Allow())
+        return LibvirtExecution(ACTION, *given, clock, patience=patience)
 
     return start
 
@@ -217,7 +218,11 @@ def test_a_source_that_dies_after_the_move(run, hosts):
         raise error(38, "End of file while reading data")
 
     hosts["a"].migrate = die
-    assert ended(run()).result is Result.DONE
+    outcome = ended(run())
+    assert outcome.result is Result.DONE
+    assert outcome.left_behind == (
+        "a did not answer: undefine the guest there before it is started a second time",
+    )
 
 
 @pytest.fixture
@@ -229,9 +234,7 @@ def follow(configs, clock):
     def start(**was):
         given = [Connections(configs(answer_within=0.5), read_only=False) for _ in range(2)]
         begun = Begun(plan="P-1", action=ACTION, at=5.0, **was)
-        return LibvirtExecution(
-            ACTION, *given, clock, patience=patience, allow=Allow(), begun=begun
-        )
+        return LibvirtExecution(ACTION, *given, clock, patience=patience, begun=begun)
 
     return start
 
@@ -281,9 +284,7 @@ def test_what_another_began_from_a_host_that_is_no_more_configured(configs, cloc
     given = [Connections(configs(answer_within=0.5), read_only=False) for _ in range(2)]
     gone = replace(ACTION, source="z")
     begun = Begun(plan="P-1", action=gone, at=5.0)
-    outcome = ended(
-        LibvirtExecution(gone, *given, clock, patience=QUICK, allow=Allow(), begun=begun)
-    )
+    outcome = ended(LibvirtExecution(gone, *given, clock, patience=QUICK, begun=begun))
     assert outcome.result is Result.LOST
     assert "it cannot be told how it ended" in outcome.reason
 
@@ -302,7 +303,7 @@ def test_a_guest_that_somebody_took_elsewhere_is_not_lost(configs, clock, hosts)
 
     hosts["a"].migrate = taken
     given = [Connections(known, read_only=False) for _ in range(2)]
-    outcome = ended(LibvirtExecution(ACTION, *given, clock, patience=QUICK, allow=Allow()))
+    outcome = ended(LibvirtExecution(ACTION, *given, clock, patience=QUICK))
     assert (outcome.result, outcome.reason) == (Result.FAILED, "somebody else moved it to c")
 
 
@@ -320,7 +321,8 @@ def post_copy(configs, clock):
     def start(**patience):
         given = [Connections(configs(answer_within=0.5), read_only=False) for _ in range(2)]
         quick = replace(QUICK, **({"least": 0.4, "stalled_after": 1.0} | patience))
-        return LibvirtExecution(ACTION, *given, clock, patience=quick, allow=Allow(post_copy=True))
+        followed = replace(ACTION, rungs=(FOLLOW,))
+        return LibvirtExecution(followed, *given, clock, patience=quick)
 
     return start
 
@@ -331,7 +333,7 @@ def test_post_copy_is_switched_to_and_never_aborted(post_copy, hosts):
     hosts["b"].add(now=ARRIVING)
     switched, go_on = [], threading.Event()
 
-    def switch(_flags):
+    def switch():
         switched.append(1)
 
     def migrate(_domain):
@@ -354,7 +356,7 @@ def test_post_copy_is_switched_to_and_never_aborted(post_copy, hosts):
 
 def test_post_copy_that_stands_still_says_how_to_mend_it(post_copy, hosts, moving):
     """Both copies are left; the exact command is there."""
-    moving.migrateStartPostCopy = lambda _flags: None
+    moving.migrateStartPostCopy = lambda: None
     outcome = ended(post_copy())
     assert outcome.result is Result.LOST
     assert "touch neither copy" in outcome.reason
@@ -368,7 +370,138 @@ def test_post_copy_that_stands_still_says_how_to_mend_it(post_copy, hosts, movin
 
 def test_where_libvirt_refuses_to_switch_the_time_limit_holds(post_copy, hosts, moving):
     """It is ended as without post-copy."""
-    moving.migrateStartPostCopy = lambda _flags: (_ for _ in ()).throw(error(1, "not now"))
+    moving.migrateStartPostCopy = lambda: (_ for _ in ()).throw(error(1, "not now"))
     outcome = ended(post_copy())
     assert outcome.result in (Result.ABORTED, Result.STALLED)
     assert hosts["a"].aborted.is_set()
+
+
+@pytest.fixture
+def climb(configs, clock):
+    """Carry the action out with these rungs; bytes pass all the time."""
+
+    def start(*rungs, look_again=lambda _: "", **patience):
+        given = [Connections(configs(answer_within=0.5), read_only=False) for _ in range(2)]
+        quick = replace(QUICK, **({"least": 0.6, "stalled_after": 40.0} | patience))
+        action = replace(ACTION, rungs=rungs)
+        return LibvirtExecution(action, *given, clock, patience=quick, look_again=look_again)
+
+    return start
+
+
+def test_bandwidth_and_pause_are_raised_while_it_runs(climb, moving):
+    """More bandwidth as far as there is room, then a longer pause; each is told once."""
+    speeds = []
+    moving.migrateSetMaxSpeed = speeds.append
+    more = Rung(kind=RungKind.BANDWIDTH, rate_kib_s=400 * 1024)
+    longer = Rung(kind=RungKind.DOWNTIME, downtime_ms=900)
+    execution = climb(more, longer, least=0.6)
+    execution.room(500 * 1024)
+    outcome = ended(execution)
+    assert (moving.downtime, speeds) == (900, [400])
+    assert outcome.result is Result.ABORTED
+    assert outcome.steps == ("bandwidth up to 400 MiB/s", "pause up to 900 ms")
+    assert "tried: bandwidth up to 400 MiB/s, pause up to 900 ms" in outcome.reason
+
+
+SLOWED = Rung(kind=RungKind.AUTO_CONVERGE, risk="slows it down")
+
+
+def anew(hosts, domain):
+    """Let a second call, after an abort of the first, arrive on b."""
+    calls = []
+
+    def migrate(_domain):
+        calls.append(1)
+        if len(calls) > 1:
+            arrives(hosts["b"])(_domain)
+            return
+        assert hosts["a"].aborted.wait(10)
+        domain.job = {"type": 0}
+        hosts["b"].domains.clear()
+        raise error(libvirt.VIR_ERR_OPERATION_ABORTED, "canceled by client")
+
+    hosts["a"].migrate = migrate
+
+
+def test_auto_converge_begins_anew(climb, moving, hosts):
+    """Aborted, seen at rest on its source, looked at again, and begun with the flag."""
+    anew(hosts, moving)
+    looked = []
+    execution = climb(SLOWED, look_again=lambda action: looked.append(action) or "")
+    outcome = ended(execution)
+    assert (outcome.result, outcome.steps) == (Result.DONE, ("begun anew with auto-converge",))
+    first, second = (flags for _, _, flags in hosts["a"].asked)
+    assert second ^ first == libvirt.VIR_MIGRATE_AUTO_CONVERGE
+    assert len(looked) == 1
+
+
+def test_what_speaks_against_it_by_then_ends_it(climb, moving, hosts):
+    """It rests on its source, with the reason."""
+    anew(hosts, moving)
+    outcome = ended(climb(SLOWED, look_again=lambda _: "b is full"))
+    assert (outcome.result, outcome.reason) == (
+        Result.ABORTED,
+        "it was not begun anew: b is full",
+    )
+    assert len(hosts["a"].asked) == 1
+
+
+def test_where_an_abort_is_refused_it_goes_on_as_it_was(climb, moving, hosts):
+    """Nothing is begun anew; the time limit holds."""
+    moving.abortJob = lambda: (_ for _ in ()).throw(error(1, "no"))
+    execution = climb(SLOWED, least=0.4)
+    deadline = monotonic() + 5
+    while not execution.progress().steps and monotonic() < deadline:
+        threading.Event().wait(0.005)
+    assert execution.progress().steps == ("begun anew with auto-converge refused (no)",)
+    del moving.abortJob
+    assert ended(execution).result is not Result.DONE
+    assert len(hosts["a"].asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("leave", "said"),
+    [
+        (lambda b: b.add(now=ARRIVING), "b still holds the shell of it"),
+        (lambda b: b.add(active=False), "b has a definition of it too"),
+        (
+            lambda b: b.failing.update(lookupByUUIDString=error(38, "End of file")),
+            "b did not answer",
+        ),
+        (lambda _b: None, ""),
+    ],
+)
+def test_what_is_left_at_the_target_is_reported_and_not_touched(
+    run, hosts, monkeypatch, leave, said
+):
+    """A failed move leaves its guest where it was; what else there is, somebody should look at."""
+    monkeypatch.setattr(aftermath, "GOING", 0.1)
+    hosts["a"].add()
+
+    def refuse(_domain):
+        leave(hosts["b"])
+        raise error(1, "no")
+
+    hosts["a"].migrate = refuse
+    outcome = ended(run())
+    left = list(hosts["b"].domains)
+    assert outcome.result is Result.FAILED
+    assert "".join(outcome.left_behind).startswith(said)
+    assert bool(outcome.left_behind) is bool(said)
+    assert hosts["b"].domains == left
+
+
+def test_autostart_is_as_it_was_both_ways(run, hosts):
+    """Also where the target kept another from before."""
+    hosts["a"].add(_autostart=0)
+    hosts["a"].migrate = arrives(hosts["b"], _autostart=1)
+    assert ended(run()).result is Result.DONE
+    assert hosts["b"].domains[0].autostart() == 0
+
+
+def test_what_will_not_be_as_it_was_is_said(run, hosts):
+    """A target that forgets what it is told."""
+    hosts["a"].add(_autostart=1)
+    hosts["a"].migrate = arrives(hosts["b"], setAutostart=lambda _on: None)
+    assert "it is not as it was" in ended(run()).reason

@@ -7,23 +7,25 @@ import pytest
 
 from balancer.adapters.libvirt import migration
 from balancer.config.host import HostConfig
-from balancer.planner.model.policy import Allow
+from balancer.planner.model.plan import Rung, RungKind
 from tests.adapters.libvirt.fakes import error
 from tests.adapters.libvirt.test_execution import ACTION
 
 
 def test_flags():
     """A defined guest stays defined, on the target; consents are passed on, nothing else is."""
-    plain = migration.flags(persistent=False, allow=Allow())
+    plain = migration.flags(ACTION, persistent=False)
     assert plain & libvirt.VIR_MIGRATE_PEER2PEER
     assert plain & libvirt.VIR_MIGRATE_LIVE
     assert not plain & (libvirt.VIR_MIGRATE_UNSAFE | libvirt.VIR_MIGRATE_PERSIST_DEST)
-    kept = migration.flags(persistent=True, allow=Allow())
+    kept = migration.flags(ACTION, persistent=True)
     assert kept ^ plain == libvirt.VIR_MIGRATE_PERSIST_DEST | libvirt.VIR_MIGRATE_UNDEFINE_SOURCE
-    allowed = migration.flags(
-        persistent=False, allow=Allow(auto_converge=True, unsafe_storage=True)
-    )
+    allowed = migration.flags(ACTION, persistent=False, slowed=True, unsafe_storage=True)
     assert allowed ^ plain == libvirt.VIR_MIGRATE_AUTO_CONVERGE | libvirt.VIR_MIGRATE_UNSAFE
+    slow = replace(ACTION, rungs=(Rung(kind=RungKind.AUTO_CONVERGE),))
+    assert migration.flags(slow, persistent=False) == plain
+    followed = replace(ACTION, rungs=(Rung(kind=RungKind.POST_COPY),))
+    assert migration.flags(followed, persistent=False) ^ plain == libvirt.VIR_MIGRATE_POSTCOPY
 
 
 @pytest.mark.parametrize(
@@ -41,6 +43,7 @@ def test_parameters_left_to_libvirt():
     target = HostConfig(name="b", uri="x")
     assert migration.parameters(replace(ACTION, rate_kib_s=0), target) == {}
     assert migration.parameters(replace(ACTION, rate_kib_s=10), target) == {"bandwidth": 1}
+    assert migration.parameters(ACTION, target, 200 * 1024) == {"bandwidth": 200}
 
 
 def test_peer_uri():

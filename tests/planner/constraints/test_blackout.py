@@ -59,3 +59,8 @@ def test_what_is_no_window_is_refused(when: tuple[str, ...], said: str) -> None:
     """When the rule is made, not when it is first asked."""
     with pytest.raises(ValueError, match=said):
         Blackout(when=when)
+
+
+def test_it_is_a_hard_rule() -> None:
+    """A plan says that it was judged by it, and `balancer rules` shows it as no mere wish."""
+    assert Blackout(when=("daily 01:00-05:00",)).hard

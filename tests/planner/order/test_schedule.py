@@ -8,7 +8,7 @@ from hypothesis import given
 from balancer.planner.constraints.never_move import NeverMove
 from balancer.planner.constraints.spread import Spread
 from balancer.planner.constraints.together import Together
-from balancer.planner.model.calibration import Calibration
+from balancer.planner.model.calibration import Calibration, Learned
 from balancer.planner.model.policy import Allow, Limits
 from balancer.planner.model.problem import Problem
 from balancer.planner.order.moves import Move
@@ -66,7 +66,7 @@ def test_an_action_says_all_there_is_to_know():
 def test_the_slower_link_and_what_was_learned_of_it_decide():
     """Half of 20 MiB/s is what a pair was seen to reach."""
     drawing = parse("a 9c/8g link=100 : x 1v/1000m used=0.5\nb 9c/8g link=50 :")
-    learned = Calibration(by_pair={("a", "b"): 0.5})
+    learned = Calibration(by_pair={"a": {"b": Learned(value=0.5)}})
     posed = Problem(drawing.cluster, drawing.demand, policy(), calibration=learned)
     (action,) = order(posed, {uuid_of("x"): "b"}).actions
     assert action.rate_kib_s == 20 * MIB
@@ -206,7 +206,9 @@ def test_a_guest_that_dirties_too_fast_stays_and_the_rest_moves():
     ordered = go("a 9c/9g link=100 : x 1v/4g dirty=30 | y 1v/1g\nb 9c/9g link=100 :", x="b", y="b")
     assert steps(ordered) == ["y a→b"]
     assert why(ordered) == {
-        "x": "cannot move to b: it dirties 30 MiB/s of 4096 MiB, too fast to be sent at 38 MiB/s"
+        "x": "cannot move to b: it dirties 30 MiB/s of 4096 MiB, too fast to be sent at 38 MiB/s; "
+        "allow it auto_converge or post_copy ([allow]), or a longer pause_at_most, or move it at a "
+        "quieter hour"
     }
 
 

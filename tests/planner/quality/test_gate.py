@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 
+import numpy as np
 import pytest
 
 from balancer.config import default_policy
@@ -165,10 +166,72 @@ def test_no_move_is_caused_by_bad_data(forecaster: str, name: str) -> None:
     _hold(CALM_SEEDS[:6], name, forecaster)
 
 
-@pytest.mark.xfail(reason="what got stuck is believed for a while, and a back-test may like it")
-def test_metrics_that_are_stuck_never_sway_the_automatic_choice() -> None:
-    """A cluster known to be moved by stuck metrics under the automatic forecaster: to be mended."""
-    _hold([1116], "stuck", "automatic")
+def _stuck_for(steps: int) -> Fault:
+    """One guest's meter stands still since so many steps, at something it never read."""
+
+    def fault(seen: Observation, chance: Random) -> Observation:
+        uuid, wrong = chance.choice(sorted(seen.history.guests)), chance.choice([21, 1500, 1933])
+        sample = seen.history.guests[uuid][-1]
+        stuck = replace(sample, values={**sample.values, "cpu": wrong})
+        guests = {**seen.history.guests, uuid: (stuck,)}
+        return replace(
+            _with_latest(seen, uuid, *[wrong] * steps), history=History(guests, seen.history.hosts)
+        )
+
+    return fault
+
+
+def _with_latest(seen: Observation, uuid: str, *latest: int) -> Observation:
+    """Return the observation with other latest 5-minute means of one guest's CPU."""
+    block = seen.rollups.guests["cpu"]
+    cells = seen.rollups.matrix(block).copy()
+    if latest:
+        cells[block.names.index(uuid), -len(latest) :] = latest
+    past = {**seen.rollups.guests, "cpu": Block.of(block.names, cells)}
+    return replace(seen, rollups=replace(seen.rollups, guests=past))
+
+
+@pytest.mark.parametrize("forecaster", ["automatic", "latest"])
+def test_a_meter_that_stops_sways_nobody_from_its_first_reading_on(forecaster: str) -> None:
+    """While it is believed heat must last; once it is not, what it said before is forgotten."""
+    seeds = {"automatic": (1116, 1106, 1120), "latest": CALM_SEEDS[:4]}[forecaster]
+    for seed in seeds:
+        calm = with_past(_drawn(seed), seed=seed)
+        assert _moves(calm, forecaster) == ()
+        for steps in range(8):
+            wrong = _stuck_for(steps)(calm, Random(seed))
+            assert _moves(wrong, forecaster) == (), f"seed {seed}, {steps} steps"
+
+
+def test_what_a_meter_said_while_it_stood_still_is_forgotten() -> None:
+    """The run is left out of the past: while it lasts, and after it."""
+    calm = with_past(CALM)
+    web, idle = uuid_of("web-1"), uuid_of("job-2")
+
+    def unknown(seen: Observation, uuid: str) -> int:
+        return int(np.isnan(gate(seen).observation.rollups.guest_rows("cpu", [uuid])).sum())
+
+    def now(seen: Observation, name: str, cpu: int) -> Observation:
+        return _with(seen, name, cpu=cpu)
+
+    assert unknown(now(_with_latest(calm, web, 1500, 1500), "web-1", 1500), web) == 2
+    assert unknown(now(_with_latest(calm, web, 1500), "web-1", 1500), web) == 0
+    assert unknown(_with_latest(calm, web, 1500, 1500, 1500, 1604, 1611), web) == 3
+    assert unknown(_with_latest(calm, web, 1500, 1500, 1604, 1611), web) == 0
+    assert unknown(now(_with_latest(calm, idle, *[25] * 4), "job-2", 25), idle) == 4
+    assert unknown(now(_with_latest(calm, idle, *[25] * 3), "job-2", 25), idle) == 0
+    assert unknown(_with_latest(calm, idle, *[25] * 5), idle) == 0
+    steps = calm.rollups.columns
+    assert unknown(now(_with_latest(calm, web, *[1500] * steps), "web-1", 1500), web) == steps
+
+
+def test_what_runs_all_the_time_may_read_the_same() -> None:
+    """One vCPU that never rests uses exactly one processor, again and again: no fault."""
+    calm = with_past(CALM)
+    busy = _with(_with_latest(calm, uuid_of("web-1"), *[1000] * 8), "web-1", cpu=1000)
+    assert gate(busy).guests == {}
+    assert gate(busy).observation.rollups == busy.rollups
+    assert gate(with_past(CALM, steps=2)).observation == with_past(CALM, steps=2)
 
 
 @pytest.mark.soak

@@ -1,0 +1,86 @@
+"""What one more finished migration teaches: rate, set-up, and how its guest uses memory.
+
+Only plain pre-copy teaches: a guest that was slowed down, or followed by its memory, shows
+neither its own pace nor the link's.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+from balancer.planner.model.calibration import UNCALIBRATED, Calibration, Habit, Learned
+from balancer.planner.model.duration import KIB, rounds
+from balancer.planner.model.plan import Outcome, Passed, Result
+
+KEPT: Final = 60
+"""Errors that are kept."""
+QUIET: Final = 0.02
+"""Memory sent again, as a share of the first pass, below which a guest counts as quiet."""
+STEPS: Final = 14
+"""Hot sets and rates that are tried, each."""
+SLOWEST: Final = 0.05
+FASTEST: Final = 1.2
+"""What is believed of an effective rate, as a share of the rate allowed."""
+
+
+def learned(before: Calibration, outcome: Outcome) -> Calibration:
+    """Return what is known once `outcome` is: unchanged where it teaches nothing."""
+    passed, action = outcome.passed, outcome.action
+    if outcome.result is not Result.DONE or passed is None or not passed.teaches:
+        return before
+    ratio = passed.mib_s / (action.rate_kib_s / KIB) if action.rate_kib_s else 0.0
+    beside = max(0.0, outcome.ended - outcome.started - passed.seconds)
+    took = outcome.ended - outcome.started
+    after = replace(
+        before,
+        setup=before.setup.after(beside),
+        guests={**before.guests, action.guest: _habit(before, outcome, passed)},
+        errors=(*before.errors, took / max(0.1, action.predicted.seconds))[-KEPT:],
+    )
+    if not SLOWEST <= ratio <= FASTEST:
+        return after
+    known = before.by_pair.get(action.source, {})
+    pair = known.get(action.target, Learned(value=ratio)).after(ratio)
+    return replace(
+        after,
+        everywhere=before.everywhere.after(ratio),
+        by_pair={**before.by_pair, action.source: {**known, action.target: pair}},
+    )
+
+
+def _habit(before: Calibration, outcome: Outcome, passed: Passed) -> Habit:
+    known = before.guests.get(outcome.action.guest, Habit(volume=Learned(value=1.0)))
+    first = min(passed.first_mib, passed.sent_mib)
+    share = (
+        first / outcome.action.predicted.in_use_mib if outcome.action.predicted.in_use_mib else 1
+    )
+    again = max(0.0, passed.sent_mib - first)
+    dirty, hot = _fit(first, again, passed)
+    return Habit(volume=known.volume.after(share), dirty_mib_s=dirty, hot_mib=hot)
+
+
+def _fit(first: float, again: float, passed: Passed) -> tuple[float, float]:
+    """Return the rate (MiB/s) and the hot set (MiB) that explain what was sent again best.
+
+    Of many rates and sets, those whose rounds sum up to that, and end as dirty as was seen last.
+    """
+    if again < max(1.0, QUIET * first) or passed.mib_s <= 0:
+        return 0.0, 0.0
+    pause = passed.mib_s * passed.downtime_ms / 1000
+    best, found = float("inf"), (again / max(0.1, first / passed.mib_s), again)
+    low = max(passed.dirty_mib_s, again / max(0.1, passed.seconds)) / 2
+    for i in range(STEPS):
+        dirty = low * 2 ** (6 * i / STEPS)
+        for k in range(STEPS):
+            hot = min(first, max(1.0, again * 2 ** (1 - 6 * k / STEPS)))
+            sent = rounds(first, dirty, hot, passed.mib_s, pause)
+            off = abs(sum(sent[1:]) - again) / again
+            if passed.dirty_mib_s and len(sent) > 1:
+                last = min(dirty, hot * passed.mib_s / max(1e-6, sent[-2]))
+                off += 0.5 * abs(last - passed.dirty_mib_s) / passed.dirty_mib_s
+            off += 0.1 * abs(len(sent) - passed.rounds)
+            if off < best:
+                best, found = off, (dirty, hot)
+    return found
+
+
+__all__ = ["UNCALIBRATED", "learned"]

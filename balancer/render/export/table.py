@@ -1,0 +1,36 @@
+"""A plan as CSV, for spreadsheets: one move to a line, times in seconds."""
+
+import csv
+import io
+from typing import Final
+
+from balancer.planner.model.plan import Plan
+from balancer.render.words import clean
+
+COLUMNS: Final = (
+    "id", "guest", "name", "source", "target", "start_s", "end_s", "p90_s", "mib", "rate_kib_s",
+    "pause_ms", "waits_for", "temporary", "reason",
+)  # fmt: skip
+FORMULA: Final = ("=", "+", "-", "@")
+"""How a cell begins that a spreadsheet would work out."""
+
+
+def table(plan: Plan) -> str:
+    """Return the table with a heading."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for a in plan.actions:
+        words = map(_cell, (a.id, a.guest, a.name, a.source, a.target))
+        end = a.start + a.predicted.seconds
+        figures = (f"{a.start:.3f}", f"{end:.3f}", f"{a.predicted.seconds_p90:.3f}")
+        sizes = (a.predicted.mib, a.rate_kib_s, a.predicted.downtime_ms)
+        rest = (_cell(" ".join(a.waits_for)), int(a.temporary), _cell(a.reason))
+        writer.writerow((*words, *figures, *sizes, *rest))
+    return out.getvalue()
+
+
+def _cell(text: str) -> str:
+    """Return text that stays text."""
+    text = clean(text)
+    return f"'{text}" if text.startswith(FORMULA) else text

@@ -1,0 +1,59 @@
+"""A plan as a POSIX shell script of virsh commands: one move after the other, stopping at a fault."""
+
+import shlex
+from collections.abc import Callable
+from typing import Final
+
+from balancer.planner.model.plan import Action, Plan
+from balancer.render.export.ends import End, mib_s, migrate_uri
+from balancer.render.words import clean
+
+HEAD: Final = """\
+#!/bin/sh
+# Plan {id}, starting from placement {fingerprint}.
+# One move after the other, in an order that is safe; it stops at the first that fails.
+# Nothing is judged anew here: if guests have moved since, make a new plan.
+set -eu
+
+move() {{
+    # step, name, uuid, source, target, migration network, MiB/s, pause in ms, how
+    printf '%s\\n' "$1: $2"
+    if [ "$(virsh -q -c "$4" domstate "--domain=$3")" != running ]; then
+        printf '%s\\n' "$2 does not run where the plan expects it: stopped" >&2
+        exit 1
+    fi
+    virsh -q -c "$4" migrate-setmaxdowntime "--domain=$3" "--downtime=$8" || :
+    virsh -q -c "$4" migrate --live --p2p --persistent --undefinesource --abort-on-error \\
+        --change-protection ${{9:+"$9"}} "--bandwidth=$7" ${{6:+"--migrateuri=$6"}} \\
+        "--domain=$3" "--desturi=$5"
+}}
+
+"""
+
+
+def virsh(plan: Plan, end: Callable[[str], End]) -> str:
+    """Return the script; `end` tells how each host is reached."""
+    moves = "".join(_move(action, end) for action in plan.actions)
+    head = HEAD.format(id=_word(plan.id), fingerprint=_word(plan.fingerprint))
+    return head + moves + "printf '%s\\n' 'all moves done'\n"
+
+
+def _move(action: Action, end: Callable[[str], End]) -> str:
+    source, target = end(action.source), end(action.target)
+    words = (
+        clean(action.id),
+        f"{clean(action.name)} from {clean(action.source)} to {clean(action.target)}",
+        action.guest,
+        source.uri,
+        target.peer_uri or target.uri,
+        migrate_uri(target),
+        str(mib_s(action.rate_kib_s)),
+        str(max(1, action.downtime_ms)),
+        "--auto-converge" if action.auto_converge else "",
+    )
+    return f"move {' '.join(shlex.quote(word.replace(chr(0), '')) for word in words)}\n"
+
+
+def _word(text: str) -> str:
+    """Return what may stand in a comment: no line ends there but at its end."""
+    return clean(text)

@@ -1,0 +1,38 @@
+"""`balancer export`: forms, files, and what the journal knows of a plan carried out."""
+
+from pathlib import Path
+
+import pytest
+
+from balancer.cli.export import FORMS
+from tests.cli.conftest import Terminal
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_is_written(balancer: Terminal, hot: Path, form: str) -> None:
+    """To standard output, or to a file, the same."""
+    balancer("plan", "--from", hot, "-o", "plan.json")
+    answer = balancer("export", "plan.json", "--as", form)
+    assert answer.code == 0
+    assert balancer("export", "plan.json", "--as", form, "-o", "out").code == 0
+    assert Path("out").read_text() == answer.out
+
+
+@pytest.mark.usefixtures("world")
+def test_what_was_carried_out_is_drawn_beside_what_was_predicted(balancer: Terminal) -> None:
+    """From the journal, by the plan's name."""
+    balancer("plan", "-o", "plan.json")
+    assert balancer("apply", "plan.json", "--yes").code == 0
+    name = Path("plan.json").read_text().partition('"id": "P-')[2][:8]
+    answer = balancer("export", "--done", f"P-{name}", "--as", "gantt")
+    assert answer.code == 0
+    assert "really, done" in answer.out
+
+
+def test_a_plan_is_named_once(balancer: Terminal, hot: Path) -> None:
+    """A file or the journal; and one that nobody knows is said to be unknown."""
+    balancer("plan", "--from", hot, "-o", "plan.json")
+    assert balancer("export", "--as", "csv").code == 3
+    assert balancer("export", "plan.json", "--done", "P-1", "--as", "csv").code == 3
+    answer = balancer("export", "--done", "P-1", "--as", "csv")
+    assert (answer.code, "knows of no plan P-1" in answer.err) == (3, True)

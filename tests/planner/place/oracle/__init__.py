@@ -1,0 +1,1 @@
+"""What rules and goals mean, once more: read from their documentation, sharing nothing with the algebra."""

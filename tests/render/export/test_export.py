@@ -1,0 +1,220 @@
+"""Plans for others: each form is valid in its own language, whatever guests are called."""
+
+import csv
+import io
+import itertools
+import json
+import re
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from balancer.planner.model.plan import Outcome, Plan, Quality, Result, Score
+from balancer.render.export.ansible import ansible
+from balancer.render.export.btrplace import btrplace
+from balancer.render.export.ends import End, unknown
+from balancer.render.export.gantt import gantt
+from balancer.render.export.table import table
+from balancer.render.export.virsh import virsh
+from tests.planner.puzzles import move
+
+HOSTILE = (
+    "$(touch hacked)", "`touch hacked`", "'; touch hacked; '", '"; touch hacked; "', "a\nb", "-c",
+    "--help", "{{ lookup('pipe', 'id') }}", "=1+1", "<script>alert(1)</script>", "\x1b[31m", "é→漢",
+    "", " ", "\\", "%s%n", "!boom", "& | ;", "\x00", "\ud800",
+)  # fmt: skip
+NONE = Score(repair=0, overload=0, cost=0)
+ENDS = {
+    "a": End("qemu+ssh://a/system", "qemu+tcp://a/system", "10.0.0.1"),
+    "b": End("u:b", "p:b", "fe80::1"),
+}
+
+
+def plan_of(*actions) -> Plan:
+    return Plan(
+        id="P-1", made_at=0.0, fingerprint="f" * 16, policy="p@1", actions=actions,
+        score_before=NONE, score_after=NONE, loads=(),
+        quality=Quality(engine="x", bound=None, proven=False, steps=0),
+    )  # fmt: skip
+
+
+def end(host: str) -> End:
+    return ENDS.get(host) or unknown(host)
+
+
+TWO = plan_of(
+    move("web-1", "a", "b", rate_kib_s=5000),
+    move("db", "b", "a", start=10.0, waits_for=("web-1→b",), auto_converge=True, reason="room"),
+)
+
+
+def run(script: str, folder: Path) -> list[list[str]]:
+    """Run the script with a virsh that writes down how it was called; return its words."""
+    fake = folder / "virsh"
+    fake.write_text(
+        '#!/bin/sh\nfor word; do printf "%s\\0" "$word"; done >> "$CALLS"; printf "\\n\\0" >> "$CALLS"\n'
+        'for word; do [ "$word" = domstate ] && echo running; done; exit 0\n'
+    )
+    fake.chmod(0o755)
+    calls = folder / "calls"
+    path = folder / "script.sh"
+    path.write_bytes(script.encode("utf-8", "replace"))
+    subprocess.run(["dash", "-n", path], check=True)
+    subprocess.run(
+        ["dash", path], check=True, cwd=folder, capture_output=True,
+        env={"PATH": f"{folder}:/usr/bin:/bin", "CALLS": str(calls)},
+    )  # fmt: skip
+    words = calls.read_bytes().decode().split("\0")[:-1]
+    found: list[list[str]] = [[]]
+    for word in words:
+        if word == "\n":
+            found.append([])
+        else:
+            found[-1].append(word)
+    return found[:-1]
+
+
+def test_the_script_moves_each_guest_by_its_uuid(tmp_path):
+    """State, pause, migration: over the network that is configured, at the rate planned."""
+    calls = run(virsh(TWO, end), tmp_path)
+    assert len(calls) == 6
+    assert calls[0] == [
+        "-q",
+        "-c",
+        "qemu+ssh://a/system",
+        "domstate",
+        f"--domain={TWO.actions[0].guest}",
+    ]
+    assert calls[2][:5] == ["-q", "-c", "qemu+ssh://a/system", "migrate", "--live"]
+    assert {"--bandwidth=4", "--migrateuri=tcp://[fe80::1]", "--desturi=p:b"} <= set(calls[2])
+    assert "--auto-converge" in calls[5]
+    assert "--auto-converge" not in calls[2]
+
+
+def test_the_script_stops_where_a_guest_is_not_as_planned(tmp_path):
+    """It is not judged anew, so it must not go on."""
+    path = tmp_path / "script.sh"
+    path.write_text(virsh(TWO, end))
+    done = subprocess.run(
+        ["dash", path],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "all moves done" not in done.stdout
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_name_is_a_command(name, tmp_path):
+    """Whatever a guest, its uuid or a host is called, only words come of it."""
+    hostile = plan_of(replace(move("x", "a", "b"), guest=name, name=name, source=name, id=name))
+    calls = run(virsh(hostile, end), tmp_path)
+    assert len(calls) == 3
+    assert not (tmp_path / "hacked").exists()
+    assert calls[0][4] == f"--domain={name}".encode("utf-8", "replace").decode().replace("\0", "")
+
+
+class Loader(yaml.SafeLoader):
+    """Reads what Ansible takes as it is."""
+
+
+Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, "plain"])
+def test_the_playbook_is_yaml_and_holds_the_same_words(name):
+    """A list of words for each command, and nothing of it a template."""
+    text = ansible(plan_of(replace(move("x", "a", "b"), guest=name, name=name)), end)
+    ((play),) = yaml.load(text, Loader)
+    (task,) = play["tasks"]
+    argv = task["ansible.builtin.command"]["argv"]
+    assert argv[4] == "migrate"
+    assert argv[-2] == f"--domain={name}".encode("utf-8", "replace").decode()
+    for line in text.splitlines():
+        assert "{{" not in line or "!unsafe" in line
+
+
+def test_an_empty_plan_is_a_playbook_of_nothing():
+    """No tasks is a list, too."""
+    assert yaml.load(ansible(plan_of(), end), Loader)[0]["tasks"] == []
+
+
+def test_btrplace_numbers_hosts_and_guests():
+    """What ended before another started still does in whole seconds."""
+    told = json.loads(btrplace(TWO))
+    first, second = told["actions"]
+    assert (first["vm"], first["from"], first["to"]) == (0, 0, 1)
+    assert first["end"] <= second["start"]
+    assert told["origin"]["mapping"]["onlineNodes"]["0"]["runningVMs"] == [0]
+    assert told["origin"]["attributes"]["vms"]["1"]["name"] == "db"
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_table_holds_text_and_no_formula(name):
+    """One line for each move, whatever names hold."""
+    lines = list(
+        csv.DictReader(io.StringIO(table(plan_of(replace(move("x", "a", "b"), name=name)))))
+    )
+    assert len(lines) == 1
+    assert not lines[0]["name"].startswith(("=", "+", "-", "@"))
+    assert lines[0]["end_s"] == "10.000"
+
+
+def outcomes(plan: Plan) -> list[Outcome]:
+    results = [Result.DONE, Result.FAILED]
+    return [
+        Outcome(action=a, result=results[i % 2], started=1000 + a.start, ended=1012 + a.start)
+        for i, a in enumerate(plan.actions)
+    ]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_the_picture_is_sound_whatever_names_hold(name):
+    """XML, with nothing in it that runs or is fetched."""
+    plan = plan_of(replace(move("x", "a", "b"), name=name, source=name or "a"))
+    for text in (gantt(plan), gantt(plan, outcomes(plan))):
+        root = ET.fromstring(text)
+        assert root.tag.endswith("svg")
+        assert not re.search(r"<script|href|url\(", text)
+
+
+def test_every_move_is_on_both_hosts_and_reality_beside_it():
+    """Bars: predicted on source and target, real ones as well once there are outcomes."""
+    assert gantt(TWO).count('class="o"') == 1 + 2
+    assert gantt(TWO).count('class="i"') == 1 + 2
+    real = gantt(TWO, outcomes(TWO))
+    assert real.count('class="d"') == 1 + 2
+    assert real.count('class="f"') == 1 + 2
+    assert "1 done, 22 s really" in real
+    assert "really 12 s, failed" in real
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), st.integers(0, 3), st.floats(0, 500)), min_size=1, max_size=30
+    )
+)
+def test_bars_of_one_lane_never_overlap(drawn):
+    """However many moves a host has at once."""
+    actions = [
+        move(f"g{i}", f"h{a}", f"h{b + 4}", start=start) for i, (a, b, start) in enumerate(drawn)
+    ]
+    root = ET.fromstring(gantt(plan_of(*actions)))
+    lanes: dict[str, list[tuple[float, float]]] = {}
+    for group in root.iter("{http://www.w3.org/2000/svg}g"):
+        rect = group.find("{http://www.w3.org/2000/svg}rect")
+        assert rect is not None
+        x, width = float(rect.attrib["x"]), float(rect.attrib["width"])
+        lanes.setdefault(rect.attrib["y"], []).append((x, x + width))
+    for bars in lanes.values():
+        ordered = sorted(bars)
+        assert all(a[1] <= b[0] + 1.6 for a, b in itertools.pairwise(ordered))
