@@ -5,6 +5,7 @@
 Each stage is one call; nothing here decides, it only hands values on and says what came of it.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -406,6 +407,7 @@ def _assemble(
             "at_once_total": limits.at_once_total,
         },
         worth=worth,
+        memory_from=dict(sorted(Counter(problem.demand.basis.values()).items())),
         horizon=problem.policy.forecast.horizon,
         trust=round(problem.trust, 3),
     )
