@@ -180,7 +180,7 @@ class Event:
 
     at: float
     kind: str
-    """Of a plan: decided, started, raised, ended, refused, stopped, measured, realised. Of the service: began,
+    """Of a plan: decided, started, raised, ended, refused, stopped, finished, measured, realised. Of the service: began,
     cycle, stood, proposed, approved, foreign, others, halted, froze, unfroze, reloaded, ceased. Of hosts: closed, opened. Of guests: shutting, shut."""
     plan: str = ""
     action: str = ""

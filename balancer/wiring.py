@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from balancer.adapters.freeze import FreezeFiles
     from balancer.adapters.history_sqlite import SqliteHistory
     from balancer.adapters.libvirt.ownership import Owner
+    from balancer.adapters.meters import Meters
+    from balancer.adapters.notify import Notifier, Told
     from balancer.adapters.prometheus import Prometheus
 
 
@@ -117,6 +119,20 @@ def closed_hosts(config: Config) -> "ClosedHosts":
 def journal_of(config: Config, *, read_only: bool = True) -> Journal:
     """Return the journal; read-only, one that is not there yet is empty."""
     return _journal(config, read_only=read_only)
+
+
+def meters() -> "Meters":
+    """Return the service's own metrics."""
+    from balancer.adapters.meters import Meters
+
+    return Meters()
+
+
+def notifier(config: Config, told: "Told") -> "Notifier":
+    """Return who tells people outside, as configured."""
+    from balancer.adapters.notify import Notifier
+
+    return Notifier(config.notify, told)
 
 
 def experience_of(config: Config) -> Experience:

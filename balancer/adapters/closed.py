@@ -10,6 +10,18 @@ from balancer.codec import write_atomically
 from balancer.ports import UsageError
 
 FORMAT: Final = "balancer-closed/1"
+FAULTS: Final = (
+    *(
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ),
+)
+"""What a file that holds something else can bring about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +48,7 @@ class ClosedHosts:
             return {name: _closure(entry) for name, entry in _hosts(document).items()}
         except (FileNotFoundError, NotADirectoryError):
             return {}
-        except (
-            OSError,
-            ValueError,
-            LookupError,
-            TypeError,
-            AttributeError,
-            RecursionError,
-        ) as error:
+        except FAULTS as error:
             raise UsageError(
                 f"{self._path} cannot be read ({type(error).__name__}): it names the hosts that are "
                 "closed to placement; mend it, or remove it and drain them again"

@@ -159,12 +159,11 @@ class SqliteJournal:
 
 def _event(row: tuple[Any, ...]) -> Event:
     """Return the event. Raises ValueError if the row holds what we never write."""
-    at, *words, data = row
+    at, kind, plan, action, guest, host, text, data = row
     told = json.loads(data)
-    sound = isinstance(told, dict) and all(isinstance(word, str) for word in words)
+    sound = isinstance(told, dict) and all(isinstance(word, str) for word in row[1:-1])
     if not sound or not isinstance(at, float) or not math.isfinite(at):
         raise ValueError
-    kind, plan, action, guest, host, text = words
     return Event(at, kind, plan, action, guest, host, text, told)
 
 

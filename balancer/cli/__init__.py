@@ -41,6 +41,8 @@ VERBS: Final[Mapping[str, Verb]] = {
     "plan": Verb("plan", "Say what would move, in which order and why; changes nothing."),
     "apply": Verb("apply", "Judge a plan against the cluster as it is, ask, and migrate."),
     "check": Verb("check", "Judge a saved plan again; no solver takes part."),
+    "capacity": Verb("capacity", "Say what the cluster could bear: guests, losses, drains."),
+    "compat": Verb("compat", "Draw which guest could run on which host, and say why not."),
     "export": Verb("export", "Write a plan as a script, playbook, table or picture."),
     "rules": Verb("rules", "List every rule, whom it concerns and where it is broken."),
     "serve": Verb("serve", "Look every interval, and do what the mode allows."),

@@ -67,6 +67,9 @@ def _page(name: str, command: click.Command, *, verbs: bool) -> Iterator[str]:
         yield from (".PP", _roff(paragraph))
     records = (parameter.get_help_record(context) for parameter in command.get_params(context))
     yield from _list("OPTIONS", [record for record in records if record])
+    if isinstance(command, click.Group) and not verbs:
+        for sub in command.commands.values():
+            yield from _section(context, sub)
     if verbs:
         yield from _list("VERBS", [(f"balancer-{v}(1)", k.about) for v, k in VERBS.items()])
     yield from _list("EXIT STATUS", EXIT_CODES)
@@ -75,8 +78,20 @@ def _page(name: str, command: click.Command, *, verbs: bool) -> Iterator[str]:
         yield from (".SH SEE ALSO", ".BR balancer (1)")
 
 
+def _section(parent: click.Context, command: click.Command) -> Iterator[str]:
+    """Yield what one verb of a group does, with its own options."""
+    context = click.Context(command, info_name=command.name, parent=parent)
+    yield f".SH {_roff(context.command_path.upper())}"
+    yield from (".PP", _roff(" ".join(command.collect_usage_pieces(context))))
+    for paragraph in (command.help or "").split("\n\n"):
+        yield from (".PP", _roff(" ".join(paragraph.split())))
+    records = (parameter.get_help_record(context) for parameter in command.get_params(context))
+    yield from _list("", [record for record in records if record])
+
+
 def _list(title: str, rows: Sequence[tuple[str, str]]) -> Iterator[str]:
-    yield f".SH {title}"
+    if title:
+        yield f".SH {title}"
     for key, meaning in rows:
         yield from (".TP", f".B {_roff(key)}", _roff(meaning))
 

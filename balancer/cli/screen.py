@@ -35,17 +35,11 @@ class Screen:
 
     def document(self, kind: str, **content: object) -> None:
         """Write one versioned JSON document if a program reads the answer."""
-        self.text(
-            json.dumps(
-                {
-                    "format": f"balancer-{kind}/1",
-                    **{k: codec.as_data(v) for k, v in content.items()},
-                },
-                ensure_ascii=False,
-                indent=1,
-            )
-            + "\n"
-        )
+        told = {
+            "format": f"balancer-{kind}/1",
+            **{k: codec.as_data(v) for k, v in content.items()},
+        }
+        self.text(codec.visible(json.dumps(told, ensure_ascii=False, indent=1)) + "\n")
 
     def text(self, document: str) -> None:
         """Write a finished document if a program reads the answer."""

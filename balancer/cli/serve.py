@@ -3,7 +3,6 @@
 import signal
 import sys
 import threading
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from types import FrameType
@@ -20,12 +19,13 @@ from balancer.cli.logs import Logged
 from balancer.cli.options import Session, common
 from balancer.config import Config, Mode
 from balancer.planner.model.request import Effort
-from balancer.ports import Ports, Refused, Telemetry
+from balancer.ports import Ports, Refused, Telemetry, UsageError
 from balancer.render.live import Live
 from balancer.render.screen import console
+from balancer.service.hearing import HeardJournal
 from balancer.service.loop import Service
 from balancer.service.world import World
-from balancer.wiring import board_of, only_service, ports_for
+from balancer.wiring import board_of, meters, notifier, only_service, ports_for
 
 STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
 GRACE: Final = 600
@@ -92,7 +92,9 @@ def command(session: Session) -> None:
         lease = only_service(configuration)
         lease.acquire()
         try:
-            Service(build(), board=board_of(configuration), reload=build.again).run()
+            world = build()
+            build.serve_metrics()
+            Service(world, board=board_of(configuration), reload=build.again).run()
         finally:
             lease.release()
 
@@ -105,6 +107,25 @@ class Builder:
         self._signals = signals
         self._telemetry = telemetry
         self.configuration: Config = config.load(session.config)
+        self._meters = meters()
+
+    def serve_metrics(self) -> None:
+        """Serve /metrics. Raises UsageError where the operator chose a port that is taken."""
+        where = self.configuration.metrics
+        if where is None:
+            return
+        try:
+            self._meters.serve(where.address, where.port)
+        except UsageError as error:
+            if where.chosen:
+                raise
+            self._telemetry.note(str(error))
+
+    def _told(self, notice: str, well: bool, text: str) -> None:  # noqa: FBT001 - a verdict
+        """Count a notification; say what became of one that failed."""
+        self._meters.told(notice, well=well)
+        if text:
+            self._telemetry.note(text)
 
     def again(self) -> World | None:
         """Return a new world if one was asked for. Raises UsageError where it is faulty."""
@@ -132,7 +153,10 @@ class Builder:
             keep_journal=True,
             stop_requested=self._signals.stop_requested,
         )
-        closing = partial(_close, ports)
+        people = notifier(known, self._told)
+        heard = HeardJournal(ports.journal, (self._meters, people))
+        ports = replace(ports, journal=heard)
+        closing = partial(_close, ports, people)
         if ports.executor is not None:
             self._signals.abort_on_stop = known.abort_on_stop
             ports = replace(ports, executor=AbortableExecutor(ports.executor, self._signals))
@@ -148,8 +172,8 @@ class Builder:
         )
 
 
-def _close(ports: Ports) -> None:
+def _close(ports: Ports, *others: object) -> None:
     """Let go of connections and files, as far as these adapters hold any."""
-    for adapter in (ports.inventory, ports.executor, ports.journal):
-        with suppress(AttributeError):
-            adapter.close()  # type: ignore[union-attr]
+    for adapter in (ports.inventory, ports.executor, ports.journal, *others):
+        if close := getattr(adapter, "close", None):
+            close()

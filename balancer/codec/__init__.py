@@ -18,6 +18,7 @@ from balancer.codec.documents import (
     load_plan_data,
     load_weighed_data,
 )
+from balancer.codec.escapes import visible
 from balancer.codec.files import (
     read_document,
     read_observation,
@@ -41,5 +42,6 @@ __all__ = [
     "read_document",
     "read_observation",
     "read_plan",
+    "visible",
     "write_atomically",
 ]

@@ -3,9 +3,11 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
 
 from balancer.codec.envelopes import (
     ANYTHING,
@@ -16,6 +18,7 @@ from balancer.codec.envelopes import (
     OutcomeDocument,
     PlanDocument,
 )
+from balancer.codec.escapes import visible
 from balancer.codec.faults import printable, sentence
 from balancer.codec.integrity import observation_faults, plan_faults
 from balancer.planner.model.observation import Observation
@@ -77,7 +80,13 @@ def load_plan_data(data: object, source: str = "journal") -> Plan:
 
 def load_outcome_data(data: object, source: str = "journal") -> Outcome:
     """Return the outcome that `as_data` turned into `data`. Raises UsageError."""
-    text = json.dumps({"format": "balancer-outcome/1", "outcome": data})
+    document = {"format": "balancer-outcome/1", "outcome": data}
+    return _outcome(to_json(document, inf_nan_mode="constants").decode(), source)
+
+
+@lru_cache(maxsize=4096)
+def _outcome(text: str, source: str) -> Outcome:
+    """Return what is read again and again: every cycle asks the journal how moves ended."""
     return _load(OutcomeDocument, text, source).outcome
 
 
@@ -131,4 +140,4 @@ def _lines(value: object, depth: int, indent: str) -> str:
 
 
 def _flat(value: object) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return visible(json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False))

@@ -10,11 +10,14 @@ from pydantic import BaseModel, ValidationError
 
 SHOWN: Final = 60
 """Characters of an offending value that are worth showing."""
+LONGEST: Final = 1000
+"""Characters of a sentence that are."""
 
 
 def printable(text: str) -> str:
     """Return `text` without what could disturb a terminal or a log: documents may be hostile."""
-    return "".join(c if c.isprintable() else "?" for c in text)
+    clean = "".join(c if c.isprintable() else "?" for c in text)
+    return clean if len(clean) <= LONGEST else clean[: LONGEST - 1] + "…"
 
 
 def sentence(kind: type[BaseModel], text: str | bytes, error: ValidationError) -> str:

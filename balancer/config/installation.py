@@ -12,6 +12,8 @@ from balancer.config.guards import Guards, read_guards
 from balancer.config.host import HostConfig
 from balancer.config.hosts import hosts_files, read_hosts
 from balancer.config.keys import Entry
+from balancer.config.listening import DEFAULT_METRICS, Listening, read_listening
+from balancer.config.notify import NotifyConfig, read_notify
 from balancer.config.paths import configuration_file, state_folder
 from balancer.config.policy import NO_GROUPS, LoadedPolicy, default_policy, open_policy, sealed
 from balancer.config.prometheus import PrometheusConfig, read_prometheus
@@ -39,6 +41,8 @@ KEYS: Final[Mapping[str, Entry]] = {
     "history_age": Entry('duration, as `"28d"`', '"28d"', "how far back 5-minute means are kept; samples are kept two days"),
     "history_size": Entry('size, as `"1GiB"`', '"1GiB"', "how large the history may grow"),
     "prometheus": Entry("table", "none", "a store of metrics that measures beside the hypervisors; see `[prometheus]`"),
+    "metrics": Entry('text, as `"127.0.0.1:9478"`', '"127.0.0.1:9478"', 'where the service serves `/metrics`; `"off"`: nowhere'),
+    "notify": Entry("tables", "none", "`[[notify]]`: whom to tell of what, and how"),
     "own_guest": Entry("name, uuid or none", "as the firmware says, where that can be read", "the guest that this program runs in: it moves last, by itself"),
     "reasons_age": Entry('duration, as `"28d"`', '"28d"', "how far back the journal keeps why guests and hosts stood as they did; what was moved is kept for good"),
     "lock": Entry("path", "balancer.lock in `state`", "file that keeps two planners apart"),
@@ -94,6 +98,10 @@ class Config:
     """The operator's: while it exists nothing is moved."""
     prometheus: PrometheusConfig | None = None
     """A store that measures beside the hypervisors; None for none."""
+    metrics: Listening | None = DEFAULT_METRICS
+    """Where /metrics is served; None for nowhere."""
+    notify: tuple[NotifyConfig, ...] = ()
+    """Who is told of what happens."""
     warnings: tuple[str, ...] = ()
     """Sentences on what the operator may not have meant."""
 
@@ -174,6 +182,8 @@ def _read(top: Table) -> Config:
         lock_path=_path(top, "lock", state / "balancer.lock"),
         freeze_path=_path(top, "freeze", folder / "FREEZE"),
         prometheus=read_prometheus(top.table("prometheus")),
+        metrics=read_listening(top, "metrics", DEFAULT_METRICS),
+        notify=read_notify(top.tables("notify")),
         warnings=loaded.warnings,
     )
 

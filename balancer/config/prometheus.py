@@ -14,32 +14,34 @@ from string import Template
 from typing import Final
 from urllib.parse import urlsplit
 
+from balancer.config.keys import Entry
 from balancer.config.reading import Table, nearest
+from balancer.config.secrets import secret_path
 from balancer.config.units import SECONDS
 from balancer.planner.model.observation import METRICS
 
 PRESETS: Final = ("debian", "kumina", "tinkoff", "inovex", "node")
-KEYS: Final[Mapping[str, str]] = {
-    "url": "where the store answers: its address, without /api/v1",
-    "presets": "exporters whose metrics are asked for: any of " + ", ".join(PRESETS),
-    "match": "label matchers that every series must fulfil, as in PromQL",
-    "host_label": "label that says which host a series is of",
-    "host_pattern": "regular expression whose first group is the host's name in that label",
-    "guest_label": "label that says which guest a series is of: its uuid or its name",
-    "uuid": "PromQL of series that carry both that label and `uuid`",
-    "window": "time that rates and means are taken over",
-    "timeout": "how long one query may take",
-    "retries": "how often a query is tried again",
-    "token_file": "file with a bearer token",
-    "user": "name for basic authentication",
-    "password_file": "file with its password",
-    "ca_file": "certificates that the store's is checked against",
-    "cert_file": "our certificate",
-    "key_file": "its key",
-    "prefer": "metrics that are taken from here although the hypervisor tells them, too",
-    "guests": "table: metric to PromQL template",
-    "hosts": "table: metric to PromQL template",
-}
+KEYS: Final[Mapping[str, Entry]] = {
+    "url": Entry("URL", "must be given", "where the store answers: its address, without `/api/v1`"),
+    "presets": Entry("list of words", '["debian", "node"]', "exporters whose metrics are asked for: any of " + ", ".join(f"`{name}`" for name in PRESETS)),
+    "match": Entry("text", "none", "label matchers that every series must fulfil, as in PromQL"),
+    "host_label": Entry("text", '"instance"', "label that says which host a series is of"),
+    "host_pattern": Entry("regular expression", '"([^:/]+).*"', "its first group is the host's name in that label"),
+    "guest_label": Entry("text", "the preset's", "label that says which guest a series is of: its uuid or its name"),
+    "uuid": Entry("PromQL template", "the preset's", "series that carry both that label and `uuid`"),
+    "window": Entry('duration, as `"5min"`', '"5min"', "time that rates and means are taken over"),
+    "timeout": Entry('duration, as `"10s"`', '"10s"', "how long one query may take"),
+    "retries": Entry("whole number, 0 to 10", "2", "how often a query is tried again"),
+    "token_file": Entry("path", "none", "file with a bearer token, read anew for each request; others must not be able to read it; `$CREDENTIALS_DIRECTORY/NAME` is a systemd credential"),
+    "user": Entry("text", "none", "name for basic authentication"),
+    "password_file": Entry("path", "none", "file with its password, likewise"),
+    "ca_file": Entry("path", "the system's", "certificates that the store's is checked against"),
+    "cert_file": Entry("path", "none", "our certificate"),
+    "key_file": Entry("path", "none", "its key, likewise"),
+    "prefer": Entry("list of metrics", "none", "metrics that are taken from here although the hypervisor tells them, too"),
+    "guests": Entry("table", "the preset's", "metric to PromQL template with `$guest`, `$host`, `$match`, `$window`; `balancer check-metrics` names the metrics"),
+    "hosts": Entry("table", "the preset's", "the same of hosts"),
+}  # fmt: skip
 AT: Final = "at"
 """Pseudo metric: when a series was last scraped, seconds since the epoch."""
 PLACEHOLDERS: Final = {"guest", "host", "match", "window"}
@@ -88,7 +90,7 @@ def read_prometheus(table: Table) -> PrometheusConfig | None:
     preset = _presets(table)
     folder = table.file.parent
     paths = {
-        key: folder / Path(table.text(key)).expanduser() if table.text(key) else None
+        key: secret_path(table.text(key), folder)
         for key in ("token_file", "password_file", "ca_file", "cert_file", "key_file")
     }
     if bool(table.text("user")) != bool(paths["password_file"]):

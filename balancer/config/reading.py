@@ -14,9 +14,7 @@ SHOWN: Final = 60
 """Characters of an offending value that are worth showing."""
 LONGEST: Final = 1000
 """Characters of a sentence that are worth showing."""
-LATER: Final[Mapping[str, str]] = {
-    "cpu_pressure": "counting pressure",
-}
+LATER: Final[Mapping[str, str]] = {}
 """Keys that this version cannot honour yet: refused, never silently accepted. The issue that
 brings one takes it out of here."""
 
@@ -135,14 +133,14 @@ def read_toml(path: Path) -> Table:
         with path.open("rb") as file:
             return Table(path, "", tomllib.load(file))
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: is not TOML: {error}") from None
+        raise UsageError(printable(f"{path}: is not TOML: {error}")) from None
     except UnicodeDecodeError:
-        raise UsageError(f"{path}: is not UTF-8 text; save it as UTF-8") from None
+        raise UsageError(printable(f"{path}: is not UTF-8 text; save it as UTF-8")) from None
     except RecursionError:
-        raise UsageError(f"{path}: is nested too deeply") from None
+        raise UsageError(printable(f"{path}: is nested too deeply")) from None
     except (OSError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise UsageError(f"{path}: cannot be read: {why}") from None
+        raise UsageError(printable(f"{path}: cannot be read: {why}")) from None
 
 
 def _shown(value: object) -> str:

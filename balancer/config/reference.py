@@ -15,7 +15,9 @@ from balancer.config.guards import Guards
 from balancer.config.hosts import DECLARED, NAMES
 from balancer.config.installation import KEYS as INSTALLATION
 from balancer.config.keys import KEYS, Entry
+from balancer.config.notify import KEYS as NOTIFY
 from balancer.config.policy import STANDING, SURVIVE
+from balancer.config.prometheus import KEYS as PROMETHEUS
 from balancer.config.units import Unit
 from balancer.planner.constraints import CONSTRAINTS
 from balancer.planner.forecast import FORECASTERS
@@ -177,6 +179,8 @@ def configuration() -> str:
     parts = (
         ("`config.toml`", INSTALLATION),
         ("`[guards]` of `config.toml`", guards),
+        ("`[prometheus]` of `config.toml`", PROMETHEUS),
+        ("`[[notify]]` of `config.toml`", NOTIFY),
         ("`[[hosts]]`, `[defaults]` and `[[overrides]]` of a hosts file", {**NAMES, **DECLARED}),
     )
     lines = [HEAD]

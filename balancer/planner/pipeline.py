@@ -5,6 +5,7 @@
 Each stage is one call; nothing here decides, it only hands values on and says what came of it.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -20,7 +21,7 @@ from balancer.planner.explain import for_load, hot, loads, reasons, summary
 from balancer.planner.formulation import Formulation, Ints, formulate
 from balancer.planner.model.certificate import Certificate
 from balancer.planner.model.observation import Observation
-from balancer.planner.model.placement import Placement, at_rest, fingerprint
+from balancer.planner.model.placement import Placement, fingerprint
 from balancer.planner.model.plan import Action, Infeasible, Plan, Quality, Score, Stay
 from balancer.planner.model.policy import Constraint, Policy, caveat
 from balancer.planner.model.problem import Problem
@@ -132,6 +133,21 @@ def _conflicts(
     return conflicts(problem, {uuid for v in left for uuid in v.guests}, keep_going)
 
 
+def sought(
+    problem: Problem, request: Request, keep_going: Callable[[], bool] = lambda: True
+) -> Placement:
+    """Return the best placement found, whether or not there is a way to it."""
+    formulation = formulate(problem, all_rules(problem), all_goals(problem))
+    return _named(problem, solve(formulation, request.effort, request.seed, keep_going))
+
+
+def _named(problem: Problem, answer: Answer) -> dict[str, str]:
+    """Return an answer as a placement."""
+    uuids = (guest.uuid for guest in problem.cluster.guests)
+    hosts = [host.name for host in problem.cluster.hosts]
+    return {u: hosts[site] for u, site in zip(uuids, answer.placement.tolist(), strict=True)}
+
+
 @dataclass(frozen=True, slots=True)
 class _Way:
     """One placement that was sought, and how far one gets towards it."""
@@ -158,9 +174,7 @@ def _way(problem: Problem, request: Request, keep_going: Callable[[], bool]) -> 
     paid = paying(problem, formulation, answer.placement)
     if (paid != answer.placement).any():
         answer = replace(answer, placement=paid, score=score(formulation, paid), proven=False)
-    uuids = [guest.uuid for guest in problem.cluster.guests]
-    hosts = [host.name for host in problem.cluster.hosts]
-    target = {u: hosts[site] for u, site in zip(uuids, answer.placement.tolist(), strict=True)}
+    target = _named(problem, answer)
     before = score(formulation, formulation.start)
     if not _worth_it(before, answer.score, problem.policy):
         target = dict(problem.cluster.placement)
@@ -200,6 +214,11 @@ def towards(
     is. Guests that cannot get there are in `left`; `Infeasible` where that is all of them.
     """
     problem = assess(observation, policy, replace(request, ordered=frozenset(target)))
+    return towards_for(problem, target, reason)
+
+
+def towards_for(problem: Problem, target: Placement, reason: str) -> Plan | Infeasible:
+    """Return what `towards` does, for whoever has the problem already."""
     now = problem.cluster.placement
     wanted = {**now, **{uuid: host for uuid, host in target.items() if uuid in now}}
     ordered = order(problem, wanted, dict.fromkeys(target, reason))
@@ -331,7 +350,7 @@ def weighed(problem: Problem, reached: Placement, uuids: Iterable[str]) -> tuple
 
 def broken(problem: Problem, placement: Placement) -> tuple[Violation, ...]:
     """Return every rule broken when guests rest as in `placement`, hard ones first."""
-    occupancy = at_rest(placement)
+    occupancy = problem.rest(placement)
     found = [v for rule in all_rules(problem) for v in rule.violations(problem, occupancy)]
     return tuple(sorted(found, key=lambda v: (not v.hard, v.rule, v.subject)))
 
@@ -388,6 +407,7 @@ def _assemble(
             "at_once_total": limits.at_once_total,
         },
         worth=worth,
+        memory_from=dict(sorted(Counter(problem.demand.basis.values()).items())),
         horizon=problem.policy.forecast.horizon,
         trust=round(problem.trust, 3),
     )

@@ -51,6 +51,7 @@ from balancer.service.promises import due, realised
 from balancer.service.recall import last_seen
 from balancer.service.recovery import REMEMBERED, left_open, resume
 from balancer.service.score import DAY, expected, score
+from balancer.service.stages import stages, states
 from balancer.service.standing import KIND as STOOD
 from balancer.service.standing import Cycle
 from balancer.service.turn import CycleReport, execute, observe, past
@@ -127,7 +128,9 @@ class Service:
     def _turned(self) -> CycleReport:
         """Do one turn. Raises UsageError where nothing can be seen or the journal fails."""
         world = self._world
+        times = [self._now()]
         seen = observe(world.ports, world.policy)
+        times.append(self._now())
         self._board.beat()
         trouble = self._notice_others(seen)
         self._show("planning")
@@ -139,7 +142,11 @@ class Service:
         self._status = replace(self._status, fallbacks=fallbacks(seen, problem))
         heat = [line.host for line in hot(problem, measured)]
         decision = decider.decide(seen, problem, heat)
+        times.append(self._now())
         report = self._act(CycleReport(observation=seen, decision=decision), trouble)
+        times.append(self._now())
+        told |= states(report, problem, trouble=trouble, frozen=world.ports.brake.reason())
+        told["seconds"] = stages(times)
         asking = self._memory.patience.since
         self._keep(
             Cycle(seen=seen, problem=asked(problem, decider.asked), loads=measured, decision=decision,
@@ -250,7 +257,9 @@ class Service:
         except UsageError as error:
             self._halt(str(error))
         done = sum(o.result is Result.DONE for o in outcomes)
-        return outcomes, f"{plan_.id}: {done} of {len(outcomes)} moves done"
+        sentence = f"{plan_.id}: {done} of {len(outcomes)} moves done"
+        self._note("finished", sentence, plan_.id)
+        return outcomes, sentence
 
     def _about(self, plan_: Plan, seen: Observation | None) -> Mapping[str, object]:
         """Return what the journal shall keep beside the plan: who let it be made, and why so."""

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import socket
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -340,3 +342,32 @@ def test_a_reload_reads_the_configuration_anew(
     assert "did you mean mode?" in said[0].text
     assert "`state` cannot change" in said[1].text
     assert said[2].text == "mode observe, policy policy"
+
+
+def test_a_port_that_is_taken_is_one_sentence(balancer: Terminal, world: World) -> None:
+    """Where the operator chose it: nothing is begun, and the remedy is named."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        configure(world, "observe", f'metrics = "127.0.0.1:{port}"')
+        answer = balancer("serve")
+    assert answer.code == 3
+    assert "Address already in use; choose another with `metrics` in config.toml" in " ".join(
+        answer.err.split()
+    )
+    assert "Traceback" not in answer.err
+
+
+def test_people_outside_are_told(balancer: Terminal, world: World) -> None:
+    """A plan that was carried out is told to whoever wants to know, by a command here."""
+    told = world.folder / "told.json"
+    notify = f'\n[[notify]]\ncommand = ["/usr/bin/tee", "{told}"]\non = "finished"'
+    configure(world, "auto", f'metrics = "off"{notify}')
+    serve_for(world, balancer, 2)
+    limit = time.monotonic() + 20
+    while not (told.exists() and told.read_text().endswith("\n")) and time.monotonic() < limit:
+        threading.Event().wait(0.05)
+    document = json.loads(told.read_text())
+    assert document["notice"] == "finished"
+    assert "moves done" in document["text"]

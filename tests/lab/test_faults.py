@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from balancer.adapters import clock as wall
+from balancer.adapters.libvirt.execution import POST_COPY
 from balancer.adapters.libvirt.preflight import leaving, unfit
 from balancer.planner.model.plan import Action, Result
 from balancer.ports import Refused, UsageError
@@ -283,18 +284,45 @@ def test_a_processor_that_no_target_has(lab: Laboratory, start: Start) -> None:
     assert (after["modern"], after["plain"] == "h1") == ("h1", False)
 
 
-def test_a_guest_that_never_converges(lab: Laboratory, start: Start) -> None:
-    """It is left where it is, with a reason, and moves once it can."""
-    lab.boot(GuestSpec("busy", load=Load(set=32, dirty=20)))
+BUSY = GuestSpec("busy", load=Load(set=32, dirty=20))
+ALLOWED = "[allow]\npost_copy = true\n"
+
+
+@pytest.mark.parametrize("post_copy", [False, pytest.param(True, marks=pytest.mark.soak)])
+def test_a_guest_that_never_converges(lab: Laboratory, start: Start, *, post_copy: bool) -> None:
+    """It is left where it is; where the policy allows post-copy, it arrives by that."""
+    lab.boot(BUSY)
     slow(lab)
-    planner = start(least=4, factor=0.1)
+    planner = start(LEAVE + ALLOWED * post_copy, least=4, factor=0.1)
     (outcome,) = planner.begin().over()
-    assert outcome.result is Result.ABORTED, outcome
-    assert hosts_of(lab) == {"busy": "h1"}
+    assert outcome.result is (Result.DONE if post_copy else Result.ABORTED), outcome
+    assert (hosts_of(lab)["busy"] == "h1") is not post_copy
     lab.guest("busy").set_load(dirty=0)
     slow(lab, None)
     in_order(planner)
     assert hosts_of(lab)["busy"] != "h1"
+
+
+@pytest.mark.soak
+def test_post_copy_is_cut_and_healed(lab: Laboratory, start: Start) -> None:
+    """Both copies are left alone until the link is mended and the rest of the memory arrives."""
+    lab.boot(BUSY)
+    slow(lab, 10)
+    planner = start(LEAVE + ALLOWED, least=6, factor=0.1, stalled_after=6)
+    going = planner.begin()
+    on = Struck(lab, planner, planner.under_way(0))
+    domain = on.source.connection().lookupByUUIDString(on.action.guest)
+    until(lambda: domain.state() in POST_COPY, what="for post-copy")
+    on.target.cut("mig")
+    (outcome,) = going.over()
+    assert outcome.result is Result.LOST, outcome
+    assert "touch neither copy" in outcome.reason
+    assert f"--postcopy-resume {on.action.guest}" in outcome.reason
+    assert set(lab.guest("busy").whereabouts()) == {on.action.source, on.action.target}
+    on.target.mend("mig")
+    slow(lab, None)
+    until(lambda: list(lab.guest("busy").whereabouts()) == [on.action.target], 90)
+    in_order(planner)
 
 
 @contextlib.contextmanager

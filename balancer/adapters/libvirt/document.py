@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser
 
 LARGEST: Final = 2_000_000
 """Characters; real domains have some ten thousand."""
+
+DEEPEST: Final = 200
+"""Elements within elements; real domains have some ten."""
 
 _KIB: Final[Mapping[str, tuple[int, int]]] = {
     "b": (1, 1024),
@@ -48,26 +51,32 @@ def parse(text: str) -> Document:
         raise Unreadable("its XML declares a document type")
     prefixes: dict[str, str] = {}
     root: Element | None = None
-    try:
-        for event, value in _events(text):
-            if event == "start-ns":
-                prefix, uri = value
-                prefixes.setdefault(uri, prefix)
-            elif root is None:
-                root = value
-    except (ParseError, ValueError) as fault:
-        raise Unreadable(f"its XML is malformed ({fault})") from fault
+    for event, value in _events(text):
+        if event == "start-ns":
+            prefix, uri = value
+            prefixes.setdefault(uri, prefix)
+        elif root is None:
+            root = value
     if root is None:
         raise Unreadable("its XML is empty")
     return Document(root, prefixes)
 
 
 def _events(text: str) -> Iterator[Any]:
-    """Yield ("start-ns", (prefix, uri)) and ("start", element)."""
-    parser: XMLPullParser[Any] = XMLPullParser(events=("start-ns", "start"))
-    parser.feed(text)
-    parser.close()
-    yield from parser.read_events()
+    """Yield ("start-ns", (prefix, uri)) and ("start", element). Raises Unreadable."""
+    parser: XMLPullParser[Any] = XMLPullParser(events=("start-ns", "start", "end"))
+    try:
+        parser.feed(text)
+        parser.close()
+    except (ParseError, ValueError) as fault:
+        raise Unreadable(f"its XML is malformed ({fault})") from fault
+    depth, events = 0, cast("Iterator[tuple[str, Any]]", parser.read_events())
+    for event, value in events:
+        depth += (event == "start") - (event == "end")
+        if depth > DEEPEST:
+            raise Unreadable(f"its XML is nested more than {DEEPEST} deep")
+        if event != "end":
+            yield event, value
 
 
 def text_of(element: Element, path: str) -> str:

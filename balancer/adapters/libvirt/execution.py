@@ -183,6 +183,7 @@ class LibvirtExecution:
             downtime_ms=found.downtime_ms if result is Result.DONE else None,
             passed=passed(found.stats, plain=self._plain),
             steps=self._climb.steps,
+            left_behind=found.left_behind,
             diverged=self._diverged and result is Result.ABORTED,
         )
 

@@ -1,0 +1,227 @@
+"""`balancer capacity`: what the cluster could bear, asked of the pipeline that plans."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+import click
+
+from balancer.cli.interrupts import Interrupts
+from balancer.cli.options import FILE, Session, common
+from balancer.cli.screen import Screen
+from balancer.cli.sight import Sight, look
+from balancer.config.units import MIB
+from balancer.planner.capacity.failures import Failure, domains, failure
+from balancer.planner.capacity.fit import Wanted, Way, expected_use, fit, ways
+from balancer.planner.model.cluster import Guest
+from balancer.planner.model.problem import Problem
+from balancer.planner.model.resources import MEMORY, VCPUS
+from balancer.planner.pipeline import assess
+from balancer.ports import UsageError
+from balancer.render import capacity as render
+from balancer.service.draining import calm, evacuate
+
+FEWER: Final = 4
+"""Exit code where less fits, or less survives, than was asked for."""
+SIZE: Final = re.compile(r"(\d{1,4})\s*(?:c|v|vcpus?)\s*/\s*(\S+)", re.IGNORECASE)
+"""`16c/128g`"""
+
+_from = click.option("--from", "source", type=FILE, help="A saved observation, not the hosts.")
+_policy = click.option("--policy", metavar="FILE", help="Instead of the configured policy.")
+_guest = click.option(
+    "--guest", required=True, metavar="SIZE", help="vCPUs and memory: 16c/128g or 4c/8GiB."
+)
+_network = click.option("--network", multiple=True, help="It needs this network; repeatable.")
+_storage = click.option("--storage", multiple=True, help="It needs this storage; repeatable.")
+
+
+@click.group("capacity")
+@common
+def command() -> None:
+    """Say what the cluster could bear: more guests, fewer hosts, a host lost. Changes nothing.
+
+    Each answer is a dry run through the planner itself, rules and judge included.
+    """
+
+
+@command.command("fit")
+@_guest
+@click.option("--count", type=click.IntRange(1), help="So many; else as many as fit.")
+@click.option("--spread", default="", metavar="LABEL", help="Evenly over this label, or `host`.")
+@_network
+@_storage
+@_from
+@_policy
+@common
+@click.pass_obj
+def fit_command(  # noqa: PLR0913, PLR0917 - one argument an option
+    session: Session,
+    guest: str,
+    count: int | None,
+    spread: str,
+    network: tuple[str, ...],
+    storage: tuple[str, ...],
+    source: Path | None,
+    policy: str | None,
+) -> int:
+    """Say how many more guests of a size fit: now, and once others have made room.
+
+    A new guest is taken to be as busy per vCPU as those that run. Ends with 4 if fewer than
+    --count fit.
+    """
+    screen = Screen(session)
+    problem = _problem(look(session, screen, source, policy))
+    wanted = _wanted(problem, guest, spread, network, storage)
+    with screen.busy("Looking for room"), Interrupts(_nothing) as interrupts:
+
+        def keep_going() -> bool:
+            return not interrupts.stop_requested()
+
+        found = fit(problem, wanted, count or 0, keep_going=keep_going)
+        advice: tuple[Way, ...] = ()
+        if count and found.after < count:
+            advice = ways(problem, wanted, count, found, keep_going)
+    screen.document("fit", guest=guest, use=wanted.use, found=found, ways=advice)
+    screen.show(render.fit(guest, wanted, found, advice, screen.people.width))
+    return FEWER if count and found.after < count else 0
+
+
+@command.command("where")
+@_guest
+@_network
+@_storage
+@_from
+@_policy
+@common
+@click.pass_obj
+def where_command(
+    session: Session,
+    guest: str,
+    network: tuple[str, ...],
+    storage: tuple[str, ...],
+    source: Path | None,
+    policy: str | None,
+) -> int:
+    """Name the best host for one new guest now: nothing else on stdout, for scripts.
+
+    Ends with 4 if there is none.
+    """
+    screen = Screen(session)
+    problem = _problem(look(session, screen, source, policy))
+    found = fit(problem, _wanted(problem, guest, "", network, storage), 1)
+    host = next(iter(found.hosts), "")
+    screen.document("where", guest=guest, host=host, found=found)
+    if host:
+        screen.show(render.name(host))
+    else:
+        screen.warn([render.nowhere(found)])
+    return 0 if host else FEWER
+
+
+@command.command("failures")
+@click.option("--across", default="host", show_default=True, help="`host`, or a label: rack.")
+@_from
+@_policy
+@common
+@click.pass_obj
+def failures_command(
+    session: Session, across: str, source: Path | None, policy: str | None
+) -> int:
+    """Say, for each host or rack lost, whether its guests fit elsewhere, and who does not.
+
+    Ends with 4 if some loss would leave a guest without a place.
+    """
+    screen = Screen(session)
+    problem = _problem(look(session, screen, source, policy))
+    lost = domains(problem, across)
+    if not lost:
+        raise UsageError(f"no host has the label {across}: name another with --across")
+    found: list[Failure] = []
+    with screen.progress("Losing one after the other", len(lost)) as done:
+        for name, hosts in lost.items():
+            found.append(failure(problem, name, hosts))
+            done()
+    screen.document("failures", across=across, failures=found)
+    screen.show(render.failures(found, screen.people.width))
+    return 0 if all(f.survived for f in found) else FEWER
+
+
+@command.command("drains")
+@_from
+@_policy
+@common
+@click.pass_obj
+def drains_command(session: Session, source: Path | None, policy: str | None) -> int:
+    """Say, for each host, whether it could be emptied now, how long that takes, what blocks it.
+
+    Ends with 4 if some host cannot be.
+    """
+    screen = Screen(session)
+    sight = look(session, screen, source, policy)
+    names = [host.name for host in sight.observation.cluster.hosts]
+    found = []
+    with screen.progress("Emptying one after the other", len(names)) as done:
+        for name in names:
+            found.append(evacuate(sight.observation, calm(sight.policy), name))
+            done()
+    screen.document("drains", drains=found)
+    screen.show(render.drains(found, screen.people.width))
+    return 0 if all(verdict.possible for verdict in found) else FEWER
+
+
+def _problem(sight: Sight) -> Problem:
+    return assess(sight.observation, sight.policy)
+
+
+def _wanted(
+    problem: Problem, size: str, spread: str, network: tuple[str, ...], storage: tuple[str, ...]
+) -> Wanted:
+    """Return the guest asked about. Raises UsageError."""
+    match = SIZE.fullmatch(size.strip())
+    if not match:
+        raise UsageError(f"--guest {size}: give vCPUs and memory, as 16c/128g")
+    try:
+        memory = int(MIB.read(_written(match[2])))
+    except ValueError as wrong:
+        raise UsageError(f"--guest {size}: memory {wrong}") from wrong
+    allocation = {VCPUS: int(match[1]), MEMORY: memory}
+    running = problem.cluster.guests
+    kinds = [(g.architecture, g.accelerator) for g in running] or [("x86_64", "kvm")]
+    architecture, accelerator = max(sorted(set(kinds)), key=kinds.count)
+    for what, names, offered in (
+        ("network", network, [host.networks for host in problem.cluster.hosts]),
+        ("storage", storage, [host.storage for host in problem.cluster.hosts]),
+    ):
+        known = sorted({name for names in offered for name in names})
+        for name in names:
+            if name not in known:
+                raise UsageError(
+                    f"--{what} {name}: no host offers it; there are {', '.join(known) or 'none'}"
+                )
+    labels = {label for host in problem.cluster.hosts for label in host.labels}
+    if spread and spread != "host" and spread not in labels:
+        raise UsageError(f"--spread {spread}: no host has this label; there are {_list(labels)}")
+    guest = Guest(
+        uuid="",
+        name="",
+        allocation=allocation,
+        architecture=architecture,
+        accelerator=accelerator,
+        networks=network,
+        storage=storage,
+    )
+    return Wanted(guest=guest, use=expected_use(problem, allocation), spread=spread)
+
+
+def _written(memory: str) -> str:
+    """Return `128g` as `128GiB`, `512m` as `512MiB`; anything else as it is."""
+    unit = {"g": "GiB", "m": "MiB", "t": "TiB"}.get(memory[-1:].lower())
+    return memory[:-1] + unit if unit else memory
+
+
+def _list(names: set[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
+
+
+def _nothing(_sentence: str) -> None:
+    """Nothing is in flight."""

@@ -1,0 +1,1 @@
+"""Capacity questions, answered by the very pipeline that plans: no second model of the cluster."""

@@ -1,0 +1,166 @@
+"""What the cluster could bear, for people: the answer first, then what stands behind it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from balancer.planner.capacity.compat import Row
+from balancer.planner.capacity.failures import Failure
+from balancer.planner.capacity.fit import Fit, Wanted, Way
+from balancer.planner.model.evacuation import Verdict
+from balancer.planner.model.plan import Plan
+from balancer.planner.model.resources import CPU, MEMORY
+from balancer.render.plan import moves
+from balancer.render.words import clean, count, duration, listed, pad, size
+
+SPELT_OUT: Final = 4
+"""Homeless guests of one failure that are named."""
+CORE: Final = 1000
+WIDEST: Final = 28
+"""Cells for a guest's name."""
+
+
+def fit(asked: str, wanted: Wanted, found: Fit, ways: Sequence[Way], width: int) -> RenderableType:
+    """Return how many fit, on which hosts, what binds, and what would let more of them fit."""
+    use = f"{wanted.use[CPU] / CORE:.1f} cores and {size(wanted.use[MEMORY])}"
+    parts: list[RenderableType] = [
+        Text(
+            f"{count(found.after, 'more guest')} of {clean(asked)}{_verb(found.after)}", "bold"
+        ).append(
+            "." if found.after == found.now else f": {found.now} now, the rest once there is room."
+        ),
+        Text(f"Each is expected to use {use}: as busy as those that run.", "dim"),
+    ]
+    if found.hosts:
+        each = (f"{host} ({number})" for host, number in sorted(found.hosts.items()))
+        parts.append(Text(f"Now on {clean(listed(list(each)))}."))
+    if found.hot:
+        parts.append(Text(f"{clean(listed(found.hot))} would be hot then.", "yellow"))
+    if found.moves:
+        n = count(len(found.moves.actions), "move")
+        parts += [Text(), Text(f"Room is made by {n}, {size(found.moves.mib)}:", "bold")]
+        parts.append(moves(found.moves.actions, width))
+    if found.binding:
+        parts += [Text(), Text(f"Against one more speak: {_reasons(found.binding)}.")]
+    parts += [Text(f"With {clean(way.words)} {way.fit} fit.") for way in ways]
+    return Group(*parts)
+
+
+def _verb(number: int) -> str:
+    return " fits" if number == 1 else " fit"
+
+
+def name(host: str) -> RenderableType:
+    """Return the name of a host, alone."""
+    return Text(clean(host))
+
+
+def nowhere(found: Fit) -> str:
+    """Return why no host takes it."""
+    if found.after:
+        moved = len(found.moves.actions) if found.moves else 0
+        return (
+            f"no host has room now; {count(moved, 'move')} would make it (balancer capacity fit)"
+        )
+    return f"no host takes it: {_reasons(found.binding)}"
+
+
+def failures(found: Sequence[Failure], width: int) -> RenderableType:
+    """Return a line for each loss, the worst first, and who would be without a place."""
+    table = _table(("lost", "guests", "restart", "after moves", "without a place"), width)
+    for loss in sorted(found, key=lambda f: (f.after_moves - f.guests, f.restarted - f.guests)):
+        style = "" if loss.survived else ("yellow" if not loss.homeless else "bold red")
+        later = f"{loss.after_moves} ({count(loss.moves, 'move')})" if loss.moves else ""
+        table.add_row(
+            clean(loss.lost),
+            f"{loss.guests}",
+            f"{loss.restarted}",
+            later,
+            _homeless(loss.homeless),
+            style=style,
+        )
+    survived = sum(f.survived for f in found)
+    summary = f"{survived} of {len(found)} losses leave everybody a place."
+    if survived == len(found):
+        summary = "Whichever is lost, everybody finds a place while nobody else moves."
+    return Group(Text(summary, "bold"), table)
+
+
+def drains(found: Sequence[Verdict], width: int) -> RenderableType:
+    """Return a line for each host: how long it takes to empty it, or what blocks it."""
+    table = _table(("host", "guests", "takes", "data", "blocked by"), width)
+    for verdict in found:
+        made = verdict.decision
+        table.add_row(
+            clean(verdict.host),
+            f"{len(verdict.guests)}",
+            duration(verdict.seconds) if verdict.possible else "",
+            size(made.mib) if verdict.possible and isinstance(made, Plan) else "",
+            _homeless(
+                {block.guest: f"{block.reason}; {block.remedy}" for block in verdict.blocked}
+            ),
+            style="" if verdict.possible else "yellow",
+        )
+    possible = sum(verdict.possible for verdict in found)
+    return Group(
+        Text(f"{possible} of {count(len(found), 'host')} can be emptied now.", "bold"), table
+    )
+
+
+def _homeless(reasons: Mapping[str, str]) -> str:
+    some = [f"{clean(who)}: {clean(why)}" for who, why in list(reasons.items())[:SPELT_OUT]]
+    more = len(reasons) - len(some)
+    return "\n".join([*some, *([f"and {more} more"] if more else [])])
+
+
+def _reasons(binding: Mapping[str, int]) -> str:
+    return ", ".join(f"{clean(why)} on {count(n, 'host')}" for why, n in binding.items())
+
+
+def _table(headings: Iterable[str], width: int) -> Table:
+    table = Table(box=None, pad_edge=False, width=width, header_style="dim")
+    for number, heading in enumerate(headings):
+        last = number == 4  # noqa: PLR2004 - the column of words
+        right = number in (1, 2, 3)
+        table.add_column(heading, justify="right" if right else "left", ratio=1 if last else None)
+    return table
+
+
+def compat(
+    rows: Sequence[Row], hosts: Sequence[str], obstacles: Mapping[str, Sequence[str]]
+) -> RenderableType:
+    """Return the matrix, guests that are alike in one line, and every obstacle with its guests."""
+    movable = sum(row.movable for row in rows)
+    parts: list[RenderableType] = [
+        Text(f"{movable} of {count(len(rows), 'guest')} could move to some other host.", "bold")
+    ]
+    longest = max((len(clean(host)) for host in hosts), default=0)
+    label = max((len(clean(row.guest)) for row in rows), default=0)
+    label = min(max(label + 4, 8), WIDEST)
+    for height in range(longest):
+        heads = "".join(clean(host).rjust(longest)[height] for host in hosts)
+        parts.append(Text(f"{'':{label}} {heads}", "dim"))
+    alike: dict[str, list[str]] = {}
+    for row in rows:
+        alike.setdefault("".join(_mark(row, host) for host in hosts), []).append(row.guest)
+    for marks, guests in alike.items():
+        names = pad(guests[0] if len(guests) == 1 else f"{guests[0]} +{len(guests) - 1}", label)
+        line = Text(f"{names} ")
+        for mark in marks:
+            line.append(mark, {"✓": "green", "●": "bold", "·": "yellow"}[mark])
+        parts.append(line)
+    parts.append(Text("● runs there   ✓ could   · could not   +n: n more like it", "dim"))
+    if obstacles:
+        parts += [Text(), Text("Against it speak:", "bold")]
+    for why, kept in obstacles.items():
+        parts.append(Text(f"  {clean(why)}: {clean(listed(list(kept)))}"))
+    return Group(*parts)
+
+
+def _mark(row: Row, host: str) -> str:
+    if host == row.home:
+        return "●"
+    return "✓" if host in row.fits and not row.tied else "·"
