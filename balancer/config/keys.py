@@ -46,6 +46,8 @@ class Entry(NamedTuple):
 
 KEYS: Final[Mapping[str, Key]] = {
     # of hot
+    "cpu_pressure": Key("share of the time tasks may wait for a processor (PSI, where a source of metrics tells it) before a host counts as hot", RATIO, 0.01, 1),
+    "memory_pressure": Key("the same for memory", RATIO, 0.01, 1),
     "cpu_used": Key("share of its processors a host may use before it counts as hot", RATIO, 0.01, 1),
     "memory_used": Key("share of its memory a host may use before it counts as hot", RATIO, 0.01, 1),
     "lasting": Key("how long load must have been too much before it is a reason to move", SECONDS, 0, 86_400),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from balancer.planner.constraints import all_rules
 from balancer.planner.formulation import Formulation
 from balancer.planner.model.cluster import HostState
-from balancer.planner.model.placement import Placement, at_rest
+from balancer.planner.model.placement import Placement
 from balancer.planner.model.plan import HostLoad, Plan
 from balancer.planner.model.policy import Constraint
 from balancer.planner.model.problem import Problem
@@ -54,7 +54,9 @@ def hot(problem: Problem, host_loads: Iterable[HostLoad]) -> tuple[HostLoad, ...
     over = [
         load
         for load in host_loads
-        if share(load, CPU) > limits.cpu_used or share(load, MEMORY_USED) > limits.memory_used
+        if share(load, CPU) > limits.cpu_used
+        or share(load, MEMORY_USED) > limits.memory_used
+        or any(load.host in hosts for hosts in problem.demand.pressed.values())
     ]
     return tuple(sorted(over, key=lambda load: (-_heat(load), load.host)))
 
@@ -79,8 +81,12 @@ def reasons(problem: Problem, formulation: Formulation, target: Placement) -> Ma
 
 
 def for_load(problem: Problem, reached: Placement) -> frozenset[str]:
-    """Return those of the guests that are elsewhere then for whose moving only load speaks."""
+    """Return those of the guests that are elsewhere then for whose moving only load speaks.
+
+    Not those whose host is left empty: that is done to save it, not because it is loaded.
+    """
     repairs = _repairs(problem, reached)
+    used = set(reached.values())
     return frozenset(
         uuid
         for uuid, host in reached.items()
@@ -88,6 +94,7 @@ def for_load(problem: Problem, reached: Placement) -> frozenset[str]:
         and uuid not in repairs
         and uuid not in problem.ordered
         and problem.home(uuid) not in problem.emptied
+        and problem.home(uuid) in used
     )
 
 
@@ -152,7 +159,7 @@ def _repairs(problem: Problem, target: Placement) -> Mapping[str, tuple[str, ...
 
 
 def _hard(problem: Problem, rule: Constraint, placement: Placement) -> list[Violation]:
-    return [v for v in rule.violations(problem, at_rest(placement)) if v.hard]
+    return [v for v in rule.violations(problem, problem.rest(placement)) if v.hard]
 
 
 def _amount(problem: Problem, rule: Constraint, placement: Placement) -> int:
@@ -178,7 +185,9 @@ def _because(
     if source in problem.relieve:
         return f"relieves {level}"
     if source in hot_names:
-        return f"hot: {level}"
+        waits = [name for name, hosts in problem.demand.pressed.items() if source in hosts]
+        cool = share(line, tightest) <= limit[tightest]
+        return f"hot: {source} is under {waits[0]} pressure" if waits and cool else f"hot: {level}"
     if not line.after.get(VCPUS, 0):
         return f"empties {source}"
     return f"evens out {level}"

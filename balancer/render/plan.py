@@ -9,7 +9,7 @@ from rich.text import Text
 
 from balancer.planner.model.plan import Action, Infeasible, Plan, Quality, Score
 from balancer.planner.model.violation import Violation
-from balancer.render.hosts import hosts_change, hosts_now
+from balancer.render.hosts import hosts_change, hosts_now, meaning
 from balancer.render.words import clean, count, duration, listed, pad, percent, size, waiting
 
 COLUMNS: Final = (("starts", 7), ("takes", 7), ("data", 8), ("pause", 7))
@@ -29,6 +29,7 @@ def plan(made: Plan, width: int = 80, *, hosts: bool = True) -> RenderableType:
     if hosts:
         draw = hosts_change if made.actions else hosts_now
         parts += [Text(), draw(made.loads, made.hot_hosts)]
+        parts += [meaning(made.memory_from)] if made.memory_from else []
     parts += [Text(), _risks(made.actions)] if any(map(risks, made.actions)) else []
     parts += [Text(), _labelled("Left as it is: ", _left(made))] if made.left else []
     parts += [_labelled("Proven: ", clean(c.sentence)) for c in made.certificates]

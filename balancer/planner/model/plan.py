@@ -193,6 +193,8 @@ class Plan:
     """Limits in force while it runs: at_once_total, at_once_per_host."""
     worth: Worth | None = None
     """Of the whole: what its moves save together, which is not the sum of what each does."""
+    memory_from: Mapping[str, int] = field(default_factory=dict)
+    """What memory in use was taken from, `rss` or what stands in for it: number of guests."""
     horizon: float = 0.0
     """Seconds over which waiting is counted."""
     trust: float = 1.0
