@@ -21,7 +21,7 @@ from balancer.planner.explain import for_load, hot, loads, reasons, summary
 from balancer.planner.formulation import Formulation, Ints, formulate
 from balancer.planner.model.certificate import Certificate
 from balancer.planner.model.observation import Observation
-from balancer.planner.model.placement import Placement, at_rest, fingerprint
+from balancer.planner.model.placement import Placement, fingerprint
 from balancer.planner.model.plan import Action, Infeasible, Plan, Quality, Score, Stay
 from balancer.planner.model.policy import Constraint, Policy, caveat
 from balancer.planner.model.problem import Problem
@@ -360,7 +360,7 @@ def weighed(problem: Problem, reached: Placement, uuids: Iterable[str]) -> tuple
 
 def broken(problem: Problem, placement: Placement) -> tuple[Violation, ...]:
     """Return every rule broken when guests rest as in `placement`, hard ones first."""
-    occupancy = at_rest(placement)
+    occupancy = problem.rest(placement)
     found = [v for rule in all_rules(problem) for v in rule.violations(problem, occupancy)]
     return tuple(sorted(found, key=lambda v: (not v.hard, v.rule, v.subject)))
 
