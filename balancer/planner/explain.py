@@ -8,7 +8,7 @@ import numpy as np
 from balancer.planner.constraints import all_rules
 from balancer.planner.formulation import Formulation, Row
 from balancer.planner.model.cluster import HostState
-from balancer.planner.model.placement import Placement, at_rest
+from balancer.planner.model.placement import Placement
 from balancer.planner.model.plan import HostLoad, Plan
 from balancer.planner.model.policy import Constraint
 from balancer.planner.model.problem import Problem
@@ -175,7 +175,7 @@ def _repairs(problem: Problem, target: Placement) -> Mapping[str, tuple[str, ...
 
 
 def _hard(problem: Problem, rule: Constraint, placement: Placement) -> list[Violation]:
-    return [v for v in rule.violations(problem, at_rest(placement)) if v.hard]
+    return [v for v in rule.violations(problem, problem.rest(placement)) if v.hard]
 
 
 def _amount(problem: Problem, rule: Constraint, placement: Placement) -> int:
