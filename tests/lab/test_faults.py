@@ -263,6 +263,7 @@ def test_the_target_is_filled_between_plan_and_apply(lab: Laboratory, start: Sta
     assert hosts_of(lab)["mover"] == rest
 
 
+@pytest.mark.soak
 def test_a_processor_that_no_target_has(lab: Laboratory, start: Start) -> None:
     """A plan made before its guest got that processor is refused; the look before a start asks
     the target itself; the guest stays, and others move."""
@@ -288,7 +289,7 @@ BUSY = GuestSpec("busy", load=Load(set=32, dirty=20))
 ALLOWED = "[allow]\npost_copy = true\n"
 
 
-@pytest.mark.parametrize("post_copy", [False, True])
+@pytest.mark.parametrize("post_copy", [pytest.param(False, marks=pytest.mark.soak), True])
 def test_a_guest_that_never_converges(lab: Laboratory, start: Start, *, post_copy: bool) -> None:
     """It is left where it is; where the policy allows post-copy, it arrives by that."""
     lab.boot(BUSY)
