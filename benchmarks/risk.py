@@ -1,6 +1,6 @@
 """Joint futures against the sum of 95th percentiles, out of sample.
 
-    python -m benchmarks.risk DATA [--held-out]
+    python -m benchmarks.risk DATA [--held-out] [SAMPLES]
 
 DATA holds planetlab/*.npz and bitbrains/*.parquet, and for --held-out ifca/: traces that neither the
 method nor its numbers were chosen on. Guests are placed by what was seen of one
@@ -163,7 +163,7 @@ def compare(past: np.ndarray, came: np.ndarray, room: float) -> tuple[float, flo
     return float(fewer.mean()), float(np.median(less))
 
 
-def main(folder: Path, *, new: bool = False) -> None:
+def main(folder: Path, samples_drawn: int = SAMPLES, *, new: bool = False) -> None:
     """Print one line for each pair of periods."""
     if not folder.is_dir():
         print(f"skipped: {folder} is absent")
@@ -174,7 +174,7 @@ def main(folder: Path, *, new: bool = False) -> None:
     for title, past, came, room in periods:
         whole = compare(past, came, room)
         samples = []
-        for _ in range(SAMPLES):
+        for _ in range(samples_drawn):
             some = chance.choice(len(past), round(0.8 * len(past)), replace=False)
             samples.append(compare(past[some], came[some], room))
         low, high = np.nanquantile(np.array(samples), [0.025, 0.975], axis=0)
@@ -187,4 +187,5 @@ def main(folder: Path, *, new: bool = False) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), new="--held-out" in sys.argv[2:])
+    drawn = next((int(word) for word in sys.argv[2:] if word.isdecimal()), SAMPLES)
+    main(Path(sys.argv[1]), drawn, new="--held-out" in sys.argv[2:])
