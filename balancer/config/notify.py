@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from balancer.config.keys import Entry
+from balancer.config.paths import named
 from balancer.config.reading import Table, nearest
 from balancer.config.units import SECONDS
 
@@ -123,4 +124,4 @@ def _server(table: Table) -> tuple[str, int]:
 
 def _file(table: Table, key: str) -> Path | None:
     name = table.text(key)
-    return table.file.parent / Path(name).expanduser() if name else None
+    return named(name, table.file.parent) if name else None

@@ -122,6 +122,7 @@ def test_predictions_hold_on_a_shaped_link(lab: Laboratory) -> None:
     assert p90 <= 0.70
 
 
+@pytest.mark.soak
 def test_a_lesson_makes_predictions_hold(lab: Laboratory) -> None:
     """Six migrations, the first two of which teach."""
     median, _ = kept(tried(lab, GUESTS[:2], lessons=1, trials=2))
