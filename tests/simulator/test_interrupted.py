@@ -12,7 +12,7 @@ from balancer.adapters.stand_in import MemoryBrake, MemoryJournal
 from balancer.codec import load_outcome_data
 from balancer.planner.constraints.spread import Spread
 from balancer.planner.model.cluster import HostState
-from balancer.planner.model.plan import Action, Outcome, Plan, Result
+from balancer.planner.model.plan import Action, Outcome, Plan, Result, Rung, RungKind
 from balancer.planner.model.policy import Allow
 from balancer.planner.model.request import Effort, Request
 from balancer.planner.model.selector import Selector
@@ -126,11 +126,11 @@ def drawn(chance: random.Random) -> World:
     return world
 
 
-def befall(world: World, chance: random.Random, hosts: list[str]) -> None:  # noqa: C901
+def befall(world: World, chance: random.Random, hosts: list[str]) -> None:  # noqa: C901, PLR0915
     """Have something go wrong in the next minutes, or nothing."""
     at = world.now + chance.uniform(1, 200)
     uuid, host = chance.choice(sorted(world.guests)), chance.choice(hosts)
-    match chance.randint(0, 8):
+    match chance.randint(0, 10):
         case 0:
             world.dooms[uuid] = (chance.uniform(0, 40), "qemu unexpectedly closed the monitor")
         case 1:
@@ -155,8 +155,33 @@ def befall(world: World, chance: random.Random, hosts: list[str]) -> None:  # no
             share = chance.uniform(0.1, 0.6)
             world.plan_to(at, lambda w: w.set_link(host, share))
             world.plan_to(at + 300, lambda w: w.set_link(host, 1.0))
+        case 8 | 9:
+            written = chance.choice([60, 120, 500])
+            world.plan_to(world.now + chance.uniform(1, 60), lambda w: busier(w, written))
         case _:
             pass
+
+
+def busier(world: World, dirty_mib_s: int) -> None:
+    """Have every guest on its way write that much, to half of its memory: nobody foresaw it."""
+    for move in world.moves:
+        move.transfer.dirty_mib_s = dirty_mib_s
+        move.transfer.hot_set_mib = move.transfer.memory_mib / 2
+
+
+def slower(made: Plan) -> Plan:
+    """Return the plan with a third of its rates, and the rest as a step up."""
+    return replace(
+        made,
+        actions=tuple(
+            replace(
+                action,
+                rate_kib_s=action.rate_kib_s // 3,
+                rungs=(Rung(kind=RungKind.BANDWIDTH, rate_kib_s=action.rate_kib_s), *action.rungs),
+            )
+            for action in made.actions
+        ),
+    )
 
 
 def fill(world: World, host: str) -> None:
@@ -184,7 +209,7 @@ def lives(world: World, journal: Mortal, brake: MemoryBrake) -> bool:
                 return True
             world.advance(world.now + 100)  # post-copy that stood still goes on once it can
             return False
-        execute(ports, AGAIN, made)
+        execute(ports, AGAIN, slower(made) if len(world.guests) % 2 else made)
     except (Killed, Refused, UsageError):
         world.advance(world.now + (30 if brake.reason() else 1.5))
     return False
