@@ -23,7 +23,7 @@ SPAN: Final = 300.0
 """A short run cools down by so much: the long one goes on to the coldest."""
 COLDEST: Final = 0.3
 """Prices are integers: below this nothing that loses is accepted any more."""
-RACE: Final = 0.1
+RACE: Final = 0.2
 """Share of all work for the short runs from all heats."""
 AGAIN: Final = 0.05
 """For each longer run: of the winner, and from hotter as long as hotter is better.
