@@ -458,5 +458,6 @@ def _at_odds(conflict: Conflict) -> Stay:
     helps = advice([conflict])
     return Stay(
         subject=" and ".join(conflict.rules),
-        reason="cannot hold together" + (f"; would help: {helps}" if helps else ""),
+        reason=("cannot hold together" if conflict.rules[1:] else "cannot hold")
+        + (f"; would help: {helps}" if helps else ""),
     )
