@@ -99,7 +99,10 @@ def _notices(table: Table) -> tuple[str, ...]:
 
 def _url(table: Table) -> str:
     url = table.text("webhook")
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        table.fail("webhook", f"is no address: {error}")
     if url and (parts.scheme not in ("http", "https") or not parts.hostname):
         table.fail("webhook", 'needs an address, for example "https://chat.example.org/hook"')
     if parts.username or parts.password:
