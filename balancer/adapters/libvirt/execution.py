@@ -303,7 +303,10 @@ class LibvirtExecution:
 
     def _judge(self) -> None:
         """Ask the ladder what to do now, and do it."""
-        if self._anew.is_set() or (self._stop is not None and not self._climb.switched):
+        if self._stop is not None and not self._climb.switched:
+            return
+        if self._anew.is_set():
+            self._begins_anew()
             return
         if self._hastened > self._climb.rate_kib_s:
             self._go_faster()
@@ -329,6 +332,11 @@ class LibvirtExecution:
                 lambda domain: domain.migrateSetMaxSpeed(migration.mib_s(rate)),
             )
         self._climb = ladder.given(self._climb, rate)
+
+    def _begins_anew(self) -> None:
+        """Give it up where the abort that should let it begin anew has no effect."""
+        if self._elapsed() - self._climb.began > self._patience.settling:
+            self._give_up(Result.STALLED, "it could not be ended so as to begin anew: aborted")
 
     def _raise(self, rung: Rung) -> None:
         """Take one step up; where libvirt does not take it, that is noted and it goes on."""
