@@ -27,6 +27,7 @@ from typing_extensions import override
 from urllib3.util import Retry
 
 from balancer.config.prometheus import AT, PrometheusConfig
+from balancer.config.secrets import check_key, read_secret
 from balancer.planner.model.cluster import Cluster, Guest
 from balancer.planner.model.observation import History, Sample
 from balancer.planner.model.rollups import LARGEST, STEP, UNKNOWN, Block, Cells, Rollups
@@ -357,6 +358,8 @@ def _session(config: PrometheusConfig, notice: Callable[..., None]) -> Session:
         session.verify = str(config.ca_file)
     if config.cert_file:
         cert, key = str(config.cert_file), config.key_file
+        if key:
+            check_key(key, "prometheus.key_file")
         session.cert = (cert, str(key)) if key else cert
     if config.token_file:
         _secret(config, "token_file")
@@ -367,12 +370,7 @@ def _session(config: PrometheusConfig, notice: Callable[..., None]) -> Session:
 
 
 def _secret(config: PrometheusConfig, key: str) -> str:
-    path = getattr(config, key)
-    try:
-        return str(path.read_text().strip())
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not text"
-        raise UsageError(f"{path}, named by prometheus.{key}, cannot be read: {why}") from None
+    return read_secret(getattr(config, key), f"prometheus.{key}")
 
 
 def _batches(texts: Mapping[str, str]) -> Iterator[dict[str, str]]:

@@ -1,5 +1,7 @@
 """Plans, and shows what was decided: shared by the verbs that plan."""
 
+from collections import Counter
+
 from rich.console import RenderableType
 
 from balancer import codec
@@ -11,7 +13,7 @@ from balancer.planner.model.plan import Infeasible, Plan
 from balancer.planner.model.policy import Policy
 from balancer.planner.model.request import Request
 from balancer.planner.pipeline import assess, plan
-from balancer.render.hosts import hosts_now
+from balancer.render.hosts import hosts_now, meaning
 from balancer.render.plan import infeasible as infeasible_text
 from balancer.render.plan import plan as plan_text
 
@@ -50,6 +52,7 @@ def show_hosts(seen: Observation, policy: Policy, screen: Screen) -> None:
     problem = assess(seen, policy)
     known = loads(problem, problem.cluster.placement)
     screen.show(hosts_now(known, [load.host for load in hot(problem, known)]))
+    screen.show(meaning(Counter(problem.demand.basis.values())))
 
 
 def _nothing(_sentence: str) -> None:

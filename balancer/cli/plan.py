@@ -12,8 +12,11 @@ from balancer.cli.options import FILE, Session, common
 from balancer.cli.screen import Screen
 from balancer.cli.sight import known_hosts, look
 from balancer.config import Config, Mode
+from balancer.config.modes import PlanMode, Wish, in_mode
 from balancer.planner.model.plan import Infeasible
+from balancer.planner.model.policy import Policy
 from balancer.planner.model.request import Effort, Request
+from balancer.ports import UsageError
 
 INFEASIBLE: Final = 2
 FOUND_MOVES: Final = 4
@@ -23,6 +26,20 @@ FOUND_MOVES: Final = 4
 @click.option("--from", "source", type=FILE, help="A saved observation, instead of the hosts.")
 @click.option("--policy", metavar="FILE", help="Instead of the configured policy.")
 @click.option("--relieve", multiple=True, metavar="HOST", help="Take load from it; repeatable.")
+@click.option(
+    "--mode",
+    type=click.Choice([mode.value for mode in PlanMode]),
+    help="Aim at this alone, within the policy's rules and limits.",
+)
+@click.option("--gib", type=click.IntRange(0), help="Of --mode balance: memory to send at most.")
+@click.option(
+    "--gain-per-gib",
+    type=click.IntRange(1),
+    metavar="POINTS",
+    help="Of --mode balance: what each GiB sent must gain; else as aggressiveness says.",
+)
+@click.option("--host", multiple=True, metavar="HOST", help="Of --mode evacuate; repeatable.")
+@click.option("--hole", default="", metavar="SIZE", help="Of --mode hole, as 16c/64g.")
 @click.option("--output", "-o", type=FILE, metavar="PLAN", help="Save the plan, for apply.")
 @click.option(
     "--effort",
@@ -36,12 +53,17 @@ FOUND_MOVES: Final = 4
 @click.pass_obj
 def command(  # noqa: PLR0913 - one argument an option
     session: Session,
+    *,
     source: Path | None,
     policy: str | None,
     relieve: tuple[str, ...],
     output: Path | None,
     effort: str,
-    *,
+    mode: str | None,
+    gib: int | None,
+    gain_per_gib: int | None,
+    host: tuple[str, ...],
+    hole: str,
     exit_code: bool,
 ) -> int:
     """Say what would move, in which order, for how long and why. Changes nothing.
@@ -52,7 +74,11 @@ def command(  # noqa: PLR0913 - one argument an option
     screen = Screen(session)
     sight = look(session, screen, source, policy)
     request = Request(relieve=known_hosts(relieve, sight.observation), effort=Effort(effort))
-    answer = decide(sight.observation, sight.policy, request, screen)
+    wish = Wish(
+        gib=gib, gain_per_gib=gain_per_gib, hosts=known_hosts(host, sight.observation), hole=hole
+    )
+    wanted = _in_mode(sight.policy, mode, wish)
+    answer = decide(sight.observation, wanted, request, screen)
     show(answer, screen)
     if isinstance(answer, Infeasible):
         return INFEASIBLE
@@ -61,6 +87,15 @@ def command(  # noqa: PLR0913 - one argument an option
     if answer.actions and source is None:
         screen.hint(_next_step(sight.config, output))
     return FOUND_MOVES if exit_code and answer.actions else 0
+
+
+def _in_mode(policy: Policy, mode: str | None, wish: Wish) -> Policy:
+    """Return the policy in that mode. Raises UsageError for options that belong to no or another."""
+    if mode is not None:
+        return in_mode(policy, PlanMode(mode), wish)
+    if wish != Wish(hosts=frozenset()):
+        raise UsageError("--gib, --gain-per-gib, --host and --hole go with --mode")
+    return policy
 
 
 def _next_step(configuration: Config, output: Path | None) -> str:

@@ -46,6 +46,8 @@ class Entry(NamedTuple):
 
 KEYS: Final[Mapping[str, Key]] = {
     # of hot
+    "cpu_pressure": Key("share of the time tasks may wait for a processor (PSI, where a source of metrics tells it) before a host counts as hot", RATIO, 0.01, 1),
+    "memory_pressure": Key("the same for memory", RATIO, 0.01, 1),
     "cpu_used": Key("share of its processors a host may use before it counts as hot", RATIO, 0.01, 1),
     "memory_used": Key("share of its memory a host may use before it counts as hot", RATIO, 0.01, 1),
     "lasting": Key("how long load must have been too much before it is a reason to move", SECONDS, 0, 86_400),
@@ -100,6 +102,11 @@ KEYS: Final[Mapping[str, Key]] = {
     "balance.memory": Key("whether use of memory is balanced"),
     "even.cpu": Key("weight of even use of processors; 0 for none", COUNT),
     "even.memory": Key("weight of even use of memory; 0 for none", COUNT),
+    "even.guests": Key("weight of an even number of guests on each host; 0 for none", COUNT),
+    "points_per_host": Key("price of a host that has any guest; 0: none is emptied", COUNT),
+    "vcpus_free": Key("virtual processors of the guest that is to fit; 0: any", COUNT),
+    "memory_free": Key("memory of the guest that is to fit; 0: any", MIB),
+    "on_hosts": Key("hosts that are each to have such a hole", COUNT, 1),
     "points_per_gib": Key("price of each GiB a move sends; 0: as aggressiveness says", COUNT),
     "minimise": Key("`data`: moves cost by what they send; `moves`: the fewest moves, then the least data"),
     "within": Key("how far above the cluster's mean a host may be", RATIO, 0, 1),

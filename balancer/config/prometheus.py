@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from balancer.config.keys import Entry
 from balancer.config.reading import Table, nearest
+from balancer.config.secrets import secret_path
 from balancer.config.units import SECONDS
 from balancer.planner.model.observation import METRICS
 
@@ -31,12 +32,12 @@ KEYS: Final[Mapping[str, Entry]] = {
     "window": Entry('duration, as `"5min"`', '"5min"', "time that rates and means are taken over"),
     "timeout": Entry('duration, as `"10s"`', '"10s"', "how long one query may take"),
     "retries": Entry("whole number, 0 to 10", "2", "how often a query is tried again"),
-    "token_file": Entry("path", "none", "file with a bearer token"),
+    "token_file": Entry("path", "none", "file with a bearer token, read anew for each request; others must not be able to read it; `$CREDENTIALS_DIRECTORY/NAME` is a systemd credential"),
     "user": Entry("text", "none", "name for basic authentication"),
-    "password_file": Entry("path", "none", "file with its password"),
+    "password_file": Entry("path", "none", "file with its password, likewise"),
     "ca_file": Entry("path", "the system's", "certificates that the store's is checked against"),
     "cert_file": Entry("path", "none", "our certificate"),
-    "key_file": Entry("path", "none", "its key"),
+    "key_file": Entry("path", "none", "its key, likewise"),
     "prefer": Entry("list of metrics", "none", "metrics that are taken from here although the hypervisor tells them, too"),
     "guests": Entry("table", "the preset's", "metric to PromQL template with `$guest`, `$host`, `$match`, `$window`; `balancer check-metrics` names the metrics"),
     "hosts": Entry("table", "the preset's", "the same of hosts"),
@@ -89,7 +90,7 @@ def read_prometheus(table: Table) -> PrometheusConfig | None:
     preset = _presets(table)
     folder = table.file.parent
     paths = {
-        key: folder / Path(table.text(key)).expanduser() if table.text(key) else None
+        key: secret_path(table.text(key), folder)
         for key in ("token_file", "password_file", "ca_file", "cert_file", "key_file")
     }
     if bool(table.text("user")) != bool(paths["password_file"]):
@@ -151,7 +152,10 @@ def _presets(table: Table) -> _Preset:
 
 def _url(table: Table) -> str:
     url = table.text("url").rstrip("/")
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        table.fail("url", f"is no address: {error}")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         table.fail("url", 'needs an address, for example "http://prometheus:9090"')
     if parts.username or parts.password:

@@ -14,9 +14,7 @@ SHOWN: Final = 60
 """Characters of an offending value that are worth showing."""
 LONGEST: Final = 1000
 """Characters of a sentence that are worth showing."""
-LATER: Final[Mapping[str, str]] = {
-    "cpu_pressure": "counting pressure",
-}
+LATER: Final[Mapping[str, str]] = {}
 """Keys that this version cannot honour yet: refused, never silently accepted. The issue that
 brings one takes it out of here."""
 

@@ -8,13 +8,14 @@ from dataclasses import replace
 from typing import Final
 
 from balancer.planner.forecast import FORECASTERS
-from balancer.planner.forecast.recent import delays, recent
+from balancer.planner.forecast.recent import delays, pressed, recent
 from balancer.planner.model.calibration import Calibration
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Outcome, Plan, Result
-from balancer.planner.model.policy import Policy
+from balancer.planner.model.policy import Hot, Policy
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Request
+from balancer.planner.model.resources import CPU, MEMORY
 from balancer.planner.model.rollups import STEP
 from balancer.planner.model.trust import trust
 from balancer.planner.quality import gate
@@ -44,6 +45,15 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
             partial=trusted.partial,
             recent=recent(trusted.observation, demand, policy.hot.lasting),
             delay=delays(trusted.observation),
+            pressed=dict(
+                zip(
+                    (CPU, MEMORY),
+                    pressed(
+                        trusted.observation, _pressure(policy.hot), policy.hot.lasting
+                    ).values(),
+                    strict=True,
+                )
+            ),
         ),
         policy=policy,
         cooling=frozenset(
@@ -105,6 +115,11 @@ def _diverged(observation: Observation) -> dict[str, Outcome]:
     tried = (o for o in observation.outcomes if o.result is not Result.REFUSED)
     last = {outcome.action.guest: outcome for outcome in tried}
     return {uuid: outcome for uuid, outcome in last.items() if outcome.diverged}
+
+
+def _pressure(limits: Hot) -> Mapping[str, float]:
+    """Return the limits of pressure, by metric: of CPU first, then of memory."""
+    return {"cpu.pressure": limits.cpu_pressure, "memory.pressure": limits.memory_pressure}
 
 
 def left(outcomes: Iterable[Outcome], since: float) -> Mapping[str, frozenset[str]]:

@@ -2,8 +2,12 @@
 
 A set conflicts if no placement keeps all of it, whatever moves that takes; it is minimal if it no
 longer conflicts without any one of its rules. Found by QuickXplain (Junker, 2004), each question
-answered by the complete model. In large clusters the question is asked of the guests concerned
-alone: what conflicts there conflicts among all.
+answered by the complete model.
+
+The question is first asked of the guests concerned, and of those who share a rule with them, as if
+there were no others: what conflicts there conflicts among all, and it is soon answered. Then, in
+clusters that are not too large, of all guests: whether that is all it takes, and if nothing was
+found before.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -25,6 +29,9 @@ CONFLICTS: Final = 3
 HELPS: Final = 5
 """Ways out of one conflict that are told."""
 
+FEW: Final = 100
+"""Guests of a rule up to which they count as kin."""
+
 Rules = tuple[Constraint, ...]
 
 
@@ -38,8 +45,8 @@ def conflicts(
     """
     found: list[Conflict] = []
     while len(found) < CONFLICTS and keep_going():
-        small = _askable(problem, concerned)
-        if small is None or (told := _conflict(small, keep_going)) is None:
+        told = _conflict(problem, concerned, keep_going)
+        if told is None:
             break
         rules, ways = told
         found.append(
@@ -60,12 +67,14 @@ class _Way:
     eased: Eased
 
 
-def _askable(problem: Problem, concerned: Collection[str]) -> Problem | None:
-    """Return the problem, or as much of it as can be asked about."""
-    for question in (problem, _only(problem, concerned)):
-        if small_enough(_written(question, _hard(question))):
-            return question
-    return None
+def _kin(problem: Problem, concerned: Collection[str]) -> frozenset[str]:
+    """Return the guests concerned, and those who share a rule of few with them."""
+    found = set(concerned)
+    for rule in problem.policy.constraints:
+        members = rule.concerns(problem)
+        if rule.hard and len(members) <= FEW and not found.isdisjoint(members):
+            found.update(members)
+    return frozenset(found)
 
 
 def _only(problem: Problem, concerned: Collection[str]) -> Problem:
@@ -92,17 +101,28 @@ def _written(problem: Problem, rules: Iterable[Constraint]) -> Formulation:
 
 
 def _conflict(
-    problem: Problem, keep_going: Callable[[], bool]
+    problem: Problem, concerned: Collection[str], keep_going: Callable[[], bool]
 ) -> tuple[Rules, Sequence[_Way]] | None:
+    """Return the next conflict, and the ways out of it, cheapest first."""
     rules = _hard(problem)
-    fits = _Fits(problem, keep_going)
-    if fits(rules) or fits.open:
+    core: Rules = ()
+    asked = problem
+    for question in (_only(problem, _kin(problem, concerned)), problem):
+        if small_enough(_written(question, rules)):
+            core = _core(_Fits(question, keep_going), core or rules) or core
+            asked = question
+    if not core:
         return None
-    core = _quick_xplain(fits, (), False, rules)
-    if fits.open:
-        return None
-    ways = [way for rule in core if (way := _way_out(problem, rules, core, rule))]
+    ways = [way for rule in core if (way := _way_out(asked, rules, core, rule))]
     return core, sorted(ways, key=lambda way: way.told.guests)
+
+
+def _core(fits: "_Fits", rules: Rules) -> Rules:
+    """Return the least of `rules` that conflict; nothing if they do not, or if that stays open."""
+    if fits(rules) or fits.open:
+        return ()
+    core = _quick_xplain(fits, (), False, rules)
+    return () if fits.open else core
 
 
 class _Fits:

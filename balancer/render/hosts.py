@@ -1,6 +1,6 @@
 """Hosts as bars: one line each, one bar per resource, hot hosts marked."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from rich.text import Text
@@ -8,6 +8,7 @@ from rich.text import Text
 from balancer.planner.explain import MEMORY_USED, share
 from balancer.planner.model.plan import HostLoad
 from balancer.planner.model.resources import CPU, MEMORY
+from balancer.planner.model.usage import memory_from as memory_from_
 from balancer.render.words import count, pad
 
 RESOURCES: Final = ((CPU, "CPU"), (MEMORY_USED, "memory"), (MEMORY, "allocated"))
@@ -31,6 +32,15 @@ def hosts_change(loads: Sequence[HostLoad], hot: Collection[str]) -> Text:
     """Return each host as it is and as it will be."""
     text = _lines(loads, hot, change=True)
     return text.append("\n█ stays  ▒ leaves  ▓ arrives", "dim")
+
+
+def meaning(memory_from: Mapping[str, int]) -> Text:
+    """Return what `memory` is in these bars, and of how many guests."""
+    told = (
+        f"{memory_from_(word) or 'resident on the host'} ({number:,})"
+        for word, number in sorted(memory_from.items(), key=lambda item: (-item[1], item[0]))
+    )
+    return Text(f"memory, by guests: {', '.join(told)}", "dim")
 
 
 def bar(before: float, after: float, width: int) -> Text:

@@ -25,12 +25,15 @@ def outcome(ended: Outcome, name_width: int = 0) -> Text:
     line = Text("✓ " if good else "✗ ", "green" if good else "bold red")
     line.append(pad(action.name, name_width) if name_width else clean(action.name))
     line.append(f"  {clean(action.source)} → {clean(action.target)}  {WORD[ended.result]}")
-    return line.append(_measured(ended) if good else _why(ended))
+    line.append(_measured(ended) if good else _why(ended))
+    for sentence in ended.left_behind:
+        line.append(f"\n  ! {clean(sentence)}", "yellow")
+    return line
 
 
 def outcomes(ended: Sequence[Outcome]) -> RenderableType:
     """Return every outcome that is not simply done, and one closing sentence."""
-    troubled = [o for o in ended if o.result is not Result.DONE]
+    troubled = [o for o in ended if o.result is not Result.DONE or o.left_behind]
     return Group(*(outcome(o) for o in troubled), Text(closing(ended), "bold"))
 
 

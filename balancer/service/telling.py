@@ -37,6 +37,10 @@ def ended(plan: str, outcome: Outcome, kind: str = "ended", *, barred: bool = Fa
     action = outcome.action
     arrived = outcome.result is Result.DONE
     where = f"to {action.target}" if arrived else f"from {action.source} to {action.target}"
+    said = (
+        f"{action.name} {where}: {outcome.result}{_took(outcome)}"
+        f"{outcome.reason and f', {outcome.reason}'}"
+    )
     return Event(
         at=outcome.ended,
         kind=kind,
@@ -44,10 +48,7 @@ def ended(plan: str, outcome: Outcome, kind: str = "ended", *, barred: bool = Fa
         action=action.id,
         guest=action.guest,
         host=action.target if arrived else action.source,
-        text=(
-            f"{action.name} {where}: {outcome.result}{_took(outcome)}"
-            f"{outcome.reason and f', {outcome.reason}'}"
-        ),
+        text="; ".join((said, *outcome.left_behind)),
         data={"outcome": as_data(outcome), **({"barred": True} if barred else {})},
     )
 

@@ -255,6 +255,7 @@ def test_a_redirect_without_end_is_a_fault(store: Store, monkeypatch: pytest.Mon
 def test_secrets_come_from_files(store: Store, tmp_path: Path) -> None:
     """A token is read anew for each request; a password once; neither is ever shown."""
     (tmp_path / "token").write_text("t0ken\n")
+    (tmp_path / "token").chmod(0o600)
     source = Prometheus(config(store.url, tmp_path, token_file="token", uuid="up"))
     source.measure(CLUSTER, NOON)
     assert store.asked[0][1] == "Bearer t0ken"
@@ -270,8 +271,16 @@ def test_secrets_come_from_files(store: Store, tmp_path: Path) -> None:
         Prometheus(config(store.url, tmp_path, token_file="none"))
 
 
+def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    """That the TLS library would take it is no reason."""
+    (tmp_path / "k").touch(0o644)
+    with pytest.raises(UsageError, match=r"prometheus.key_file, is a secret that others may read"):
+        Prometheus(config("https://x", tmp_path, cert_file="c", key_file="k"))
+
+
 def test_certificates_are_handed_on(tmp_path: Path) -> None:
     """mTLS: what certifies the store, what certifies us."""
+    (tmp_path / "k").touch(0o600)
     made = config("https://x", tmp_path, ca_file="ca", cert_file="c", key_file="k")
     session = Prometheus(made)._client._session
     assert (session.verify, session.cert) == (

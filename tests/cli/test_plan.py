@@ -99,3 +99,19 @@ def test_the_next_step_depends_on_the_mode(balancer: Terminal, world: World) -> 
     world.mode("observe")
     assert "Mode observe: cannot be applied" in balancer("plan").out
     assert "Mode observe" not in balancer("plan", "-q").out
+
+
+def test_a_mode_aims_at_one_thing(balancer: Terminal, crowded: Path) -> None:
+    """Within the policy's rules; a host can be emptied by name."""
+    answer = balancer("plan", "--from", crowded, "--mode", "consolidate")
+    assert answer.code == 0
+    wrong = balancer("plan", "--from", crowded, "--mode", "evacuate", "--host", "nowhere")
+    assert wrong.code == 3
+    assert "host nowhere was not seen" in wrong.err
+
+
+def test_what_belongs_to_a_mode_is_refused_without_it(balancer: Terminal, crowded: Path) -> None:
+    """One sentence; nothing is planned."""
+    answer = balancer("plan", "--from", crowded, "--gib", "8")
+    assert answer.code == 3
+    assert "--gib, --gain-per-gib, --host and --hole go with --mode" in answer.err

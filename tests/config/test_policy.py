@@ -95,7 +95,7 @@ def test_tables_keys_and_units(tmp_path: Path) -> None:
         ("[limits]\nat_once_total = 1.5", "must be a whole number"),
         ('[limits]\nmigration_link_share = "400%"', "must be at least 0.01 and at most 1"),
         ("[hot]\ncpu_used = 85", "hot.cpu_used = 85: must be at least 0.01 and at most 1"),
-        ("[hot]\ncpu_pressure = 0.1", "hot.cpu_pressure: counting pressure is not in this version yet"),
+        ("[hot]\ncpu_pressure = 10", "hot.cpu_pressure = 10: must be at least 0.01 and at most 1"),
         ("timezone = 'Europe/Berln'", "no such time zone; did you mean Europe/Berlin?"),
         ("[capacity]\nsurvive_hosts_lost = -1", "must be a number from 0 on"),
         ("[survive]\nhosts_lost = 0", "survive.hosts_lost = 0: must be at least 1"),

@@ -35,5 +35,5 @@ def test_balance_writes_out_what_is_in_force() -> None:
     assert all(
         name in written
         for name in ("hot", "capacity", "allow", *OBJECTIVES)
-        if name not in {"stability", "relieve", "even"}
+        if name not in {"stability", "relieve", "even", "consolidate", "hole"}
     )

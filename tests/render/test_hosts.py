@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rich.text import Text
 
 from balancer.planner.model.plan import HostLoad
-from balancer.render.hosts import SHOWN, bar, hosts_change, hosts_now
+from balancer.render.hosts import SHOWN, bar, hosts_change, hosts_now, meaning
 from tests.render.screens import shown
 
 
@@ -73,3 +73,10 @@ def test_a_bar_has_its_width(before: float, after: float, width: int) -> None:
     drawn = bar(before, after, width).plain
     assert len(drawn) == width
     assert (drawn.strip("░") != "") == (max(before, after) > 0)
+
+
+def test_memory_says_what_it_means() -> None:
+    """Which memory the bars show, and of how many guests; the most frequent first."""
+    told = meaning({"allocation": 2, "rss": 1200}).plain
+    assert told.startswith("memory, by guests: resident on the host (1,200), what it is allocated")
+    assert told.endswith("(2)")

@@ -13,6 +13,8 @@ from balancer.adapters.libvirt.errors import NotAnswering, message
 from balancer.adapters.libvirt.sighting import running_job
 from balancer.adapters.libvirt.workers import Beat, Crew, within
 
+GOING: Final = 5.0
+"""Seconds that the shell of a guest may take to vanish from a target that it did not reach."""
 AGAIN_AFTER: Final = 0.3
 """Seconds between two looks while it is not clear yet where the guest is."""
 
@@ -67,6 +69,8 @@ class Aftermath:
 
     where: Where
     notes: tuple[str, ...] = ()
+    left_behind: tuple[str, ...] = ()
+    """What it may have left on a host, for somebody to look at: nothing of it is removed by us."""
     mib: int = 0
     downtime_ms: int | None = None
     ends: Mapping[str, End] = field(default_factory=dict)
@@ -151,6 +155,8 @@ def settle(ends: Ends, before: Before | None, patience: float) -> Aftermath:
         if place is not Where.UNCLEAR or monotonic() > deadline:
             break
         sleep(AGAIN_AFTER)
+    if place is Where.SOURCE:
+        return Aftermath(place, left_behind=_left_at(ends, found[ends.target]), ends=found)
     if place is not Where.TARGET:
         return Aftermath(place, ends=found)
     notes = _put_right(ends, before, found[ends.source]) if before is not None else ()
@@ -158,6 +164,7 @@ def settle(ends: Ends, before: Before | None, patience: float) -> Aftermath:
     return Aftermath(
         place,
         notes,
+        left_behind=_unasked(ends, before, found[ends.source]),
         mib=round(stats.get("data_processed", 0) / 2**20),
         downtime_ms=stats.get("downtime"),
         ends=found,
@@ -184,6 +191,31 @@ def _figures(ends: Ends) -> Mapping[str, int]:
         return {}
 
 
+def _left_at(ends: Ends, target: End) -> tuple[str, ...]:
+    """Return what is left at the target of a guest that stayed; its shell gets a moment to go."""
+    deadline = monotonic() + GOING
+    while target is End.BUSY and monotonic() < deadline:
+        sleep(AGAIN_AFTER)
+        target = ends.end(ends.target)
+    host = ends.target
+    return {
+        End.BUSY: (f"{host} still holds the shell of it: restarting libvirtd there removes it",),
+        End.SHUT_OFF: (
+            f"{host} has a definition of it too: undefine it there if nobody needs it",
+        ),
+        End.UNKNOWN: (f"{host} did not answer: look there for what is left of it",),
+    }.get(target, ())
+
+
+def _unasked(ends: Ends, before: Before | None, source: End) -> tuple[str, ...]:
+    """Return the danger of a source that fell silent: it may start the guest once more."""
+    if source is not End.UNKNOWN or (before is not None and not before.persistent):
+        return ()
+    return (
+        f"{ends.source} did not answer: undefine the guest there before it is started a second time",
+    )
+
+
 def _put_right(ends: Ends, before: Before, source: End) -> tuple[str, ...]:
     """Have the guest defined and started by itself exactly where it was, but on the target."""
     if not before.persistent:
@@ -193,14 +225,21 @@ def _put_right(ends: Ends, before: Before, source: End) -> tuple[str, ...]:
         if not ends.ask(ends.target, lambda domain: domain.isPersistent()):
             _define(ends, before)
             notes.append(f"libvirt had not defined it on {ends.target}: done")
-        if before.autostart:
-            ends.ask(ends.target, lambda domain: domain.setAutostart(1))
+        if bool(ends.ask(ends.target, lambda domain: domain.autostart())) is not before.autostart:
+            wanted = int(before.autostart)
+            ends.ask(ends.target, lambda domain: domain.setAutostart(wanted))
         if source is End.SHUT_OFF:
             ends.ask(ends.source, _undefine)
             notes.append(f"libvirt had left it defined on {ends.source}: undone")
+        if not ends.ask(ends.target, lambda domain: _as_it_was(domain, before)):
+            notes.append(f"its definition needs a look on {ends.target} (it is not as it was)")
     except (libvirt.libvirtError, NotAnswering) as error:
         notes.append(f"its definition needs a look on {ends.target} ({message(error)})")
     return tuple(notes)
+
+
+def _as_it_was(domain: libvirt.virDomain, before: Before) -> bool:
+    return bool(domain.isPersistent()) and bool(domain.autostart()) is before.autostart
 
 
 def _define(ends: Ends, before: Before) -> None:

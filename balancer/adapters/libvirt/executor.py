@@ -12,7 +12,7 @@ from balancer.adapters.libvirt.connection import Connections
 from balancer.adapters.libvirt.document import Unreadable
 from balancer.adapters.libvirt.errors import NotAnswering, explain
 from balancer.adapters.libvirt.execution import LibvirtExecution, Patience
-from balancer.adapters.libvirt.preflight import Leaving, block_jobs, leaving, unfit
+from balancer.adapters.libvirt.preflight import Leaving, block_jobs, held_by, leaving, unfit
 from balancer.adapters.libvirt.sighting import running_job
 from balancer.adapters.libvirt.workers import within
 from balancer.config.host import HostConfig
@@ -46,6 +46,7 @@ class LibvirtExecutor:
         self._clock = clock
         self._patience = patience
         self._unsafe_storage = unsafe_storage
+        self._flying: list[LibvirtExecution] = []
         self._acting = Connections(hosts, read_only=False)
         self._watching = Connections(hosts, read_only=False)
 
@@ -58,6 +59,7 @@ class LibvirtExecutor:
             uri = self._hosts[action.target].uri
             return f"{action.target} has no `peer_uri`, and other hosts cannot reach it as {uri}"
         found: list[Leaving] = []
+        promised = self._promised_kib(action)
 
         def at_source(connection: libvirt.virConnect) -> str:
             return _at_source(connection, action, found)
@@ -65,7 +67,8 @@ class LibvirtExecutor:
         return (
             self._asked(action.source, at_source)
             or self._asked(
-                action.target, lambda connection: _at_target(connection, action, found[0])
+                action.target,
+                lambda connection: _at_target(connection, action, found[0], promised),
             )
             or self._asked(action.source, lambda _: self._objection(action.source))
             or self._asked(action.target, lambda _: self._objection(action.target))
@@ -73,7 +76,7 @@ class LibvirtExecutor:
 
     def start(self, action: Action) -> LibvirtExecution:
         """Begin `action` and return at once; failures come as an outcome."""
-        return LibvirtExecution(
+        execution = LibvirtExecution(
             action,
             self._acting,
             self._watching,
@@ -82,6 +85,8 @@ class LibvirtExecutor:
             unsafe_storage=self._unsafe_storage,
             look_again=self.look_again,
         )
+        self._flying = [*(e for e in self._flying if e.outcome() is None), execution]
+        return execution
 
     def follow(self, begun: Begun) -> LibvirtExecution:
         """Watch what another planner began, by its guest's uuid; never begins it again."""
@@ -93,6 +98,18 @@ class LibvirtExecutor:
             patience=self._patience,
             begun=begun,
         )
+
+    def _promised_kib(self, action: Action) -> int:
+        """Return the memory that others on their way to the same target will still fill."""
+        others = (
+            e for e in self._flying if e.outcome() is None and e.action.guest != action.guest
+        )
+        left = (
+            e.action.predicted.mib - e.progress().mib_sent
+            for e in others
+            if e.action.target == action.target
+        )
+        return 1024 * sum(max(0, mib) for mib in left)
 
     def shut_down(self, guest: str, host: str) -> str:
         """Ask a guest to shut down and wait until it has; never cuts its power.
@@ -156,11 +173,15 @@ def _at_source(connection: libvirt.virConnect, action: Action, found: list[Leavi
         return f"{action.name}: {JOBS.get(job, 'a job runs on it')}"
     if disk := block_jobs(domain, guest.facts):
         return f"{action.name}: a block job runs on its disk {disk}"
+    if holds := held_by(guest):
+        return f"{action.name} is held on {action.source}: {holds}"
     return f"{action.name} has snapshots" if domain.snapshotNum() else ""
 
 
-def _at_target(connection: libvirt.virConnect, action: Action, guest: Leaving) -> str:
-    """Return what speaks against the guest's arrival."""
+def _at_target(
+    connection: libvirt.virConnect, action: Action, guest: Leaving, promised_kib: int
+) -> str:
+    """Return what speaks against the guest's arrival; others on their way still fill so much."""
     for domain in connection.listAllDomains():
         if domain.UUIDString() == action.guest and domain.isActive():
             return f"{action.name} is active on {action.target} already"
@@ -169,7 +190,7 @@ def _at_target(connection: libvirt.virConnect, action: Action, guest: Leaving) -
     if misfit := unfit(connection, guest):
         return f"{action.name} cannot run on {action.target}: {misfit}"
     return _pages_missing(connection, action, guest.pages) or _memory_missing(
-        connection, action, guest
+        connection, action, guest, promised_kib
     )
 
 
@@ -183,10 +204,12 @@ def _pages_missing(connection: libvirt.virConnect, action: Action, needs: Resour
     return ""
 
 
-def _memory_missing(connection: libvirt.virConnect, action: Action, guest: Leaving) -> str:
+def _memory_missing(
+    connection: libvirt.virConnect, action: Action, guest: Leaving, promised_kib: int
+) -> str:
     if guest.pages:  # backed by huge pages, counted already
         return ""
-    free = _free_kib(connection)
+    free = max(0, _free_kib(connection) - promised_kib)
     if free >= guest.memory_kib:
         return ""
     return (

@@ -9,8 +9,19 @@ from balancer.planner.model.observation import Sample
 Stats = Mapping[str, object]
 """One guest's entry of getAllDomainStats, or a host's counters."""
 
-NS_PER_MILLICORE: Final = 1_000_000
-"""Nanoseconds of processor time per second that make one millicore."""
+UNITS: Final[Mapping[str, int]] = {
+    "cpu": 1_000_000,
+    "cpu.delay": 1_000_000,
+    "disk": 1024,
+    "network": 1024,
+    "disk.operations": 1,
+    "swap": 1,
+}
+"""Of what is counted, how much a second makes one of the metric's unit: ns of processor time that
+make a millicore, bytes that make a KiB; operations, and swap in KiB, are counted as they are."""
+WAITED: Final = "disk.time"
+"""Counter of the ns that disk operations took: with their number it gives the latency."""
+NS_PER_MICROSECOND: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +29,7 @@ class Reading:
     """Counters that only grow (until they are reset), and amounts as they are now."""
 
     counters: Mapping[str, int]
-    """cpu and cpu.delay in ns, disk and network in bytes."""
+    """cpu, cpu.delay and disk.time in ns, disk and network in bytes, swap in KiB, disk.operations."""
     amounts: Mapping[str, int]
     """By a name of METRICS, in its unit."""
     life: int = 0
@@ -43,15 +54,29 @@ def read_guest(stats: Stats, life: int) -> Reading:
         "cpu": _number(stats, "cpu.time"),
         "cpu.delay": _sum(stats, "vcpu", ("delay",), count="vcpu.maximum"),
         "disk": _sum(stats, "block", ("rd.bytes", "wr.bytes")),
+        "disk.operations": _sum(stats, "block", ("rd.reqs", "wr.reqs")),
+        WAITED: _sum(stats, "block", ("rd.times", "wr.times")),
         "network": _sum(stats, "net", ("rx.bytes", "tx.bytes")),
+        "swap": _both(stats, "balloon.swap_in", "balloon.swap_out"),
     }
     amounts = {
         "memory.assigned": _mib(stats, "balloon.maximum"),
         "memory.balloon": _mib(stats, "balloon.current"),
         "memory.rss": _mib(stats, "balloon.rss"),
-        "memory.unused": _mib(stats, "balloon.unused") if has_balloon_statistics(stats) else None,
+        **(_as_the_guest_counts(stats) if has_balloon_statistics(stats) else {}),
     }
     return Reading(_known(counters), _known(amounts), life)
+
+
+def _as_the_guest_counts(stats: Stats) -> Mapping[str, int | None]:
+    """Return what the guest's balloon driver reports: old ones know neither cache nor usable."""
+    available, usable = _mib(stats, "balloon.available"), _mib(stats, "balloon.usable")
+    known = available is not None and usable is not None
+    return {
+        "memory.unused": _mib(stats, "balloon.unused"),
+        "memory.cache": _mib(stats, "balloon.disk_caches"),
+        "memory.used": max(0, (available or 0) - (usable or 0)) if known else None,
+    }
 
 
 def has_balloon_statistics(stats: Stats) -> bool:
@@ -74,21 +99,25 @@ def sample(before: Reading | None, now: Reading, seconds: float, at: float) -> S
     """
     values = dict(now.amounts)
     if before is not None and before.life == now.life and seconds > 0:
-        for name, count in now.counters.items():
-            grown = count - before.counters.get(name, count + 1)
-            if grown >= 0:
-                values[name] = _rate(name, grown, seconds)
+        grown = {
+            name: count - before.counters[name]
+            for name, count in now.counters.items()
+            if count >= before.counters.get(name, count + 1)
+        }
+        values |= {n: round(g / seconds / UNITS[n]) for n, g in grown.items() if n in UNITS}
+        if WAITED in grown and (done := grown.get("disk.operations", 0)):
+            values["disk.latency"] = round(grown[WAITED] / done / NS_PER_MICROSECOND)
     return Sample(at=at, window=seconds if before is not None else 0.0, values=values)
-
-
-def _rate(name: str, grown: int, seconds: float) -> int:
-    per = NS_PER_MILLICORE if name.startswith("cpu") else 1024
-    return round(grown / seconds / per)
 
 
 def _number(stats: Stats, name: str) -> int | None:
     value = stats.get(name)
     return value if isinstance(value, int) and value >= 0 else None
+
+
+def _both(stats: Stats, one: str, other: str) -> int | None:
+    a, b = _number(stats, one), _number(stats, other)
+    return None if a is None or b is None else a + b
 
 
 def _mib(stats: Stats, name: str) -> int | None:

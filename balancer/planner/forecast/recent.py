@@ -10,9 +10,10 @@ from balancer.planner.model.observation import Observation
 from balancer.planner.model.outlook import PER_HOUR
 from balancer.planner.model.resources import CPU, MEMORY, Resources
 from balancer.planner.model.rollups import STEP
-from balancer.planner.model.usage import MEANINGS
+from balancer.planner.model.usage import MEANINGS, STALE
 
 DELAY: Final = "cpu.delay"
+PER_MILLE: Final = 1000
 METRIC: Final[Mapping[str, str]] = {word: metric for metric, word in MEANINGS.items()}
 """The word for what a guest's memory is taken from, to its metric."""
 
@@ -44,6 +45,38 @@ def recent(
             moment[uuid] = {**demand.mean.get(uuid, {}), **known}
         moments.append(moment)
     return tuple(moments)
+
+
+def pressed(
+    observation: Observation, limits: Mapping[str, float], seconds: float
+) -> Mapping[str, frozenset[str]]:
+    """Return the hosts whose pressure is over its limit (a share, by metric), now and before.
+
+    In every known step of the latest `seconds`; one that was never measured is no reason.
+    """
+    rollups = observation.rollups
+    names = [host.name for host in observation.cluster.hosts]
+    first = max(0, (int(observation.at - seconds) - rollups.start) // STEP)
+    last = max(0, (int(observation.at) - rollups.start) // STEP)
+    found = {}
+    for metric, limit in limits.items():
+        steps = rollups.host_rows(metric, names)[:, first:last]
+        lasting = np.isnan(steps) | (steps > PER_MILLE * limit)
+        found[metric] = frozenset(
+            name
+            for name, steps_over in zip(names, lasting, strict=True)
+            if steps_over.all() and _now(observation, name, metric) > PER_MILLE * limit
+        )
+    return found
+
+
+def _now(observation: Observation, host: str, metric: str) -> int:
+    """Return the newest value, if it is fresh and can be true; else 0."""
+    samples = observation.history.hosts.get(host, ())
+    if not samples or abs(observation.at - samples[-1].at) > STALE:
+        return 0
+    value = samples[-1].values.get(metric, 0)
+    return value if value <= PER_MILLE else 0
 
 
 def delays(observation: Observation) -> Mapping[str, int]:

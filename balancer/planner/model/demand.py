@@ -32,5 +32,7 @@ class Demand:
     empty where nothing is known of the past."""
     dirty_mib_s: Mapping[str, int] = field(default_factory=dict)
     """Memory dirtied per second, for the guests where it is known."""
+    pressed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Hosts on which tasks wait too long, for as long as heat must last: names by resource."""
     delay: Mapping[str, int] = field(default_factory=dict)
     """vCPU time ready but not running lately, millicores, for the guests where it is known."""

@@ -193,6 +193,8 @@ class Plan:
     """Limits in force while it runs: at_once_total, at_once_per_host."""
     worth: Worth | None = None
     """Of the whole: what its moves save together, which is not the sum of what each does."""
+    memory_from: Mapping[str, int] = field(default_factory=dict)
+    """What memory in use was taken from, `rss` or what stands in for it: number of guests."""
     horizon: float = 0.0
     """Seconds over which waiting is counted."""
     trust: float = 1.0
@@ -201,6 +203,9 @@ class Plan:
     """Whether the actions lead to the placement that was sought last."""
     certificates: tuple[Certificate, ...] = ()
     """Why placements that were sought cannot be reached; anybody can check them again."""
+    gained: tuple[int, ...] = ()
+    """Per mille of what the plan gains that is reached once so many actions, in order of their
+    start, have ended; empty where that is not known. It may be cut after any of them."""
     asked_again: int = 0
     """How often another placement was sought, as no way to the one before was found."""
 
@@ -287,5 +292,7 @@ class Outcome:
     """What can be learned from it; None where the hypervisor did not say."""
     steps: tuple[str, ...] = ()
     """What was tried on the way, one phrase each: the rungs that were climbed."""
+    left_behind: tuple[str, ...] = ()
+    """What hypervisors keep of it that somebody should look at, one sentence each."""
     diverged: bool = False
     """True if it was given up because the guest dirtied its memory as fast as it was sent."""

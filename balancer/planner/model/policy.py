@@ -124,6 +124,9 @@ class Hot:
     cpu_used: float = 0.85
     memory_used: float = 0.90
     cpu_pressure: float = 0.10
+    """Share of the time some task waited for a processor (PSI), where hosts tell it."""
+    memory_pressure: float = 0.10
+    """The same for memory."""
     lasting: float = 600.0
     """Seconds it must have held."""
 

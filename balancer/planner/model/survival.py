@@ -13,31 +13,20 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from math import comb
-from typing import Final, Protocol, runtime_checkable
+from typing import Final
 
-from balancer.planner.model.allotment import paged_mib, takes
-from balancer.planner.model.cluster import Host
+from balancer.planner.model.allotment import takes
 from balancer.planner.model.fitting import misfits
 from balancer.planner.model.packing import NOWHERE, Vector, holds, pack
 from balancer.planner.model.placement import Occupancy
 from balancer.planner.model.problem import Problem
-from balancer.planner.model.resources import CPU, HUGEPAGES, MEMORY, VCPUS, Resources
+from balancer.planner.model.resources import HUGEPAGES, MEMORY, VCPUS
+from balancer.planner.model.rooming import rooms as rooms_of
 
 MOST_LOSSES: Final = 500
 """Losses that are looked at; of more, those of the fullest domains, and nothing is proven."""
 LOST_FOR_GOOD: Final = frozenset({"passthrough", "local-disk", "unknown-storage"})
 """Ties that end with the host: nothing restarts such a guest elsewhere."""
-VCPUS_PER_CORE: Final = 4
-THOUSAND: Final = 1000
-
-
-@runtime_checkable
-class Rooming(Protocol):
-    """A rule that says what hosts may give out."""
-
-    def rooms(self, problem: Problem) -> Mapping[str, Resources]:
-        """Return it by name of the hosts it speaks of."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +63,9 @@ def _losses(problem: Problem, count: int, across: str) -> Losses:
         MEMORY,
         *sorted({n for t in taken.values() for n in t if n.startswith(HUGEPAGES)}),
     )
-    rooms = {name: tuple(room.get(n, 0) for n in sizes) for name, room in _rooms(problem).items()}
+    rooms = {
+        name: tuple(room.get(n, 0) for n in sizes) for name, room in rooms_of(problem).items()
+    }
     barred = _barred(problem)
     sets, names, complete = _sets(problem, count, across)
     return Losses(
@@ -94,36 +85,14 @@ def _losses(problem: Problem, count: int, across: str) -> Losses:
     )
 
 
-def _rooms(problem: Problem) -> Mapping[str, Resources]:
-    """Return what each host that may be given guests may give out, by the tightest rule."""
-    found: dict[str, Resources] = {}
-    rules = [r for r in problem.policy.constraints if isinstance(r, Rooming) and r.hard]
-    for name in problem.receiving:
-        said = [room for rule in rules if (room := rule.rooms(problem).get(name)) is not None]
-        found[name] = (
-            {n: min(r.get(n, 0) for r in said) for n in said[0]}
-            if said
-            else _plain(problem.host(name))
-        )
-    return found
-
-
-def _plain(host: Host) -> Resources:
-    usable = host.usable
-    pages = {n: amount for n, amount in usable.items() if n.startswith(HUGEPAGES)}
-    return {
-        VCPUS: VCPUS_PER_CORE * usable.get(CPU, 0) // THOUSAND,
-        MEMORY: max(0, usable.get(MEMORY, 0) - paged_mib(pages)),
-        **pages,
-    }
-
-
 def _barred(problem: Problem) -> Mapping[str, frozenset[str]]:
     guests, hosts = problem.cluster.guests, problem.cluster.hosts
     found: dict[str, frozenset[str]] = {}
     for members, barred in misfits(problem):
         names = frozenset(hosts[number].name for number in barred)
-        found.update((guests[number].uuid, names) for number in members)
+        for uuid in (guests[number].uuid for number in members):
+            home = problem.home(uuid)  # it runs there, so it can
+            found[uuid] = names - {home} if home in names else names
     return found
 
 

@@ -1,8 +1,8 @@
 """Goals: one per file, and this table. What is asked first counts infinitely more than the rest.
 
 1. hard rules are repaired (their own business, see `formulation`);
-2. `overload` and an order to `relieve`;
-3. `balance`, soft rules, and the price of moves (`stability`), weighed in points.
+2. `overload`, an order to `relieve`, and a `hole` that is asked for;
+3. `balance`, `even` or `consolidate`, soft rules, and the price of moves (`stability`), weighed in points.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,9 @@ from typing import Final
 from balancer.planner.model.policy import Objective
 from balancer.planner.model.problem import Problem
 from balancer.planner.objectives.balance import Balance
+from balancer.planner.objectives.consolidate import Consolidate
 from balancer.planner.objectives.even import Even
+from balancer.planner.objectives.hole import Hole
 from balancer.planner.objectives.overload import Overload
 from balancer.planner.objectives.relieve import Relieve
 from balancer.planner.objectives.stability import Stability
@@ -20,6 +22,8 @@ OBJECTIVES: Final[Mapping[str, type]] = {
     "overload": Overload,
     "balance": Balance,
     "even": Even,
+    "consolidate": Consolidate,
+    "hole": Hole,
     "stability": Stability,
     "relieve": Relieve,
 }

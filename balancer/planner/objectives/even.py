@@ -6,11 +6,13 @@ from typing import Final
 
 import numpy as np
 
-from balancer.planner.formulation import Formulation, Level, Penalty, Row
+from balancer.planner.formulation import Formulation, Ints, Level, Penalty, Row
 from balancer.planner.model.resources import CPU, MEMORY
 
 POINTS: Final = (*range(0, 100, 5), *range(100, 200, 20), *range(200, 1001, 50))
 """Per mille at which the price is exact; straight lines between, so that it stays convex."""
+HUNDRED: Final = 100
+"""Guests that a host is taken to have room for: one more than the mean is 10 per mille."""
 
 
 def square(weight: int) -> Penalty:
@@ -29,7 +31,9 @@ class Even:
 
     cpu: int = 0
     memory: int = 0
-    """Weights against each other; 0, as long as the policy does not say, for not at all."""
+    guests: int = 0
+    """Weights against each other; 0, as long as the policy does not say, for not at all. Of guests
+    it is the number on each host that is even."""
 
     @property
     def label(self) -> str:
@@ -42,10 +46,17 @@ class Even:
             return
         for name, wanted in ((CPU, self.cpu), (MEMORY, self.memory)):
             if wanted:
-                self._rows(formulation, name, square(wanted))
+                use, usable = formulation.mean(name), formulation.usable(name)
+                self._rows(formulation, name, (use, usable), square(wanted))
+        if self.guests:
+            ones = np.ones_like(formulation.start)
+            hundreds = np.full_like(formulation.site_cost, HUNDRED)
+            self._rows(formulation, "guests", (ones, hundreds), square(self.guests))
 
-    def _rows(self, formulation: Formulation, name: str, penalty: Penalty) -> None:
-        use, usable = formulation.mean(name), formulation.usable(name)
+    def _rows(
+        self, formulation: Formulation, name: str, amounts: tuple[Ints, Ints], penalty: Penalty
+    ) -> None:
+        use, usable = amounts
         alike = formulation.sites(formulation.problem.receiving)
         here = np.isin(formulation.start, alike)
         even = int(use[here].sum()) / max(1, int(usable[alike].sum()))

@@ -13,10 +13,16 @@ SLOPE = Penalty(Level.OVERLOAD, ((0, 20),))
 
 Linear, so that heat which has to be somewhere is not carried around."""
 
+LEAST = 0.5
+"""Share of its limit that a host under pressure must use, for its guests to be the cause."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Overload:
     """Demand's peak stays under `[hot]` cpu_used and memory_used on every host.
+
+    A host on which tasks wait longer than cpu_pressure or memory_pressure allow is relieved by
+    `margin` at a time, if its guests use at least half of what those limits allow.
 
     A host that is hot is brought `margin` below the limit, and none is filled into that margin,
     so that the next cycle does not find it hot again. Heat counts once it has lasted. Of hosts that are relieved by order the
@@ -49,13 +55,18 @@ class Overload:
         demand: Mapping[str, Resources],
         futures: int = 1,
     ) -> None:
+        problem = formulation.problem
         use, usable = formulation.demand(demand, name), formulation.usable(name)
         load = formulation.load(use)
         hot = np.rint(usable * share).astype(np.int64)
         safe = np.rint(usable * max(0.0, share - self.margin)).astype(np.int64)
         limit = np.where(load > hot, safe, np.maximum(safe, load))
         limit = np.where(formulation.spared(name, hot), np.maximum(limit, load), limit)
-        limit[formulation.sites(formulation.problem.relieve)] = int(use.sum())
+        pressed = formulation.sites(problem.demand.pressed.get(name, ()))
+        lower = load - np.rint(usable * self.margin).astype(np.int64)
+        pressed = pressed[load[pressed] > hot[pressed] * LEAST]  # else it is not guests that press
+        limit[pressed] = np.minimum(limit[pressed], lower[pressed])
+        limit[formulation.sites(problem.relieve)] = int(use.sum())
         formulation.add(
             Row(
                 label=f"{self.label}: {name}",

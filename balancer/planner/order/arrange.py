@@ -10,8 +10,9 @@ from typing import Final
 
 import numpy as np
 
+from balancer.planner.order.aside import Searching, fewest_steps_aside
 from balancer.planner.order.bounds import Bound, bound, channel_work, lengths
-from balancer.planner.order.kernels import passes, roaming
+from balancer.planner.order.kernels import passes, roaming, settling
 from balancer.planner.order.kernels.passes import NEVER
 from balancer.planner.order.roamers import (
     drawn_settings,
@@ -50,7 +51,11 @@ REST: Final = 0.1
 """From this share of a top rate on, what is left of a channel is worth dividing."""
 WALKS: Final = 6
 MANY_TRIPS: Final = 3000
-MUST: Final = 4
+ROAMS: Final = 60
+"""By how much fewer ways round circles are tried where those with fewest steps aside are known."""
+GOOD: Final = 2.0
+"""How much longer than the bound a schedule is of guests that block each other in circles."""
+MUST: Final = 8
 """Ways round circles that are tried whatever the time."""
 
 
@@ -92,21 +97,30 @@ class Effort:
     """How much longer, as a share, a schedule may be for each step aside that it saves."""
     compiled_from: int = 0
     """Moves from which the kernels run compiled; a first compilation takes half a minute."""
+    enough: float = ENOUGH
+    """How much longer than the bound, as a share, a schedule may be that ends the search."""
     spent: Callable[[], float] = lambda: 0.0
     """Asked between chunks of work: the share of the time that is over; from 1 on, all is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kernels:
-    """The four that are called from here; see there."""
+    """Those that are called from here; see there."""
 
     step: Callable[..., float]
     generate: Callable[..., float]
     improve: Callable[..., float]
     roam: Callable[..., tuple[int, int, float]]
+    aside: Searching
 
 
-PLAIN: Final = Kernels(passes.step, passes.generate, passes.improve, roaming.roam)
+PLAIN: Final = Kernels(
+    passes.step,
+    passes.generate,
+    passes.improve,
+    roaming.roam,
+    Searching(settling.settle, settling.outlook, visits=5_000_000, orders=31),
+)
 
 
 def kernels(*, compiled: bool) -> Kernels:
@@ -115,7 +129,8 @@ def kernels(*, compiled: bool) -> Kernels:
         return PLAIN
     from balancer.planner.order.kernels import compiled as fast  # noqa: PLC0415 - takes long
 
-    return Kernels(fast.step, fast.generate, fast.improve, fast.roam)
+    aside = Searching(fast.settle, fast.outlook, visits=200_000_000, orders=31)
+    return Kernels(fast.step, fast.generate, fast.improve, fast.roam, aside)
 
 
 def arrange(yard: Yard, effort: Effort) -> Arranged:
@@ -153,13 +168,20 @@ class _Work:
         return Arranged(self.best, self.bound, self.rounds)
 
     def reached(self) -> bool:
-        """True if the best is as good as can be."""
-        return self.best is not None and self.best.seconds <= self.bound.seconds * (1 + ENOUGH)
+        """True if the best is as good as asked for."""
+        return self.best is not None and self.best.seconds <= self.bound.seconds * (
+            1 + self.effort.enough
+        )
 
     def cost(self, schedule: Schedule) -> float:
         """Return what a schedule is worth; less is better."""
         price = self.effort.price_of_a_step_aside
         return schedule.seconds * (1 + price * schedule.steps_aside)
+
+    def cheapest_more(self) -> float:
+        """Return what a good schedule with one step aside more than the best would cost."""
+        more = 1 + (self.best.steps_aside if self.best else 0)
+        return GOOD * self.bound.seconds * (1 + self.effort.price_of_a_step_aside * more)
 
     def keep(self, compiled: Compiled, schedule: Schedule) -> bool:
         """Make `schedule` the best if it is."""
@@ -193,15 +215,34 @@ class _Work:
     def find_detours(self) -> None:
         """Roam with many settings; keep the best of what gets everybody home."""
         movers, ground = movers_of(self.yard), ground_of(self.yard)
+        if self.yard.temporary and self.effort.price_of_a_step_aside > DEAR:
+            self.find_fewest(movers, ground)
         seen: list[tuple[float, Floats]] = []
-        attempt = since = 0
-        while since < self.effort.roams and (attempt < MUST or self.effort.spent() < SEARCHING):
+        if self.best is not None and self.cheapest_more() >= self.cost(self.best):
+            return
+        few = self.best is not None
+        attempt, since = FIRST if few else 0, 0
+        roams = max(MUST, self.effort.roams // ROAMS) if few else self.effort.roams
+        while since < roams and (attempt < MUST or self.effort.spent() < SEARCHING):
             settings = self.settings(attempt, seen)
             before = self.best
             cost = self.roamed(movers, ground, settings, attempt)
             if cost < NEVER:
                 seen.append((cost, settings))
-            attempt, since = attempt + 1, since + 1 if self.best is before else 0
+            attempt, since = attempt + 1, since + 1 if few or self.best is before else 0
+        if self.best is not None and self.best.steps_aside:
+            self.straighten()
+
+    def find_fewest(self, movers: roaming.Movers, ground: roaming.Ground) -> None:
+        """Keep the best of the ways with the fewest steps aside."""
+        longest = np.argsort(-self.length, kind="stable")
+        others = [self.rng.permutation(self.n) for _ in range(self.kernels.aside.orders)]
+        ways = fewest_steps_aside(movers, ground, [longest, *others], self.kernels.aside)
+        for trips in ways:
+            compiled = compile_trips(self.yard, trips)
+            made = self.tightened(compiled, np.arange(float(len(trips))))
+            if made is not None:
+                self.keep(compiled, made)
 
     def settings(self, attempt: int, seen: Sequence[tuple[float, Floats]]) -> Floats:
         """Return careful settings first, then such as were good before, and others by chance."""
@@ -211,7 +252,7 @@ class _Work:
         if len(seen) > PLENTY and attempt % 2:
             chosen = min(self.rng.integers(len(seen), size=3))
             return near_settings(self.rng, sorted(seen, key=lambda s: s[0])[chosen][1])
-        few = self.effort.price_of_a_step_aside > DEAR
+        few = self.effort.price_of_a_step_aside > DEAR and self.best is None
         return drawn_settings(self.rng, self.n, aside=aside, few=few)
 
     def roamed(
@@ -249,8 +290,7 @@ class _Work:
         made = self.tightened(compiled, start[:number].copy())
         if made is None:
             return NEVER
-        if self.keep(compiled, made) and made.steps_aside:
-            self.straighten()
+        self.keep(compiled, made)
         return self.cost(made)
 
     def straighten(self) -> None:

@@ -15,7 +15,14 @@ from balancer.planner.order.moves import Move, Travel, whole
 from balancer.planner.order.posing import pose
 from balancer.planner.order.timetable import Wish
 
-COMPILED_FROM: Final = 50
+ENOUGH: Final = 0.01
+"""How much longer than the bound, as a share, a schedule may be that is not improved further."""
+PRICE: Final = 30.0
+DEAREST: Final = 0.5
+CHEAPEST: Final = 0.05
+"""A step aside is worth its making if it shortens the schedule by this share: `PRICE` over the
+number of moves, within these limits. One more of many is little more to send."""
+COMPILED_FROM: Final = 100
 """Moves from which a compiler is waited for."""
 
 
@@ -39,12 +46,17 @@ def arrangement(guard: Guard, travel: Travel, able: Sequence[Move]) -> Arrangeme
 
 
 def _effort(moves: int) -> Effort:
-    """Return work that takes about a second, whether compiled or not."""
+    """Return work that takes some tenths of a second for hundreds of moves, compiled or not.
+
+    Durations are not known to a tenth, so that the last hundredths of a schedule are not sought.
+    """
     compiled = moves > COMPILED_FROM
-    rounds = 400_000 // moves if compiled else 1500 // moves
+    rounds = 40_000 // moves if compiled else 1500 // moves
     return Effort(
-        rounds=min(2000, max(12, rounds)),
+        rounds=min(400, max(12, rounds)),
         roams=1500 if compiled else 60,
+        price_of_a_step_aside=max(CHEAPEST, min(DEAREST, PRICE / moves)),
+        enough=ENOUGH,
         compiled_from=COMPILED_FROM,
     )
 

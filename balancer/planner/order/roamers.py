@@ -9,7 +9,7 @@ from balancer.planner.order.yard import Bools, Floats, Ints, Yard
 
 LOOKING_AHEAD: Final = 4.0
 """The way of choosing who steps aside that tries everybody: it takes long where there are many."""
-MANY: Final = 500
+MANY: Final = 200
 """Movers from which nobody looks ahead."""
 DRAWN: Final = 5
 """Ways of choosing who steps aside."""
@@ -34,7 +34,7 @@ def drawn_settings(rng: np.random.Generator, movers: int, *, aside: bool, few: b
     none, ahead, alone, size, lazy = FEW if few else SHORT
     quota = 0.0 if r() < none else 0.05 + 0.4 * r() ** 1.5
     who = LOOKING_AHEAD if r() < ahead else float(int(DRAWN * r()))
-    if movers > MANY and not few:
+    if movers > MANY and who == LOOKING_AHEAD:
         who = 0.0
     return np.array(
         [quota, r() < RARELY, 1.0, r(), 2 * r() ** 2, r() < USUALLY, r() < alone, r() < size,

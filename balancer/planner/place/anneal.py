@@ -10,14 +10,11 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from balancer.planner.formulation import Ints
 from balancer.planner.model.request import Effort
 from balancer.planner.place.arrays import Arrays
 from balancer.planner.place.state import State
-
-Floats = NDArray[np.float64]
+from balancer.planner.place.walker import Walker
 
 PROPOSALS: Final = {
     Effort.INSTANT: 1_000_000,
@@ -41,7 +38,6 @@ HEAVY: Final = 20.0
 LIGHT: Final = 1.0
 PRESS: Final = 1.15
 """Weight of relief at first and at least, against cost, and the factor it follows breaches by."""
-LOGS: Final = 1 << 14
 
 
 def anneal(
@@ -57,11 +53,9 @@ def anneal(
 class _Walk:
     def __init__(self, state: State, seed: int) -> None:
         self.arrays = Arrays(state)
-        self.seed = np.array([(seed * 0x9E3779B97F4A7C15 + 1) % 2**64], dtype=np.uint64)
-        bins = (np.arange(LOGS) + 0.5) / LOGS
-        self.logs: Floats = -np.log(bins)
-        self.dear: Floats = np.zeros(len(state.budgets))
-        self.weights: Floats = np.array([HEAVY * HEAVY, HEAVY, 1.0])
+        self.walker = Walker(self.arrays, seed)
+        self.dear, self.weights = self.walker.dear, self.walker.weights
+        self.weights[:] = HEAVY * HEAVY, HEAVY, 1.0
         self.best = state.site.copy()
         self.reached = self._rank()
 
@@ -115,24 +109,10 @@ class _Walk:
     def _typical(self) -> float:
         """Return the median rise of energy by a random lawful change."""
         sample = np.zeros(2000)
-        count = self._call(20_000, 0.0, self.arrays.budget, sample)
+        count = self.walker.walk(20_000, 0.0, self.arrays.budget, sample)
         return float(np.median(sample[:count])) if count else 1.0
 
     def _walk(self, proposals: int, heat: float, *, scarce: bool) -> int:
         a = self.arrays
         ceiling = a.budget if scarce else (a.budget * SLACK).astype(np.int64)
-        return self._call(proposals, heat, ceiling, np.zeros(0))
-
-    def _call(self, proposals: int, heat: float, ceiling: Ints, sample: Floats) -> int:
-        from balancer.planner.place.kernels.walk import walk  # noqa: PLC0415 - loads the compiler
-
-        a, given = self.arrays, self.arrays.state.formulation
-        return int(
-            walk(
-                self.seed, proposals, heat, self.weights, self.dear, ceiling, a.spent, a.total,
-                a.site, a.state.home, a.movers, a.state.allowed, a.fault, given.move_cost, a.pairs,
-                a.use, a.load, a.limit, a.scale, a.cap, a.level, a.prices, a.last,
-                a.first, a.groups, a.domain, a.most, a.group_level, a.slope, a.count, a.roof,
-                a.weight, self.logs, sample,
-            )
-        )  # fmt: skip
+        return self.walker.walk(proposals, heat, ceiling)

@@ -22,7 +22,7 @@ from balancer.planner.formulation import (
 )
 from balancer.planner.place.exact import booleans
 
-MOST: Final = 30_000
+MOST: Final = 8_000
 """Open decisions up to which the question is asked."""
 WORK: Final = 2.0
 """Deterministic time for one question; a unit is about a second of one core."""
@@ -37,9 +37,7 @@ def small_enough(formulation: Formulation) -> bool:
 
 def feasible(formulation: Formulation) -> bool | None:
     """Return whether some placement keeps every hard rule written there; None if that stays open."""
-    home = formulation.allowed[np.arange(len(formulation.start)), formulation.start]
-    free = ~formulation.held
-    if (formulation.held & ~home).any() or not formulation.allowed[free].any(axis=1).all():
+    if _plainly_not(formulation):
         return False
     from balancer.planner.place.model import Model  # noqa: PLC0415 - OR-Tools takes a second
 
@@ -63,11 +61,18 @@ def least(formulation: Formulation, giving: Formulation) -> Ints | None:
             both.move_cost += primitive.weight
         else:
             both.primitives.append(_softened(primitive))
-    if feasible(formulation) is not True:
+    if _plainly_not(formulation):
         return None
     model = Model(both)
     model.hold(Level.REPAIR, 0)
     return model.minimise(Level.COST, both.start, WORK, 1).placement
+
+
+def _plainly_not(formulation: Formulation) -> bool:
+    """True if some guest must stay where it must not be, or may be nowhere."""
+    home = formulation.allowed[np.arange(len(formulation.start)), formulation.start]
+    somewhere = formulation.allowed.any(axis=1)
+    return bool((~home & (formulation.held | ~somewhere)).any())
 
 
 def _softened(primitive: Priced) -> Primitive:

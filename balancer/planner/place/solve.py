@@ -9,6 +9,7 @@ from balancer.planner.model.plan import Score
 from balancer.planner.model.request import Effort
 from balancer.planner.place.anneal import anneal
 from balancer.planner.place.answer import Answer, key
+from balancer.planner.place.emptying import empty
 from balancer.planner.place.exact import MOST_BOOLEANS, booleans, exact
 from balancer.planner.place.greedy import greedy
 from balancer.planner.place.parts import Parts
@@ -44,6 +45,9 @@ def solve(
     if two_sided(formulation) and booleans(formulation) > COMPILED:
         return _evenly(formulation, effort, seed, keep_going)
     found, state, least = _quickly(formulation, effort, keep_going)
+    if formulation.site_cost.any() and not found.proven and keep_going():
+        steps = found.steps + empty(state, keep_going)
+        found = replace(found, placement=state.site, score=state.score(), steps=steps)
     if not booleans(formulation):  # nothing may move: as it is, is best
         return replace(found, bound=found.score.cost, proven=True)
     if effort is Effort.INSTANT or found.proven or not keep_going():

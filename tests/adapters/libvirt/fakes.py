@@ -117,6 +117,12 @@ class FakeHost:
         self.baseline: Any = "<cpu><feature name='sse2'/><feature name='hle'/></cpu>"
         self.memory: Any = {"total": 1 << 26, "free": 1 << 25, "buffers": 0, "cached": 0}
         self.pages = 4096
+        self.volumes: Any = None
+        """What its pools hold; None: whatever they are asked for."""
+        self.listed: Any = None
+        """What they saw of it when they last looked."""
+        self.bridges: Any = None
+        """Its bridges; None where it cannot show any."""
         self.networks_missing: tuple[str, ...] = ()
         self.networks_down: tuple[str, ...] = ()
         self.asked: list[Any] = []
@@ -197,7 +203,18 @@ class FakeHost:
     def listAllStoragePools(self, _flags: int) -> list[Any]:
         path = "/var/lib/libvirt/images"
         pool = f"<pool type='dir'><name>images</name><target><path>{path}</path></target></pool>"
-        return [Described(pool)]
+        return [Described(pool, self)]
+
+    def storagePoolLookupByName(self, name: str) -> Any:
+        if name != "images":
+            raise error(libvirt.VIR_ERR_NO_STORAGE_POOL)
+        return Described("", self)
+
+    def interfaceLookupByName(self, name: str) -> None:
+        if self.bridges is None:
+            raise error(libvirt.VIR_ERR_NO_SUPPORT)
+        if name not in self.bridges:
+            raise error(libvirt.VIR_ERR_NO_INTERFACE)
 
     def listAllDomains(self, flags: int = 0) -> list[FakeDomain]:
         inactive = flags == libvirt.VIR_CONNECT_LIST_DOMAINS_INACTIVE
@@ -235,10 +252,20 @@ class FakeHost:
 
 
 class Described:
-    """A network or a pool: all that is asked of it is its XML."""
+    """A network or a pool: its XML, and the volumes that a pool lists once it has looked."""
 
-    def __init__(self, xml: str) -> None:
-        self.xml = xml
+    def __init__(self, xml: str, host: Any = None) -> None:
+        self.xml, self.host = xml, host
+
+    def isActive(self) -> int:
+        return 1
+
+    def refresh(self) -> None:
+        self.host.listed = self.host.volumes
+
+    def storageVolLookupByName(self, name: str) -> None:
+        if self.host.listed is not None and name not in self.host.listed:
+            raise error(libvirt.VIR_ERR_NO_STORAGE_VOL)
 
     def XMLDesc(self) -> str:
         return self.xml

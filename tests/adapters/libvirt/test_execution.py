@@ -7,6 +7,7 @@ from time import monotonic
 import libvirt
 import pytest
 
+from balancer.adapters.libvirt import aftermath
 from balancer.adapters.libvirt.connection import Connections
 from balancer.adapters.libvirt.execution import LibvirtExecution, Patience
 from balancer.planner.model.plan import Migration, Prediction, Result, Rung, RungKind
@@ -217,7 +218,11 @@ def test_a_source_that_dies_after_the_move(run, hosts):
         raise error(38, "End of file while reading data")
 
     hosts["a"].migrate = die
-    assert ended(run()).result is Result.DONE
+    outcome = ended(run())
+    assert outcome.result is Result.DONE
+    assert outcome.left_behind == (
+        "a did not answer: undefine the guest there before it is started a second time",
+    )
 
 
 @pytest.fixture
@@ -453,3 +458,60 @@ def test_where_an_abort_is_refused_it_goes_on_as_it_was(climb, moving, hosts):
     del moving.abortJob
     assert ended(execution).result is not Result.DONE
     assert len(hosts["a"].asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("leave", "said"),
+    [
+        (lambda b: b.add(now=ARRIVING), "b still holds the shell of it"),
+        (lambda b: b.add(active=False), "b has a definition of it too"),
+        (
+            lambda b: b.failing.update(lookupByUUIDString=error(38, "End of file")),
+            "b did not answer",
+        ),
+        (lambda _b: None, ""),
+    ],
+)
+def test_what_is_left_at_the_target_is_reported_and_not_touched(
+    run, hosts, monkeypatch, leave, said
+):
+    """A failed move leaves its guest where it was; what else there is, somebody should look at."""
+    monkeypatch.setattr(aftermath, "GOING", 0.1)
+    hosts["a"].add()
+
+    def refuse(_domain):
+        leave(hosts["b"])
+        raise error(1, "no")
+
+    hosts["a"].migrate = refuse
+    outcome = ended(run())
+    left = list(hosts["b"].domains)
+    assert outcome.result is Result.FAILED
+    assert "".join(outcome.left_behind).startswith(said)
+    assert bool(outcome.left_behind) is bool(said)
+    assert hosts["b"].domains == left
+
+
+def test_autostart_is_as_it_was_both_ways(run, hosts):
+    """Also where the target kept another from before."""
+    hosts["a"].add(_autostart=0)
+    hosts["a"].migrate = arrives(hosts["b"], _autostart=1)
+    assert ended(run()).result is Result.DONE
+    assert hosts["b"].domains[0].autostart() == 0
+
+
+def test_what_will_not_be_as_it_was_is_said(run, hosts):
+    """A target that forgets what it is told."""
+    hosts["a"].add(_autostart=1)
+    hosts["a"].migrate = arrives(hosts["b"], setAutostart=lambda _on: None)
+    assert "it is not as it was" in ended(run()).reason
+
+
+def test_an_abort_without_effect_is_not_waited_for_for_ever(climb, moving, hosts):
+    """What cannot be ended so as to begin anew is given up; where the guest is decides."""
+    moving.abortJob = lambda: None
+    execution = climb(SLOWED, least=0.3, settling=0.2)
+    outcome = ended(execution)
+    assert outcome.result is not Result.DONE
+    assert len(hosts["a"].asked) == 1
+    hosts["a"].aborted.set()

@@ -9,7 +9,6 @@ from balancer.adapters.libvirt.executor import LibvirtExecutor
 from balancer.config.host import HostConfig
 from balancer.planner.model.plan import Result
 from tests.adapters.libvirt.fakes import OUT, arrives, error
-from tests.adapters.libvirt.reading import text
 from tests.adapters.libvirt.test_execution import ACTION, ended
 
 
@@ -59,7 +58,9 @@ def test_objections_at_the_target(executor, hosts):
     )
     hosts["b"].failing["getMemoryStats"] = error(libvirt.VIR_ERR_NO_SUPPORT)
     assert "1024 MiB" in executor.look_again(ACTION)
-    hosts["a"].domains[0].xml = text("hugepages")
+    hosts["a"].domains[0].xml = LIVE.replace(
+        "<devices>", "<memoryBacking><hugepages/></memoryBacking><devices>"
+    )
     assert executor.look_again(ACTION) == ""
     hosts["b"].pages = 1
     assert executor.look_again(ACTION).startswith("b has 1 free pages of")
@@ -142,3 +143,91 @@ def test_a_guest_is_asked_to_shut_down_and_waited_for(executor, hosts, monkeypat
     assert "defined nowhere" in executor.shut_down(domain.uuid, "a")
     assert executor.shut_down("another", "a").startswith("a: ")
     assert domain.active
+
+
+STORED = LIVE.replace(
+    "<disk type='file'><source file='/images/a'/><target dev='vda'/></disk>",
+    "<disk type='file'><source file='/var/lib/libvirt/images/a.qcow2'/><target dev='vda'/></disk>"
+    "<disk type='volume'><source pool='images' volume='b.qcow2'/><target dev='vdb'/></disk>",
+)
+
+
+def test_disks_must_be_where_the_targets_pools_say(executor, hosts):
+    """Looked at anew where a pool does not list one; what lies in no pool is left to hosts.toml."""
+    hosts["a"].add(xml=STORED)
+    hosts["b"].volumes, hosts["b"].listed = ["a.qcow2", "b.qcow2"], []
+    assert executor.look_again(ACTION) == ""
+    assert hosts["b"].listed == ["a.qcow2", "b.qcow2"]
+    hosts["b"].volumes = hosts["b"].listed = ["b.qcow2"]
+    assert executor.look_again(ACTION) == (
+        "web-1 cannot run on b: its disk vda (/var/lib/libvirt/images/a.qcow2) is not there, "
+        "though its pool is"
+    )
+    hosts["b"].volumes = hosts["b"].listed = ["a.qcow2"]
+    assert executor.look_again(ACTION).endswith(
+        "its disk vdb (b.qcow2) is not in an active pool images there"
+    )
+    hosts["a"].domains[0].xml = STORED.replace("pool='images'", "pool='other'")
+    assert "an active pool other there" in executor.look_again(ACTION)
+    hosts["b"].failing["storagePoolLookupByName"] = error(libvirt.VIR_ERR_NO_SUPPORT)
+    hosts["b"].failing["listAllStoragePools"] = error(libvirt.VIR_ERR_NO_SUPPORT)
+    assert executor.look_again(ACTION) == ""
+    hosts["a"].domains[0].xml = LIVE
+    assert executor.look_again(ACTION) == "", "no pool covers /images"
+
+
+def test_bridges_that_the_source_shows_must_be_at_the_target(executor, hosts):
+    """Where the source cannot show any, nothing is concluded from the target's not doing so."""
+    hosts["a"].add(xml=LIVE.replace("source network='prod'", "source bridge='br7'"))
+    hosts["b"].bridges = []
+    assert executor.look_again(ACTION) == ""
+    hosts["a"].bridges = ["br7"]
+    assert executor.look_again(ACTION) == "web-1 cannot run on b: its bridge br7 is not there"
+    hosts["b"].bridges = ["br7"]
+    assert executor.look_again(ACTION) == ""
+
+
+def test_devices_are_looked_at_as_they_are_now(executor, hosts):
+    """A device plugged in since the plan was made holds; a TPM needs its emulator there."""
+    plugged = "<hostdev type='pci'><source><address bus='0x3b'/></source></hostdev></devices>"
+    hosts["a"].add(xml=LIVE.replace("</devices>", plugged))
+    assert executor.look_again(ACTION) == ("web-1 is held on a: passthrough: PCI 0000:3b:00.0")
+    tpm = "<tpm model='tpm-crb'><backend type='emulator'/></tpm></devices>"
+    hosts["a"].domains[0].xml = LIVE.replace("</devices>", tpm)
+    assert executor.look_again(ACTION) == ""
+    hosts["b"].emulation = "<domainCapabilities/>"
+    assert (
+        executor.look_again(ACTION) == "web-1 cannot run on b: it cannot emulate its tpm-emulator"
+    )
+
+
+def test_a_guest_that_sees_the_whole_processor_is_compared_by_that(executor, hosts):
+    """The source's own processor is what the target must have."""
+    whole = LIVE.replace(
+        "<cpu mode='custom'><model>Skylake</model>", "<cpu mode='host-passthrough'>"
+    )
+    hosts["a"].add(xml=whole)
+    asked = []
+    hosts["b"].compareHypervisorCPU = lambda *given: (
+        asked.append(given[-1]) or (libvirt.VIR_CPU_COMPARE_INCOMPATIBLE)
+    )
+    assert "cannot give the guest the CPU" in executor.look_again(ACTION)
+    assert "Cascadelake-Server" in asked[0]
+    hosts["a"].failing["getDomainCapabilities"] = error(libvirt.VIR_ERR_NO_SUPPORT)
+    assert executor.look_again(ACTION) == ""
+
+
+def test_memory_that_others_on_their_way_will_fill_is_not_free(executor, hosts):
+    """Two at once do not both get the last of it."""
+    hosts["a"].add()
+    going = hosts["a"].add(uuid="2", _name="web-2", job=OUT)
+    hosts["a"].migrate = lambda _domain: hosts["a"].aborted.wait(10)
+    other = replace(ACTION, guest="2", name="web-2", predicted=replace(ACTION.predicted, mib=1024))
+    execution = executor.start(other)
+    hosts["b"].memory = {"free": (2048 + 1000) * 1024}
+    assert "b has 2024 MiB of memory free in reality" in executor.look_again(ACTION)
+    hosts["b"].memory = {"free": (2048 + 1024) * 1024}
+    assert executor.look_again(ACTION) == ""
+    going.job = {"type": 0}
+    hosts["a"].aborted.set()
+    ended(execution)

@@ -15,12 +15,21 @@ STATS = {
     "balloon.rss": 1048576,
     "balloon.unused": 524288,
     "balloon.last-update": 1700000000,
+    "balloon.available": 2000 * 1024,
+    "balloon.usable": 1500 * 1024,
+    "balloon.disk_caches": 900 * 1024,
+    "balloon.swap_in": 10,
+    "balloon.swap_out": 5,
     "net.count": 1,
     "net.0.rx.bytes": 1024,
     "net.0.tx.bytes": 2048,
     "block.count": 2,
     "block.0.rd.bytes": 4096,
     "block.0.wr.bytes": 4096,
+    "block.0.rd.reqs": 3,
+    "block.0.wr.reqs": 4,
+    "block.0.rd.times": 1_000_000,
+    "block.0.wr.times": 6_000_000,
     "block.1.path": "/empty",
 }
 
@@ -30,9 +39,11 @@ def test_a_guests_statistics():
     reading = read_guest(STATS, 3)
     assert reading.counters == {
         "cpu": 5_000_000_000, "cpu.delay": 3_000_000, "disk": 8192, "network": 3072,
+        "disk.operations": 7, "disk.time": 7_000_000, "swap": 15,
     }  # fmt: skip
     assert reading.amounts == {
         "memory.assigned": 4096, "memory.balloon": 2048, "memory.rss": 1024, "memory.unused": 512,
+        "memory.cache": 900, "memory.used": 500,
     }  # fmt: skip
     assert reading.life == 3
 
@@ -40,7 +51,10 @@ def test_a_guests_statistics():
 def test_what_is_not_said_is_absent():
     """Unknown is never zero; but no devices at all make no traffic."""
     assert read_guest({}, 1) == Reading({}, {}, 1)
-    assert read_guest({"block.count": 0}, 1).counters == {"disk": 0}
+    none = read_guest({"block.count": 0}, 1).counters
+    assert none == {"disk": 0, "disk.operations": 0, "disk.time": 0}
+    old = {"balloon.unused": 1024, "balloon.last-update": 9, "balloon.swap_in": 3}
+    assert read_guest(old, 1) == Reading({}, {"memory.unused": 1}, 1)
     assert "disk" not in read_guest({"block.count": 1}, 1).counters
     stale = {"balloon.unused": 10, "balloon.last-update": 0}
     assert read_guest(stale, 1).amounts == {}
@@ -75,3 +89,14 @@ def test_no_rate_where_counters_began_anew():
     assert sample(None, now, 1.0, 9.0).window == 0.0
     assert sample(before, Reading({"cpu": 10**10}, {}, 1), 0.0, 9.0).values == {}
     assert sample(Reading({}, {}, 1), now, 1.0, 9.0).values == {"memory.rss": 7}
+
+
+def test_latency_is_time_over_operations() -> None:
+    """Microseconds an operation took; unknown where none was finished. Swap is KiB/s."""
+    before = Reading({"disk.operations": 10, "disk.time": 10**6, "swap": 100}, {}, 1)
+    now = Reading({"disk.operations": 30, "disk.time": 5 * 10**6, "swap": 700}, {}, 1)
+    assert sample(before, now, 2.0, 0.0).values == {
+        "disk.operations": 10, "disk.latency": 200, "swap": 300,
+    }  # fmt: skip
+    idle = Reading({"disk.operations": 10, "disk.time": 10**6, "swap": 100}, {}, 1)
+    assert sample(before, idle, 2.0, 0.0).values == {"disk.operations": 0, "swap": 0}

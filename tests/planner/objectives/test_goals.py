@@ -1,26 +1,32 @@
 """What makes one placement better than another."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from balancer.config import default_policy
 from balancer.planner.constraints import all_rules
 from balancer.planner.formulation import formulate
-from balancer.planner.model.plan import Score
+from balancer.planner.model.observation import History, Observation, Sample
+from balancer.planner.model.plan import Plan, Score
 from balancer.planner.model.policy import Hot, Objective
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Effort
+from balancer.planner.model.rollups import STEP, Block, Rollups
 from balancer.planner.objectives import OBJECTIVES, all_goals
 from balancer.planner.objectives.balance import Balance
 from balancer.planner.objectives.even import Even
 from balancer.planner.objectives.overload import Overload
 from balancer.planner.objectives.relieve import Relieve
 from balancer.planner.objectives.stability import POINTS_PER_GIB, Stability
+from balancer.planner.pipeline import plan
 from balancer.planner.place.answer import Answer
 from balancer.planner.place.evaluate import score
 from balancer.planner.place.solve import solve
-from tests.drawing import problem
+from tests.drawing import observation, problem
 
 GOALS = [goal() for goal in OBJECTIVES.values()]
 
@@ -186,3 +192,57 @@ def test_even_use_costs_nothing_and_any_other_costs_its_square() -> None:
     assert now(text, Even()).cost == 0
     repairs = problem(text, objectives=[Even(cpu=1)], aggressiveness=1)
     assert not formulate(repairs).primitives
+
+
+UNDER_PRESSURE = """
+    a 16c/64g : x 8v/8g cpu=5 | y 8v/8g cpu=4
+    b 16c/64g : z 8v/8g cpu=2
+"""
+
+
+def pressed_for(steps: int, pressure: int = 300) -> Observation:
+    """Return a cluster whose host a is under pressure now and in so many steps before."""
+    seen = observation(UNDER_PRESSURE)
+    sample = Sample(seen.at, 30.0, {"cpu.pressure": pressure})
+    cells = np.full((1, 6), 10, dtype=np.int32)
+    if steps:
+        cells[0, -steps:] = pressure
+    start = int(seen.at) // STEP * STEP - 6 * STEP
+    past = Rollups(start, 6, {}, {"cpu.pressure": Block.of(["a"], cells)})
+    return replace(seen, history=History(seen.history.guests, {"a": (sample,)}), rollups=past)
+
+
+def moved_by(seen: Observation, **hot: float) -> list[str]:
+    wanted = default_policy()
+    made = plan(seen, replace(wanted, hot=replace(wanted.hot, **hot)))  # type: ignore[arg-type]
+    assert isinstance(made, Plan)
+    return [action.reason for action in made.actions]
+
+
+def test_pressure_that_lasts_is_heat() -> None:
+    """However little is used, a host whose tasks wait is relieved; what passes is not."""
+    (reason,) = moved_by(pressed_for(3))
+    assert reason.startswith("hot: a is under cpu pressure; b CPU")
+    assert moved_by(pressed_for(1)) == []
+    assert moved_by(pressed_for(3), cpu_pressure=0.4) == []
+    assert moved_by(pressed_for(3, 3000)) == []
+    assert moved_by(pressed_for(0), lasting=0.0)
+
+
+def test_pressure_that_guests_do_not_cause_moves_none() -> None:
+    """Where they use less than half of what may be used something else presses."""
+    seen = pressed_for(3)
+    idle = {
+        uuid: (
+            replace(taken[-1], values={**taken[-1].values, "cpu": taken[-1].values["cpu"] // 2}),
+        )
+        for uuid, taken in seen.history.guests.items()
+    }
+    assert moved_by(replace(seen, history=History(idle, seen.history.hosts))) == []
+
+
+def test_old_pressure_is_none() -> None:
+    """A stale sample says nothing of now."""
+    seen = pressed_for(3)
+    old = {"a": (replace(seen.history.hosts["a"][-1], at=seen.at - 3600),)}
+    assert moved_by(replace(seen, history=History(seen.history.guests, old))) == []

@@ -1,5 +1,7 @@
 """The scheduling engine on small yards: safe always, best where the best is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,12 @@ from hypothesis import strategies as st
 from balancer.planner.order.arrange import Effort, _Work, arrange
 from balancer.planner.order.certificate import nobody_can_start
 from balancer.planner.order.kernels import passes
-from balancer.planner.order.roamers import drawn_settings
+from balancer.planner.order.roamers import (
+    drawn_settings,
+    first_settings,
+    ground_of,
+    movers_of,
+)
 from balancer.planner.order.yard import Trip, compile_trips
 from tests.planner.order.yards import faults, yard, yards
 
@@ -129,11 +136,35 @@ def test_time_over_ends_the_search_with_what_there_is():
     assert arrange(yard([(0, 1, 1), (1, 0, 1)], [0, 0]), spent).schedule is None
 
 
-def test_dear_steps_aside_are_not_even_timed():
-    """What has more of them than could ever pay is dropped unseen."""
+def test_dear_steps_aside_are_few():
+    """Three swaps through one spare host take two: one host is in two of them."""
     dear = Effort(rounds=12, roams=30, compiled_from=10**9, price_of_a_step_aside=50.0)
     moves = [(0, 1, 2), (1, 0, 2), (2, 3, 3), (3, 2, 3), (0, 3, 1), (3, 0, 1)]
     assert go(yard(moves, [0, 0, 0, 0, 9]), dear).steps_aside <= 2
+
+
+def test_cheap_steps_aside_are_sought_where_they_shorten():
+    """Four swaps with four holes go side by side, in thrice the time of one move."""
+    cheap = Effort(rounds=40, roams=30, compiled_from=10**9, price_of_a_step_aside=0.0)
+    moves = [(a, b, 5) for k in range(4) for a, b in ((2 * k, 2 * k + 1), (2 * k + 1, 2 * k))]
+    assert go(yard(moves, [0] * 8 + [5] * 4), cheap).seconds == pytest.approx(1.5)
+
+
+def test_far_from_the_bound_more_steps_aside_are_tried():
+    """One hole among many: what few steps aside make of it takes long, but they are kept few."""
+    work = Effort(rounds=12, roams=300, compiled_from=10**9, price_of_a_step_aside=0.1)
+    moves = [(k, (k + 1) % 12, 5) for k in range(12)]
+    assert go(yard(moves, [0] * 12 + [5] * 3), work).seconds <= 5.0
+
+
+def test_what_cannot_be_better_is_dropped_unseen():
+    """Roaming whose outcome is far longer than the best is not timed."""
+    work = _Work(yard([(0, 1, 10), (1, 0, 10)], [0, 0, 10]), PLAIN)
+    best = go(work.yard)
+    work.best = replace(best, seconds=0.1)
+    movers, ground = movers_of(work.yard), ground_of(work.yard)
+    assert work.roamed(movers, ground, first_settings(0, aside=True), 0) > 0.1
+    assert work.best.seconds == 0.1
 
 
 def test_what_roams_but_never_converges_is_no_schedule():

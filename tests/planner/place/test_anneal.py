@@ -43,7 +43,7 @@ def test_every_accepted_change_is_priced_as_the_reference_prices_it(given_: Form
     given_.site_cost[:] = 0
     walk = _Walk(State(given_), 7)
     if len(walk.arrays.movers):
-        walk._call(500, 1e9, walk.arrays.budget, np.zeros(0))
+        walk.walker.walk(500, 1e9, walk.arrays.budget)
     total = score(given_, walk.arrays.site)
     assert tuple(walk.arrays.total.tolist()) == key(total)
     assert permitted(given_, walk.arrays.site)

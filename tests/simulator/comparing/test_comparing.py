@@ -167,7 +167,7 @@ def test_the_verb_compares_and_writes_the_page(
     assert re.search(r"median.* lazy +eager", shown)
     assert re.search(r"migrations +0 +[1-9]", shown)
     assert (case.parent / "out.html").read_text().startswith("<!doctype html>")
-    assert run([*words, "--json"]) == 0
+    assert run([*words, "--format", "json"]) == 0
     told = json.loads(capsys.readouterr().out)["comparison"]
     assert [r["seed"] for r in told["policies"]["eager"]] == [1, 2]
 

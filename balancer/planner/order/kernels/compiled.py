@@ -1,9 +1,15 @@
 """The same kernels, compiled. Importing takes a moment: only where problems are large."""
 
+from collections.abc import Callable
+from types import FunctionType
+from typing import TypeVar
+
 from numba import njit
 from numba.extending import register_jitable
 
-from balancer.planner.order.kernels import passes, roaming
+from balancer.planner.order.kernels import passes, roaming, settling
+
+Kernel = TypeVar("Kernel")
 
 _HELPERS = (
     passes.duration,
@@ -21,8 +27,7 @@ _HELPERS = (
     passes.blocker,
     passes.push_end,
     passes.pop_end,
-    passes.step,
-    passes.generate,
+    passes.turns,
     passes.mirrored,
     roaming.has_rows,
     roaming.shift_rows,
@@ -30,11 +35,27 @@ _HELPERS = (
     roaming.top_between,
     roaming.shift_rate,
     roaming.reach,
+    settling.go,
+    settling.third_of,
 )
 for _helper in _HELPERS:
     register_jitable(_helper)
 
 step = njit(cache=True)(passes.step)
 generate = njit(cache=True)(passes.generate)
-improve = njit(cache=True)(passes.improve)
 roam = njit(cache=True)(roaming.roam)
+
+settle = njit(cache=True)(settling.settle)
+
+
+def _calling(kernel: Callable[..., Kernel], **others: object) -> Callable[..., Kernel]:
+    """Return `kernel` compiled, calling `others`, which then need not be read twice."""
+    known = {**kernel.__globals__, **others}
+    compiled: Callable[..., Kernel] = njit(cache=True)(
+        FunctionType(kernel.__code__, known, kernel.__name__)
+    )
+    return compiled
+
+
+improve = _calling(passes.improve, step=step, generate=generate)
+outlook = _calling(settling.outlook, settle=settle)

@@ -315,6 +315,29 @@ def pop(heap: Ints, size: int) -> tuple[int, int]:
     return least, size
 
 
+def turns(key: Floats) -> Ints:
+    """Return [keys] numbers in the order of `key`, equals in their own order (merge sort)."""
+    n = len(key)
+    order, other = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+    for i in range(n):
+        order[i] = i
+    width = 1
+    while width < n:
+        for low in range(0, n, 2 * width):
+            middle, high = min(low + width, n), min(low + 2 * width, n)
+            a, b = low, middle
+            for k in range(low, high):
+                if b >= high or (a < middle and key[order[a]] <= key[order[b]]):
+                    other[k] = order[a]
+                    a += 1
+                else:
+                    other[k] = order[b]
+                    b += 1
+        order, other = other, order
+        width *= 2
+    return order
+
+
 def generate(
     legs: Legs,
     stock: Stock,
@@ -333,7 +356,7 @@ def generate(
     then NEVER, too. A leg whose room is not there yet waits until a leg that gives it is placed.
     """
     n = len(key)
-    order = np.argsort(key, kind="mergesort")
+    order = turns(key)
     rank = np.empty(n, dtype=np.int64)
     heap = np.empty(n, dtype=np.int64)
     for i in range(n):
@@ -468,7 +491,7 @@ def step(
     """
     n = len(key)
     rows = len(stock.level)
-    order = np.argsort(key, kind="mergesort")
+    order = turns(key)
     rank = np.empty(n, dtype=np.int64)
     ready = np.empty(n, dtype=np.int64)
     size = 0

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from balancer.planner.order.kernels.passes import NEVER, NONE, TINY, draw, pop_end, push_end
+from balancer.planner.order.kernels.passes import NEVER, NONE, TINY, draw, pop_end, push_end, turns
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -242,7 +242,7 @@ def roam(
         if movers.need[m, 0] > 0:
             first_row_size = movers.size[m] / movers.need[m, 0]
             break
-    order = np.argsort(rank, kind="mergesort")
+    order = turns(rank)
     stale = True
     lazy = knobs[9] > 0.0
     rested = False
@@ -253,7 +253,7 @@ def roam(
             for m in range(n):
                 if parked[m] > 0:
                     key[m] += -1e6 if knobs[1] > 0.5 else 1e6
-            order = np.argsort(key, kind="mergesort")
+            order = turns(key)
             stale = False
         promised[:] = 0
         for i in range(n):

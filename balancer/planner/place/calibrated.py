@@ -1,0 +1,156 @@
+"""Annealing that finds its own heats: a race of short runs, then one long one spent where it pays.
+
+How hot to start differs between problems by orders of magnitude, and no formula tells: where
+room is scarce only a hot start reaches far, where nearly nothing has to move it scatters what
+stood well. So short runs from several heats race against each other. The winner's heats are kept
+for the long run, and its time is spent on those at which the winner's cost fell.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from balancer.planner.formulation import Ints
+from balancer.planner.place.walker import Floats, Walker
+
+HOTTEST: Final = 64.0
+"""First heat of the hottest run, as a share of the median rise of cost by a random change."""
+STEP: Final = 8.0
+"""Each run of the race starts so many times cooler than the one before."""
+SPAN: Final = 300.0
+"""A short run cools down by so much: the long one goes on to the coldest."""
+COLDEST: Final = 0.3
+"""Prices are integers: below this nothing that loses is accepted any more."""
+RACE: Final = 0.2
+"""Share of all work for the short runs from all heats."""
+AGAIN: Final = 0.05
+"""For each longer run: of the winner, and from hotter as long as hotter is better.
+
+The longer a run is, the hotter it may start."""
+HOTTER: Final = 3
+LAST: Final = 0.98
+"""Share of a run after which only what gains is accepted."""
+EVENLY: Final = 0.3
+"""Share of the long run that is spread evenly over its heats."""
+CHUNK: Final = 100_000
+SAMPLED: Final = 2_000
+BINS: Final = 60
+
+
+@dataclass(slots=True, eq=False)
+class Course:
+    """Heats to go through, and how much of the time each takes."""
+
+    heats: Floats
+    share: Floats = field(default_factory=lambda: np.linspace(0.0, 1.0, BINS))
+    """[heats]: of the time, by when each is reached; ascending from 0 to 1."""
+
+    def heat(self, done: float) -> float:
+        """Return the heat when so much of the time is over."""
+        if done >= LAST:
+            return 0.0
+        return float(np.exp(np.interp(done / LAST, self.share, np.log(self.heats))))
+
+
+class Calibrated:
+    """One search over the arrays of `walker`; `best` may be read at any moment."""
+
+    def __init__(self, walker: Walker) -> None:
+        self.walker, self.arrays = walker, walker.arrays
+        self.steps = 0
+        self.best = self.arrays.site.copy()
+        self.reached = self._rank()
+
+    def run(self, spent: Callable[[int], float]) -> None:
+        """Search until `spent`, told the steps so far, says that 1 of the budget is used."""
+        if not len(self.arrays.movers):
+            return
+        hottest = HOTTEST * self._typical()
+        number = 1 + max(0, int(np.log(hottest / COLDEST / STEP) / np.log(STEP)))
+        heats = [hottest / STEP**n for n in range(number)]
+        begin = self.arrays.saved()
+        short = [
+            self._short(hot, begin, spent, n * RACE / number, (n + 1) * RACE / number)
+            for n, hot in enumerate(heats)
+        ]
+        best = min(range(number), key=lambda n: short[n].rank)
+        done, winner = RACE + AGAIN, self._short(heats[best], begin, spent, RACE, RACE + AGAIN)
+        for hot in reversed(heats[max(0, best - HOTTER) : best]):
+            other = self._short(hot, begin, spent, done, done + AGAIN)
+            done += AGAIN
+            if other.rank > winner.rank:
+                break
+            winner = other
+        self.arrays.restore(winner.end)
+        self._follow(_where_it_fell(winner), spent, done, 1.0)
+
+    def _short(
+        self,
+        hot: float,
+        begin: tuple[Ints, ...],
+        spent: Callable[[int], float],
+        start: float,
+        end: float,
+    ) -> "_Runner":
+        """Return what a short run from `begin` comes to between these shares of the budget."""
+        self.arrays.restore(begin)
+        course = Course(np.geomspace(hot, hot / SPAN, BINS))
+        falls = self._follow(course, spent, start, end)
+        return _Runner(hot, falls, self._rank(), self.arrays.saved())
+
+    def _follow(
+        self, course: Course, spent: Callable[[int], float], start: float, end: float
+    ) -> Floats:
+        """Walk along `course` while between `start` and `end` of the budget.
+
+        Return [heats]: by how much the cost fell at each.
+        """
+        falls = np.zeros(BINS)
+        while (used := spent(self.steps)) < end:
+            done = max(0.0, (used - start) / (end - start))
+            before = self.arrays.total[-1]
+            self.walker.walk(CHUNK, course.heat(done), self.arrays.budget)
+            self.steps += CHUNK
+            falls[min(BINS - 1, int(done / LAST * BINS))] += before - self.arrays.total[-1]
+            self._keep()
+        return falls
+
+    def _keep(self) -> None:
+        rank = self._rank()
+        if rank < self.reached:
+            self.reached, self.best = rank, self.arrays.site.copy()
+
+    def _rank(self) -> tuple[int, int, int]:
+        repair, overload, cost = map(int, self.arrays.total)
+        return repair, overload, cost
+
+    def _typical(self) -> float:
+        """Return the median rise of energy by a random lawful change."""
+        sample = np.zeros(SAMPLED)
+        count = self.walker.walk(10 * SAMPLED, 0.0, self.arrays.budget, sample)
+        return max(1.0, float(np.median(sample[:count]))) if count else 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Runner:
+    """What one short run came to."""
+
+    hot: float
+    falls: Floats
+    rank: tuple[int, int, int]
+    end: tuple[Ints, ...]
+
+
+def _where_it_fell(runner: _Runner) -> Course:
+    """Return heats down to the coldest, with time by the root of how far the cost fell at each."""
+    known = np.geomspace(runner.hot, runner.hot / SPAN, BINS)
+    heats = np.geomspace(runner.hot, min(COLDEST, runner.hot / SPAN), BINS)
+    weight = np.sqrt(np.maximum(0.0, runner.falls))
+    weight = np.interp(-np.log(heats), -np.log(known), weight, right=0.0)
+    if not weight.any():
+        return Course(heats)
+    share = EVENLY / BINS + (1 - EVENLY) * weight / weight.sum()
+    until = np.cumsum(share)
+    return Course(heats, np.concatenate([[0.0], until[:-1] / until[-2]]))

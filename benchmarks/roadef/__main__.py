@@ -1,0 +1,89 @@
+"""python -m benchmarks.roadef MODEL INITIAL OUT --seconds 300 --seed N."""
+
+import argparse
+import json
+import resource
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from balancer.planner.place.arrays import Arrays
+from balancer.planner.place.calibrated import Calibrated
+from balancer.planner.place.state import State
+from balancer.planner.place.walker import Walker
+from benchmarks.roadef.judging import cost
+from benchmarks.roadef.reading import Ints, read
+from benchmarks.roadef.stating import state
+
+BEGAN = time.monotonic()
+AT_THE_END = 2.0
+"""Seconds kept for counting and writing, and as many for each million of machines times processes
+times a hundred."""
+
+
+def main() -> None:
+    """Search with as many seeds as cores asked for, and write the best assignment found."""
+    asked = _arguments()
+    seeds = [asked.seed * 1000 + number for number in range(asked.cores)]
+    until = BEGAN + asked.seconds
+    if asked.cores == 1:
+        found = [_search(asked.model, asked.initial, seeds[0], until)]
+    else:
+        with ProcessPoolExecutor(asked.cores, mp_context=get_context("fork")) as pool:
+            found = list(
+                pool.map(
+                    _search,
+                    [asked.model] * asked.cores,
+                    [asked.initial] * asked.cores,
+                    seeds,
+                    [until] * asked.cores,
+                )
+            )
+    best = min(found, key=lambda one: one[0])
+    asked.out.write_text(" ".join(map(str, best[1].tolist())) + "\n")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+    print(
+        json.dumps(
+            {
+                "cost": best[0],
+                "others": sorted(one[0] for one in found)[1:],
+                "million_steps": [round(one[2] / 1e6) for one in found],
+                "wall_s": round(time.monotonic() - BEGAN, 1),
+                "max_rss_mib": [peak, children],
+            }
+        )
+    )
+
+
+def _search(model: Path, initial: Path, seed: int, until: float) -> tuple[int, Ints, int]:
+    """Return (cost, assignment, steps) of one seed."""
+    instance = read(model, initial)
+    formulation, terms = state(instance)
+    arrays = Arrays(State(formulation), terms)
+    search = Calibrated(Walker(arrays, seed))
+    begun = time.monotonic()
+    seconds = max(1.0, until - begun - AT_THE_END - arrays.use.size * 2e-6)
+    search.run(lambda _: (time.monotonic() - begun) / seconds)
+    start: Ints = np.asarray(instance.start)
+    known = [(cost(instance, placed), placed) for placed in (search.best, start)]
+    paid, placed = min(known, key=lambda one: one[0])
+    return paid, placed, search.steps
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("initial", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--seconds", type=float, default=300.0, help="wall clock, all included")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--cores", type=int, default=2, help="one seed each")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
