@@ -3,9 +3,11 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
 
 from balancer.codec.envelopes import (
     ANYTHING,
@@ -78,7 +80,13 @@ def load_plan_data(data: object, source: str = "journal") -> Plan:
 
 def load_outcome_data(data: object, source: str = "journal") -> Outcome:
     """Return the outcome that `as_data` turned into `data`. Raises UsageError."""
-    text = json.dumps({"format": "balancer-outcome/1", "outcome": data})
+    document = {"format": "balancer-outcome/1", "outcome": data}
+    return _outcome(to_json(document, inf_nan_mode="constants").decode(), source)
+
+
+@lru_cache(maxsize=4096)
+def _outcome(text: str, source: str) -> Outcome:
+    """Return what is read again and again: every cycle asks the journal how moves ended."""
     return _load(OutcomeDocument, text, source).outcome
 
 

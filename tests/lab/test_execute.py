@@ -124,6 +124,7 @@ def test_bandwidth_and_downtime_are_in_force(lab: Laboratory, executor: LibvirtE
     assert outcome.ended - outcome.started > 2
 
 
+@pytest.mark.soak
 def test_what_does_not_converge_is_ended(lab: Laboratory) -> None:
     """A guest that dirties memory faster than the link carries it is left where it is."""
     executor = LibvirtExecutor(
@@ -200,6 +201,7 @@ FOLLOW = (Rung(kind=RungKind.POST_COPY, risk="it may be lost"),)
 SWIFT = Prediction(seconds=2, seconds_p90=4, mib=64, downtime_ms=10)
 
 
+@pytest.mark.soak
 def test_what_does_not_converge_arrives_by_post_copy(lab: Laboratory) -> None:
     """Where the policy allows it: pre-copy until it is seen not to catch up, then it switches."""
     executor = with_post_copy(lab, least=60)

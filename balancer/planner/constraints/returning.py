@@ -8,7 +8,7 @@ from balancer.planner.formulation import Formulation
 from balancer.planner.model.placement import Occupancy
 from balancer.planner.model.policy import Hot
 from balancer.planner.model.problem import Problem
-from balancer.planner.model.resources import CPU, MEMORY, Resources, add
+from balancer.planner.model.resources import CPU, MEMORY, Resources, total
 from balancer.planner.model.staying import at_fault
 from balancer.planner.model.violation import Violation
 
@@ -75,8 +75,9 @@ def _barred(problem: Problem) -> frozenset[tuple[str, str]]:
 
 
 def _reckoned(problem: Problem) -> frozenset[tuple[str, str]]:
-    free = problem.ordered | at_fault(problem) if problem.left else problem.ordered
-    loads = _peaks(problem) if problem.left else {}
+    if not problem.left:
+        return frozenset()
+    free, loads = problem.ordered | at_fault(problem), _peaks(problem)
     return frozenset(
         (uuid, host)
         for uuid, hosts in problem.left.items()
@@ -112,7 +113,8 @@ def _limits(hot: Hot) -> Mapping[str, float]:
 
 def _peaks(problem: Problem) -> Mapping[str, Resources]:
     """Return each host's demand at its guests' peaks, as they are placed now."""
-    sums: dict[str, Resources] = {host.name: {} for host in problem.cluster.hosts}
-    for uuid, host in problem.cluster.placement.items():
-        sums[host] = add(sums[host], problem.demand.peak.get(uuid, {}))
-    return sums
+    peak = problem.demand.peak
+    return {
+        host: total(peak.get(guest.uuid, {}) for guest in guests)
+        for host, guests in problem.cluster.guests_on.items()
+    }

@@ -37,7 +37,7 @@ class NumaCell:
     """Pages by dimension name, as `hugepages-2048`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Host:
     """A hypervisor: what it has, what it offers, and how migrations reach it."""
 
@@ -67,7 +67,7 @@ class Host:
     link_kib_s: int = 0
     """Rate of the migration link each way, KiB/s; 0 is unknown (a default is used)."""
 
-    @property
+    @cached_property
     def usable(self) -> Resources:
         """Capacity less reserve, never negative, in the units of each dimension."""
         return {

@@ -9,7 +9,7 @@ from balancer.planner.model.calibration import UNCALIBRATED, Calibration
 from balancer.planner.model.cluster import Cluster, Guest, Host, HostState
 from balancer.planner.model.demand import Demand
 from balancer.planner.model.ledger import Ledger
-from balancer.planner.model.placement import Occupancy
+from balancer.planner.model.placement import Occupancy, Placement, at_rest
 from balancer.planner.model.plan import Outcome
 from balancer.planner.model.policy import Emptying, Pausing, Policy, TakingTurns
 from balancer.planner.model.resources import Resources, add
@@ -123,6 +123,12 @@ class Problem:
     def host(self, name: str) -> Host:
         """Return the host of that name."""
         return self.cluster.host[name]
+
+    def rest(self, placement: Placement) -> Ledger:
+        """Return the occupancy in which guests rest as in `placement`; to be read, not changed."""
+        if placement == self.cluster.placement:
+            return self.once("at rest", lambda: Ledger(at_rest(self.cluster.placement)))
+        return Ledger(at_rest(placement))
 
     @cached_property
     def everyone(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
-from balancer.planner.model.placement import Occupancy, at_rest
+from balancer.planner.model.placement import Occupancy
 from balancer.planner.model.policy import steadying
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.violation import Violation
@@ -47,7 +47,7 @@ def at_fault(problem: Problem) -> frozenset[str]:
 
 
 def _found(problem: Problem) -> frozenset[str]:
-    now = at_rest(problem.cluster.placement)
+    now = problem.rest(problem.cluster.placement)
     return frozenset(
         uuid
         for rule in problem.policy.constraints

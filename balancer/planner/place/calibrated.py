@@ -15,7 +15,7 @@ import numpy as np
 from balancer.planner.formulation import Ints
 from balancer.planner.place.walker import Floats, Walker
 
-HOTTEST: Final = 1.0
+HOTTEST: Final = 64.0
 """First heat of the hottest run, as a share of the median rise of cost by a random change."""
 STEP: Final = 12.0
 """Each run of the race starts so many times cooler than the one before."""
