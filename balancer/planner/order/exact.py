@@ -123,5 +123,4 @@ def _rows(
                 spans.append(until[j])
                 amounts.append(int(c.legs.give_amount[j, k]))
                 room += int(c.legs.give_amount[j, k])
-        if spans:
-            model.add_cumulative(spans, amounts, room)
+        model.add_cumulative(spans, amounts, room)
