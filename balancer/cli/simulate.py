@@ -14,6 +14,7 @@ from balancer.cli.screen import Screen
 from balancer.config import find
 from balancer.render.service import history
 from balancer.render.words import count, duration, percent, size
+from balancer.simulator.counting.telling import sentence
 from balancer.simulator.run import Simulation, SimulationReport
 from balancer.simulator.scenario import load_scenario
 
@@ -42,6 +43,7 @@ def command(session: Session, scenario: str) -> int:
         screen.show(history([e for e in journal.read() if e.kind not in kinds]))
     screen.show(Text(f"{known.about or known.name}.", "bold"))
     screen.show(_summary(report))
+    screen.show(sentence(report.figures.counted))
     screen.hint(f"{duration(known.length)} simulated in {took:.1f} s.")
     for promise in report.unmet:
         screen.show(Text(f"NOT AS EXPECTED: {promise}", "bold red"))

@@ -293,10 +293,11 @@ ALLOWED = "[allow]\npost_copy = true\n"
 def test_a_guest_that_never_converges(lab: Laboratory, start: Start, *, post_copy: bool) -> None:
     """It is left where it is; where the policy allows post-copy, it arrives by that."""
     lab.boot(BUSY)
-    slow(lab, 70 if post_copy else SLOW)  # the first round must pass before any risk is taken
-    planner = start(LEAVE + ALLOWED * post_copy, least=20 if post_copy else 4, factor=0.1)
+    slow(lab, 100 if post_copy else SLOW)  # the first round must pass before any risk is taken
+    planner = start(LEAVE + ALLOWED * post_copy, least=14 if post_copy else 4, factor=0.1)
     (outcome,) = planner.begin().over()
     assert outcome.result is (Result.DONE if post_copy else Result.ABORTED), outcome
+    assert ("switched to post-copy" in outcome.steps) is post_copy, outcome
     assert (hosts_of(lab)["busy"] == "h1") is not post_copy
     lab.guest("busy").set_load(dirty=0)
     slow(lab, None)
@@ -308,8 +309,8 @@ def test_a_guest_that_never_converges(lab: Laboratory, start: Start, *, post_cop
 def test_post_copy_is_cut_and_healed(lab: Laboratory, start: Start) -> None:
     """Both copies are left alone until the link is mended and the rest of the memory arrives."""
     lab.boot(BUSY)
-    slow(lab, 70)
-    planner = start(LEAVE + ALLOWED, least=20, factor=0.1)
+    slow(lab, 100)
+    planner = start(LEAVE + ALLOWED, least=14, factor=0.1)
     going = planner.begin()
     on = Struck(lab, planner, planner.under_way(0))
     domain = on.source.connection().lookupByUUIDString(on.action.guest)
