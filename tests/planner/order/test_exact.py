@@ -51,7 +51,7 @@ def test_a_better_order_is_found_from_a_poor_one():
     start, rate = np.array([0.0, 1.0, 3.0]), np.full(3, 10.0)
     starts, proven = best_starts(c, start, rate, 3.0, 4.0, 1.0)
     assert proven
-    assert max(starts + [1, 2, 1]) == pytest.approx(3.0)
+    assert max(starts + np.array([1, 2, 1])) == pytest.approx(3.0)
 
 
 def test_without_means_nothing_is_found_nor_proven():
