@@ -122,7 +122,7 @@ def again(text: str, mode: PlanMode, base: Policy) -> None:
     )
     seen = observation(text)
     first = plan(seen, policy)
-    if isinstance(first, Plan):
+    if isinstance(first, Plan) and not first.left:  # what no way led to may be tried by another
         second = plan(carried_out(seen, first), policy)
         assert not isinstance(second, Plan) or not second.actions
 

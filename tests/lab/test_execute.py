@@ -201,7 +201,6 @@ FOLLOW = (Rung(kind=RungKind.POST_COPY, risk="it may be lost"),)
 SWIFT = Prediction(seconds=2, seconds_p90=4, mib=64, downtime_ms=10)
 
 
-@pytest.mark.soak
 def test_what_does_not_converge_arrives_by_post_copy(lab: Laboratory) -> None:
     """Where the policy allows it: pre-copy until it is seen not to catch up, then it switches."""
     executor = with_post_copy(lab, least=60)
