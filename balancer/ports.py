@@ -120,6 +120,10 @@ class Execution(Protocol):
         """Let it go at up to this rate, KiB/s, from now on; its links have that to spare."""
         ...
 
+    def hasten(self, rate_kib_s: int) -> None:
+        """Have it go at this rate, KiB/s, from now on: nobody else needs its links any more."""
+        ...
+
     def abort(self, reason: str) -> None:
         """Ask for it to stop; the guest stays where it was. The outcome tells how it went."""
         ...

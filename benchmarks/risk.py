@@ -1,8 +1,9 @@
 """Joint futures against the sum of 95th percentiles, out of sample.
 
-    python -m benchmarks.risk DATA
+    python -m benchmarks.risk DATA [--held-out] [SAMPLES]
 
-DATA holds planetlab/*.npz and bitbrains/*.parquet. Guests are placed by what was seen of one
+DATA holds planetlab/*.npz and bitbrains/*.parquet, and for --held-out ifca/: traces that neither the
+method nor its numbers were chosen on. Guests are placed by what was seen of one
 period; contention is then measured in the next: the share of the CPU time asked for that hosts
 could not give. Two ways to place, each a greedy packing by decreasing size:
 
@@ -28,6 +29,10 @@ FUTURES = 96
 SAMPLES = 40
 FACTORS = np.geomspace(0.6, 2.6, 25)
 QUANTILE = 0.95
+HOURS = 168
+LEAST_GUESTS = 100
+WATTS = 400.0
+"""What a host may spend on its guests: that of a server with two processors."""
 
 
 def planetlab(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, float]]:
@@ -65,6 +70,31 @@ def bitbrains(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, float
             grid[:, middle : middle + 2016],
             24_000.0,
         )
+
+
+def held_out(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, float]]:
+    """Yield pairs of a week and the following week of guests' hourly power, watts.
+
+    Power stands in for CPU, which these traces lack. Guests of which nine tenths of both weeks are
+    known, where there are at least a hundred.
+    """
+    from pyarrow import parquet
+
+    table = parquet.read_table(folder / "ifca" / "vm_power_hourly.parquet")
+    vm = np.array(table["vm"].to_pylist())
+    hour, watts = np.array(table["hour"].to_pylist()), np.array(table["w"].to_pylist())
+    names, number = np.unique(vm, return_inverse=True)
+    grid = np.full((len(names), hour.max() + 1), np.nan, dtype=np.float32)
+    grid[number, hour] = watts
+    weeks = grid.shape[1] // HOURS
+    for week in range(0, weeks - 1, 2):
+        both = grid[:, week * HOURS : (week + 2) * HOURS]
+        known = ~np.isnan(both)
+        enough = (known[:, :HOURS].mean(axis=1) > 0.9) & (known[:, HOURS:].mean(axis=1) > 0.9)
+        both = np.nan_to_num(both[enough])
+        if len(both) >= LEAST_GUESTS:
+            title = f"IFCA week {week + 1} -> {week + 2}"
+            yield title, both[:, :HOURS], both[:, HOURS:], WATTS
 
 
 def by_sum(past: np.ndarray, room: float) -> list[list[int]]:
@@ -133,17 +163,18 @@ def compare(past: np.ndarray, came: np.ndarray, room: float) -> tuple[float, flo
     return float(fewer.mean()), float(np.median(less))
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, samples_drawn: int = SAMPLES, *, new: bool = False) -> None:
     """Print one line for each pair of periods."""
     if not folder.is_dir():
         print(f"skipped: {folder} is absent")
         return
     chance = np.random.default_rng(7)
     print(f"{'periods':34} {'guests':>6}   fewer hosts (95 %)        less contention (95 %)")
-    for title, past, came, room in (*planetlab(folder), *bitbrains(folder)):
+    periods = held_out(folder) if new else (*planetlab(folder), *bitbrains(folder))
+    for title, past, came, room in periods:
         whole = compare(past, came, room)
         samples = []
-        for _ in range(SAMPLES):
+        for _ in range(samples_drawn):
             some = chance.choice(len(past), round(0.8 * len(past)), replace=False)
             samples.append(compare(past[some], came[some], room))
         low, high = np.nanquantile(np.array(samples), [0.025, 0.975], axis=0)
@@ -156,4 +187,5 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    drawn = next((int(word) for word in sys.argv[2:] if word.isdecimal()), SAMPLES)
+    main(Path(sys.argv[1]), drawn, new="--held-out" in sys.argv[2:])

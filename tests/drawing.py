@@ -454,16 +454,19 @@ OWN_RULES = st.one_of([RULES[kind] for kind in CONSTRAINTS.values()])
 
 
 @st.composite
-def problems(
+def problems(  # noqa: PLR0913 - how small, each by its name
     draw: st.DrawFn,
     rules: st.SearchStrategy[Constraint] = OWN_RULES,
     max_hosts: int = 5,
     max_guests: int = 10,
     most_rules: int = 4,
+    *,
+    min_guests: int = 1,
+    min_rules: int = 0,
 ) -> Problem:
     """Draw a small problem: some rules, all goals, tight budgets now and then, a resting guest."""
-    drawing = parse(draw(texts(max_hosts, max_guests)))
-    drawn = draw(st.lists(rules, max_size=most_rules))
+    drawing = parse(draw(texts(max_hosts, max_guests, min_guests)))
+    drawn = draw(st.lists(rules, min_size=min_rules, max_size=most_rules))
     names = [host.name for host in drawing.cluster.hosts]
     moves, gib = draw(st.sampled_from([(20, 300), (20, 300), (2, 300), (20, 12)]))
     return Problem(

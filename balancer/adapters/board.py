@@ -6,12 +6,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
 
+from pydantic import TypeAdapter
+
 from balancer.codec import read_document, write_atomically
-from balancer.ports import Progress, Status, UsageError
+from balancer.ports import Status, UsageError
 
 AT_LEAST_EVERY: Final = 30.0
 """Seconds after which the file is written though nothing changed: a reader sees that we live."""
 FORMAT: Final = "balancer-status/1"
+LATEST: Final = 1e11
+"""Seconds since the epoch: times beyond are no times."""
 
 
 class StatusBoard:
@@ -56,12 +60,18 @@ def read_status(path: Path) -> Status | None:
     if not path.exists():
         return None
     try:
-        document = json.loads(read_document(path))
-        told = document["status"]
-        running = tuple(Progress(**step) for step in told.pop("in_flight"))
-        troubles, fallbacks = tuple(told.pop("troubles")), tuple(told.pop("fallbacks", ()))
-        return Status(in_flight=running, troubles=troubles, fallbacks=fallbacks, **told)
+        return _checked(json.loads(read_document(path))["status"])
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         raise UsageError(
             f"{path} is no status of this version of balancer: restart the service"
         ) from None
+
+
+def _checked(told: object) -> Status:
+    """Return the status. Raises ValueError unless every word and number of it is one."""
+    status: Status = TypeAdapter(Status).validate_python(told)
+    amounts = (status.at, status.began, status.last_cycle, status.predicted_end, status.interval)
+    of_moves = (n for step in status.in_flight for n in (step.fraction, step.seconds))
+    if not all(0 <= amount < LATEST for amount in (*amounts, *of_moves, status.observed_days)):
+        raise ValueError
+    return status

@@ -11,6 +11,7 @@ from balancer.cli.sight import look
 from balancer.config import Config
 from balancer.planner.model.cluster import Cluster
 from balancer.planner.model.observation import METRICS, History, Observation, Sample
+from balancer.planner.model.outlook import PER_DAY
 from balancer.planner.model.rollups import STEP
 from balancer.planner.quality import gate
 from balancer.ports import Measured, UsageError
@@ -39,6 +40,7 @@ def command(session: Session) -> int:
         not_believed={seen.cluster.guest[u].name: why for u, why in gate(seen).guests.items()},
         memory_meant=_meanings(seen),
         hours_known=_hours_known(seen),
+        gaps=_gaps(seen),
     )
     screen.document("metrics", report=report)
     screen.show(metrics(report))
@@ -130,3 +132,17 @@ def _hours_known(seen: Observation) -> float:
     rows = seen.rollups.guest_rows("cpu", [guest.uuid for guest in seen.cluster.guests])
     known = (~np.isnan(rows)).sum(axis=1)
     return float(np.median(known)) * STEP / 3600 if known.size else 0.0
+
+
+def _gaps(seen: Observation) -> dict[str, int]:
+    """Return of how many 5-minute steps of the latest day nothing is known, by guest's name.
+
+    From a guest's first known step on: what is new has no gap before.
+    """
+    names = {guest.uuid: guest.name for guest in seen.cluster.guests}
+    rows = seen.rollups.guest_rows("cpu", names)[:, -PER_DAY:]
+    present = seen.rollups.start + seen.rollups.columns * STEP > seen.at
+    known = ~np.isnan(rows[:, :-1] if present else rows)
+    begun = np.logical_or.accumulate(known, axis=1)
+    missing = (begun & ~known).sum(axis=1).tolist()
+    return {name: number for name, number in zip(names.values(), missing, strict=True) if number}

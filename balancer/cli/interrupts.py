@@ -110,6 +110,9 @@ class _AbortableExecution:
     def room(self, rate_kib_s: int) -> None:
         self._to.room(rate_kib_s)
 
+    def hasten(self, rate_kib_s: int) -> None:
+        self._to.hasten(rate_kib_s)
+
     def abort(self, reason: str) -> None:
         self._to.abort(reason)
 

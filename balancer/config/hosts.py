@@ -11,6 +11,7 @@ from balancer.config.fields import read_resources
 from balancer.config.host import HostConfig
 from balancer.config.keys import Entry
 from balancer.config.names import expand
+from balancer.config.paths import named
 from balancer.config.reading import Table, nearest, read_toml
 from balancer.config.units import KIB_S, SECONDS
 from balancer.ports import UsageError
@@ -66,7 +67,7 @@ def hosts_files(names: Iterable[str], folder: Path) -> Iterator[Table]:
     Names are relative to `folder`. Raises UsageError where one is not there.
     """
     for name in names:
-        path = folder / Path(name).expanduser()
+        path = named(name, folder)
         for file in sorted(path.glob("*.toml")) if path.is_dir() else [path]:
             top = read_toml(file)
             top.only(["defaults", "hosts", "overrides"])

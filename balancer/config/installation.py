@@ -14,7 +14,7 @@ from balancer.config.hosts import hosts_files, read_hosts
 from balancer.config.keys import Entry
 from balancer.config.listening import DEFAULT_METRICS, Listening, read_listening
 from balancer.config.notify import NotifyConfig, read_notify
-from balancer.config.paths import configuration_file, state_folder
+from balancer.config.paths import configuration_file, named, state_folder
 from balancer.config.policy import NO_GROUPS, LoadedPolicy, default_policy, open_policy, sealed
 from balancer.config.prometheus import PrometheusConfig, read_prometheus
 from balancer.config.reading import Table, read_toml
@@ -225,7 +225,7 @@ def _path(top: Table, key: str, default: Path) -> Path:
     name = top.text(key)
     if key in top.values and not name:
         top.fail(key, "needs a path")
-    return top.file.parent / Path(name).expanduser() if name else default
+    return named(name, top.file.parent) if name else default
 
 
 def _seconds(top: Table, key: str, default: float) -> float:

@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from balancer.config.keys import Entry
+from balancer.config.paths import named
 from balancer.config.reading import Table, nearest
 from balancer.config.units import SECONDS
 
@@ -98,7 +99,10 @@ def _notices(table: Table) -> tuple[str, ...]:
 
 def _url(table: Table) -> str:
     url = table.text("webhook")
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        table.fail("webhook", f"is no address: {error}")
     if url and (parts.scheme not in ("http", "https") or not parts.hostname):
         table.fail("webhook", 'needs an address, for example "https://chat.example.org/hook"')
     if parts.username or parts.password:
@@ -123,4 +127,4 @@ def _server(table: Table) -> tuple[str, int]:
 
 def _file(table: Table, key: str) -> Path | None:
     name = table.text(key)
-    return table.file.parent / Path(name).expanduser() if name else None
+    return named(name, table.file.parent) if name else None

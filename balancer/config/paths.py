@@ -1,7 +1,11 @@
 """Where things are kept: state, journal, lock, and the file that freezes everything."""
 
+import errno
 import os
 from pathlib import Path
+
+from balancer.config.reading import SHOWN, printable
+from balancer.ports import UsageError
 
 
 def state_folder() -> Path:
@@ -25,7 +29,37 @@ def configuration_file() -> Path | None:
     candidates = [Path("/etc/balancer/config.toml"), checkout() / "config.toml"]
     if not here.stat().st_mode & 0o002:
         candidates.insert(0, here / "config.toml")
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if is_file(path)), None)
+
+
+def named(text: str, folder: Path) -> Path:
+    """Return the path that `text` means to a file in `folder`.
+
+    Raises UsageError where it can mean none: too long, a home that is nobody's, a NUL within.
+    """
+    try:
+        path = folder / Path(text).expanduser()
+        _lookable(path)
+    except (RuntimeError, ValueError) as error:
+        raise UsageError(printable(f"{text[:SHOWN]!r} is no path: {error}")) from None
+    return path
+
+
+def _lookable(path: Path) -> None:
+    """Raises ValueError if there can be no such file."""
+    try:
+        path.lstat()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise ValueError("too long") from None
+
+
+def is_file(path: Path) -> bool:
+    """Return whether there is a file; what cannot be looked at is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def checkout() -> Path:

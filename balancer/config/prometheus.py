@@ -152,7 +152,10 @@ def _presets(table: Table) -> _Preset:
 
 def _url(table: Table) -> str:
     url = table.text("url").rstrip("/")
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        table.fail("url", f"is no address: {error}")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         table.fail("url", 'needs an address, for example "http://prometheus:9090"')
     if parts.username or parts.password:

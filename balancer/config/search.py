@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from balancer.config.paths import is_file, named
 from balancer.ports import UsageError
 
 
@@ -21,13 +22,13 @@ def find(name: str, beside: Path, folder: str = "policies") -> Path:
     """
     if not name:
         raise UsageError("needs the name of a file")
-    given = Path(name).expanduser()
-    if given.is_absolute():
+    if (given := named(name, beside)).is_absolute() and name.startswith(("/", "~")):
         return given
+    given = Path(name)
     names = [given] if given.suffix else [given, Path(folder) / f"{name}.toml"]
     tried = [base / candidate for base in (beside, *places()) for candidate in names]
     for path in tried:
-        if path.is_file():
+        if is_file(path):
             return path
     looked = ", ".join(str(path) for path in dict.fromkeys(tried))
     raise UsageError(f"{name}: no such file (looked for {looked})")

@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from balancer.config.paths import named
 from balancer.ports import UsageError
 
 OTHERS: Final = stat.S_IRWXO | stat.S_IWGRP
@@ -16,7 +17,7 @@ def secret_path(text: str, folder: Path) -> Path | None:
 
     `$CREDENTIALS_DIRECTORY` is where systemd puts what LoadCredential= names.
     """
-    return folder / Path(os.path.expandvars(text)).expanduser() if text else None
+    return named(os.path.expandvars(text), folder) if text else None
 
 
 def read_secret(path: Path, key: str) -> str:

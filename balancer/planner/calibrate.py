@@ -8,14 +8,18 @@ from dataclasses import replace
 from typing import Final
 
 from balancer.planner.model.calibration import UNCALIBRATED, Calibration, Habit, Learned
-from balancer.planner.model.duration import KIB, rounds
+from balancer.planner.model.duration import CATCH_UP, KIB, rounds
 from balancer.planner.model.plan import Outcome, Passed, Result
 
 KEPT: Final = 60
 """Errors that are kept."""
 QUIET: Final = 0.02
 """Memory sent again, as a share of the first pass, below which a guest counts as quiet."""
-STEPS: Final = 14
+ALIKE: Final = 0.03
+"""How much worse an explanation may be and still count as as good."""
+USUAL_PAUSE: Final = 300
+"""Milliseconds that a migration may pause: QEMU's own default."""
+STEPS: Final = 18
 """Hot sets and rates that are tried, each."""
 SLOWEST: Final = 0.05
 FASTEST: Final = 1.2
@@ -61,26 +65,28 @@ def _habit(before: Calibration, outcome: Outcome, passed: Passed) -> Habit:
 def _fit(first: float, again: float, passed: Passed) -> tuple[float, float]:
     """Return the rate (MiB/s) and the hot set (MiB) that explain what was sent again best.
 
-    Of many rates and sets, those whose rounds sum up to that, and end as dirty as was seen last.
+    Of many rates and sets, those whose rounds sum up to that, and end as dirty as was seen last;
+    of those that explain it about as well, the slowest.
     """
     if again < max(1.0, QUIET * first) or passed.mib_s <= 0:
         return 0.0, 0.0
-    pause = passed.mib_s * passed.downtime_ms / 1000
-    best, found = float("inf"), (again / max(0.1, first / passed.mib_s), again)
-    low = max(passed.dirty_mib_s, again / max(0.1, passed.seconds)) / 2
+    pause = passed.mib_s * max(passed.downtime_ms, USUAL_PAUSE) / 1000
+    tried: list[tuple[float, float, float]] = []
+    most = CATCH_UP * passed.mib_s  # it did converge
     for i in range(STEPS):
-        dirty = low * 2 ** (6 * i / STEPS)
+        dirty = most * 2 ** (-6 * i / STEPS)
         for k in range(STEPS):
-            hot = min(first, max(1.0, again * 2 ** (1 - 6 * k / STEPS)))
+            hot = min(first, max(1.0, 2 * again * 2 ** (-6 * k / STEPS)))
             sent = rounds(first, dirty, hot, passed.mib_s, pause)
             off = abs(sum(sent[1:]) - again) / again
             if passed.dirty_mib_s and len(sent) > 1:
                 last = min(dirty, hot * passed.mib_s / max(1e-6, sent[-2]))
-                off += 0.5 * abs(last - passed.dirty_mib_s) / passed.dirty_mib_s
-            off += 0.1 * abs(len(sent) - passed.rounds)
-            if off < best:
-                best, found = off, (dirty, hot)
-    return found
+                off += 0.3 * abs(last - passed.dirty_mib_s) / passed.dirty_mib_s
+            off += 0.05 * abs(len(sent) - passed.rounds)
+            tried.append((off, dirty, hot))
+    best = min(off for off, _, _ in tried)
+    _, dirty, hot = min((x for x in tried if x[0] <= best + ALIKE), key=lambda x: (x[1], x[0]))
+    return dirty, hot
 
 
 __all__ = ["UNCALIBRATED", "learned"]

@@ -13,17 +13,23 @@ it was; what builds upon it is dropped with the reason, and the rest goes on.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from types import MappingProxyType
 
+from typing_extensions import override
+
 from balancer.planner.constraints import all_rules
-from balancer.planner.model.law import Law, link_share
+from balancer.planner.model.law import Law
 from balancer.planner.model.ledger import Ledger
 from balancer.planner.model.loose import loose_faults
 from balancer.planner.model.plan import Action, Result
 from balancer.planner.model.problem import Problem
+from balancer.planner.tally import Tally
+
+WORTH = 0.1
+"""More bandwidth than this share of what a move has is worth telling the hypervisor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,9 @@ class State:
     by_id: Mapping[str, Action] = field(kw_only=True, repr=False, compare=False)
     sure: bool = field(default=False, kw_only=True, repr=False, compare=False)
     """True if the waits alone see to it that the rest can always be finished."""
+    tally: Tally | None = field(default=None, kw_only=True, repr=False, compare=False)
+    turn: int = field(default=-1, kw_only=True, repr=False, compare=False)
+    """Which of the tally's turns this state is."""
 
     @property
     def pending(self) -> tuple[Action, ...]:
@@ -65,7 +74,8 @@ def begin(problem: Problem, actions: Sequence[Action]) -> State:
     accepted has none. Raises KeyError for unknown guests or hosts: ask the judge first.
     """
     law = Law(problem, all_rules(problem))
-    state = State(tuple(actions), law=law, by_id={action.id: action for action in actions})
+    by_id = {action.id: action for action in actions}
+    state = State(tuple(actions), law=law, by_id=by_id)
     unfit = any(_busy(state, action) for action in actions)
     sure = not unfit and next(loose_faults(law, actions), None) is None
     return _settled(replace(state, sure=sure))
@@ -77,6 +87,8 @@ def startable(state: State, now: float = inf) -> tuple[Action, ...]:
     `now` is on the clock of `ended`, seconds since the epoch; by default whoever waits for no
     more than time may start.
     """
+    if state.sure:
+        return _surely_startable(state, now)
     chosen: list[Action] = []
     held = _held(state)
     for action in state.pending:
@@ -84,6 +96,64 @@ def startable(state: State, now: float = inf) -> tuple[Action, ...]:
             chosen.append(action)
             state = started(state, action.id)
     return tuple(chosen)
+
+
+def _surely_startable(state: State, now: float) -> tuple[Action, ...]:
+    """Return the same where no look-ahead is needed: without adding up anything anew."""
+    tally, limits = _tally(state), state.law.problem.policy.limits
+    room = limits.at_once_total - len(state.running)
+    chosen: list[Action] = []
+    busy, used = tally.busy.copy(), tally.used.copy()
+    before: dict[str, tuple[str, ...]] = {}
+    past = _Past(state)
+    for action in tally.ready(past) if room > 0 else ():
+        if tally.jammed(action, busy, used) or _out_of_turn(state, action, now, chosen):
+            continue
+        held = tally.held[action.guest]
+        if _take_off(state.law, tally.held, action, alone=True):
+            tally.held.put(action.guest, *held)
+            continue
+        before[action.guest] = held
+        chosen.append(action)
+        busy.update({action.source, action.target})
+        used[action.source, "out"] += action.rate_kib_s
+        used[action.target, "in"] += action.rate_kib_s
+        if len(chosen) >= room:
+            break
+    for guest, held in before.items():
+        tally.held.put(guest, *held)
+    return tuple(chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class _Past(Container[str]):
+    """The ids of actions that are not pending any more."""
+
+    state: State
+
+    @override
+    def __contains__(self, id_: object) -> bool:
+        state = self.state
+        return id_ in state.results or id_ in state.dropped or id_ in state.running
+
+
+def _tally(state: State) -> Tally:
+    """Return the tally of `state`; worked out anew where a later state has taken it further."""
+    if state.tally is None or state.tally.turn != state.turn:
+        fresh = Tally(state.law, state.actions)
+        for id_, result in state.results.items():
+            action = state.by_id[id_]
+            if result is not Result.REFUSED:
+                fresh.start(action)
+            fresh.end(action, result, action.rate_kib_s)
+        for action in state.in_flight:
+            fresh.start(action)
+            fresh.faster(action, state.rates.get(action.id, action.rate_kib_s) - action.rate_kib_s)
+        fresh.drop(state.dropped)
+        object.__setattr__(state, "tally", fresh)  # a cache: what the state says is the same
+        object.__setattr__(state, "turn", fresh.turn)
+        return fresh
+    return state.tally
 
 
 def blocked(state: State, action: Action, now: float = inf) -> str:
@@ -110,7 +180,9 @@ def started(state: State, action_id: str) -> State:
     """Return the state once `action_id` has been started. Raises ValueError if it is not pending."""
     if not _is_pending(state, action_id):
         raise ValueError(f"action {action_id} is not pending")
-    return replace(state, running=(*state.running, action_id))
+    tally = _tally(state)
+    tally.start(state.by_id[action_id])
+    return replace(state, running=(*state.running, action_id), tally=tally, turn=tally.turn)
 
 
 def ended(state: State, action_id: str, result: Result, at: float = -inf) -> State:
@@ -122,18 +194,24 @@ def ended(state: State, action_id: str, result: Result, at: float = -inf) -> Sta
     refused = result is Result.REFUSED and _is_pending(state, action_id)
     if action_id not in state.running and not refused:
         raise ValueError(f"action {action_id} is not running")
+    action, tally = state.by_id[action_id], _tally(state)
+    tally.end(action, result, state.rates.get(action_id, action.rate_kib_s))
     state = replace(
         state,
+        tally=tally,
+        turn=tally.turn,
         running=tuple(id_ for id_ in state.running if id_ != action_id),
         results={**state.results, action_id: result},
         ends=state.ends if refused else {**state.ends, action_id: at},
     )
+    if result is Result.DONE and state.sure and state.running:
+        return state  # nothing is lost by what went well
     return _settled(state if result is Result.DONE else _drop_dependents(state))
 
 
 def finished(state: State) -> bool:
     """True if nothing is in flight and nothing is left to start."""
-    return not state.running and not state.pending
+    return len(state.results) + len(state.dropped) == len(state.by_id)
 
 
 def dropped(state: State) -> Mapping[str, str]:
@@ -162,11 +240,14 @@ def _busy(state: State, action: Action) -> str:
     return ""
 
 
-def _out_of_turn(state: State, action: Action, now: float) -> str:
-    """Return which group the guest has to wait in for its turn; empty if it is its turn."""
+def _out_of_turn(state: State, action: Action, now: float, chosen: Sequence[Action] = ()) -> str:
+    """Return which group the guest has to wait in for its turn; empty if it is its turn.
+
+    `chosen` are as good as in flight.
+    """
     problem = state.law.problem
     for turn in problem.turns(action.guest):
-        flying = [o for o in state.in_flight if o.guest in turn.members]
+        flying = [o for o in (*state.in_flight, *chosen) if o.guest in turn.members]
         others = [uuid for uuid in problem.cluster.in_flight if uuid in turn.members]
         before = [at for uuid, at in problem.ended_at.items() if uuid in turn.members]
         ours = [at for id_, at in state.ends.items() if state.by_id[id_].guest in turn.members]
@@ -178,13 +259,7 @@ def _out_of_turn(state: State, action: Action, now: float) -> str:
 
 def _spare(state: State, action: Action) -> Mapping[str, int]:
     """Return what the links of both ends have to spare beside what runs, KiB/s."""
-    rates, running, problem = state.rates, state.in_flight, state.law.problem
-    out = sum(rates.get(o.id, o.rate_kib_s) for o in running if o.source == action.source)
-    into = sum(rates.get(o.id, o.rate_kib_s) for o in running if o.target == action.target)
-    return {
-        action.source: link_share(problem, action.source) - out,
-        action.target: link_share(problem, action.target) - into,
-    }
+    return _tally(state).spare(action)
 
 
 def spare_kib_s(state: State, action_id: str) -> int:
@@ -194,16 +269,45 @@ def spare_kib_s(state: State, action_id: str) -> int:
 
 def raised(state: State, action_id: str, rate_kib_s: int) -> State:
     """Return the state once the running `action_id` may go at `rate_kib_s`."""
-    return replace(state, rates={**state.rates, action_id: rate_kib_s})
+    action, tally = state.by_id[action_id], _tally(state)
+    tally.faster(action, rate_kib_s - state.rates.get(action_id, action.rate_kib_s))
+    return replace(
+        state, rates={**state.rates, action_id: rate_kib_s}, tally=tally, turn=tally.turn
+    )
 
 
-def _take_off(law: Law, held: Ledger, action: Action) -> str:
-    """Let the guest hold both hosts; return what that breaks, or an empty string."""
+def raises(state: State) -> Mapping[str, int]:
+    """Return how fast moves in flight may go now, KiB/s by id, where that is worth a call.
+
+    All that their links have to spare, divided evenly among them, once nobody who is still to be
+    started needs those links.
+    """
+    tally = _tally(state)
+    flying = [action for action in state.in_flight if not tally.awaited(action)]
+    out, into = Counter(a.source for a in flying), Counter(a.target for a in flying)
+    found: dict[str, int] = {}
+    for action in flying:
+        has = state.rates.get(action.id, action.rate_kib_s)
+        spare = tally.spare(action)
+        more = min(
+            spare[action.source] // out[action.source], spare[action.target] // into[action.target]
+        )
+        if more >= WORTH * has:
+            found[action.id] = has + more
+    return found
+
+
+def _take_off(law: Law, held: Ledger, action: Action, *, alone: bool = False) -> str:
+    """Let the guest hold both hosts; return what that breaks, or an empty string.
+
+    `alone`: nothing but this has changed since all was well, so that only rules that speak of
+    the guest are asked.
+    """
     before = held[action.guest]
     if before != (action.source,):
         return f"{action.name} is on {' and '.join(before)}, not on {action.source}"
     held.put(action.guest, action.source, action.target)
-    worse = law.worse(held, (action.source, action.target))
+    worse = law.worse(held, (action.source, action.target), action.guest if alone else None)
     return worse[0].sentence if worse else ""
 
 
@@ -239,7 +343,8 @@ def _held(state: State, *, landed: bool = False) -> Ledger:
 
 def _trap(state: State, action: Action) -> str:
     """Return what could no longer be done once `action` was started: the banker's look-ahead."""
-    lost = _hopeless(started(state, action.id))
+    begun = (*state.running, action.id)
+    lost = _hopeless(replace(state, running=begun, tally=None, turn=-1))
     if not lost:
         return ""
     other, why = next(iter(lost.items()))
@@ -251,7 +356,7 @@ def _hopeless(state: State) -> Mapping[str, str]:
     held = _held(state, landed=True)
     over = {id_ for id_, result in state.results.items() if result is Result.DONE}
     over.update(state.running)
-    empty = replace(state, running=())
+    empty = replace(state, running=(), tally=None, turn=-1)
     pending = list(state.pending)
     why: dict[str, str] = {}
     while pending:
@@ -273,8 +378,14 @@ def _hopeless(state: State) -> Mapping[str, str]:
 def _settled(state: State) -> State:
     """Drop what can no longer be done, until all that is pending can be."""
     while lost := (not state.sure and _hopeless(state)) or _splitting(state) or _stuck(state):
-        state = replace(state, dropped={**state.dropped, **lost})
+        state = _without(state, lost)
     return state
+
+
+def _without(state: State, lost: Mapping[str, str]) -> State:
+    tally = _tally(state)
+    tally.drop([id_ for id_ in lost if id_ not in state.dropped])
+    return replace(state, dropped={**state.dropped, **lost}, tally=tally, turn=tally.turn)
 
 
 def _stuck(state: State) -> Mapping[str, str]:
@@ -305,11 +416,11 @@ def _drop_dependents(state: State) -> State:
     """Drop what waits for an action that did not end well, or moves the same guest on."""
     bad = {id_: "did not end well" for id_, r in state.results.items() if r is not Result.DONE}
     guests = {action.guest for action in state.actions if action.id in bad}
-    lost = dict(state.dropped)
+    lost: dict[str, str] = {}
     for action in state.pending:
         for id_ in action.waits_for:
-            if id_ in bad or id_ in lost:
+            if id_ in bad or id_ in lost or id_ in state.dropped:
                 lost[action.id] = f"waits for {id_}, which {bad.get(id_, 'was dropped')}"
         if action.guest in guests:
             lost.setdefault(action.id, f"an earlier step of {action.name} did not end well")
-    return replace(state, dropped=lost)
+    return _without(state, lost)

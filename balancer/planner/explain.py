@@ -3,15 +3,17 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
+import numpy as np
+
 from balancer.planner.constraints import all_rules
-from balancer.planner.formulation import Formulation
+from balancer.planner.formulation import Formulation, Row
 from balancer.planner.model.cluster import HostState
 from balancer.planner.model.placement import Placement
 from balancer.planner.model.plan import HostLoad, Plan
 from balancer.planner.model.policy import Constraint
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.resources import CPU, MEMORY, VCPUS, Resources
-from balancer.planner.model.violation import Violation
+from balancer.planner.model.violation import Violation, baseline
 
 MEMORY_USED = "memory.used"
 """Key of HostLoad amounts: memory that guests use, beside `memory`, which they are allocated."""
@@ -68,13 +70,14 @@ def reasons(problem: Problem, formulation: Formulation, target: Placement) -> Ma
         return {}
     load = {line.host: line for line in loads(problem, target)}
     hot_names = {line.host for line in hot(problem, load.values())}
+    marked = (hot_names, _holes(problem, formulation))
     repairs = _repairs(problem, target)
     choice = formulation.allowed.sum(axis=1)
     found = {}
     for uuid, host in target.items():
         if host == now[uuid]:
             continue
-        because = _because(problem, uuid, load, hot_names, repairs.get(uuid, ()))
+        because = _because(problem, uuid, load, marked, repairs.get(uuid, ()))
         others = int(choice[formulation.guest_number[uuid]]) - 1
         found[uuid] = f"{because}; {_why_there(load[host])}, {_of_others(others)}"
     return found
@@ -96,6 +99,17 @@ def for_load(problem: Problem, reached: Placement) -> frozenset[str]:
         and problem.home(uuid) not in problem.emptied
         and problem.home(uuid) in used
     )
+
+
+def _holes(problem: Problem, formulation: Formulation) -> frozenset[str]:
+    """Return the hosts on which a goal wants room that is not there now."""
+    wanting = [
+        p for p in formulation.primitives if isinstance(p, Row) and p.label.startswith("hole")
+    ]
+    sites = {
+        s for p in wanting for s in np.flatnonzero(formulation.load(p.use) > p.limit).tolist()
+    }
+    return frozenset(problem.cluster.hosts[site].name for site in sites)
 
 
 def summary(made: Plan) -> str:
@@ -145,10 +159,12 @@ def _repairs(problem: Problem, target: Placement) -> Mapping[str, tuple[str, ...
     broken: list[Constraint] = []
     for rule in all_rules(problem):
         faults = _hard(problem, rule, now)
+        after = baseline(_hard(problem, rule, target)) if faults else {}
         broken += [rule] if faults else []
         for violation in faults:
-            for uuid in violation.guests:
-                found[uuid].append(violation.rule)
+            if after.get(violation.key, 0) < violation.amount:
+                for uuid in violation.guests:
+                    found[uuid].append(violation.rule)
     others = [uuid for uuid in target if target[uuid] != now[uuid] and uuid not in found]
     for rule in broken if len(others) <= LOOKED_AT else ():
         mended = _amount(problem, rule, target)
@@ -170,9 +186,10 @@ def _because(
     problem: Problem,
     uuid: str,
     load: Mapping[str, HostLoad],
-    hot_names: set[str],
+    marked: tuple[set[str], frozenset[str]],
     repairs: tuple[str, ...],
 ) -> str:
+    hot_names, holes = marked
     source = problem.cluster.placement[uuid]
     line = load[source]
     if problem.host(source).state is not HostState.UP:
@@ -182,15 +199,13 @@ def _because(
     limit = {CPU: problem.policy.hot.cpu_used, MEMORY_USED: problem.policy.hot.memory_used}
     tightest = max(limit, key=lambda name: share(line, name) / limit[name])
     level = f"{source} {WORDS[tightest]} {_percent(share(line, tightest))}"
-    if source in problem.relieve:
-        return f"relieves {level}"
-    if source in hot_names:
-        waits = [name for name, hosts in problem.demand.pressed.items() if source in hosts]
-        cool = share(line, tightest) <= limit[tightest]
-        return f"hot: {source} is under {waits[0]} pressure" if waits and cool else f"hot: {level}"
-    if not line.after.get(VCPUS, 0):
-        return f"empties {source}"
-    return f"evens out {level}"
+    why = (
+        (source in problem.relieve, f"relieves {level}"),
+        (source in hot_names, f"hot: {level}"),
+        (not line.after.get(VCPUS, 0), f"empties {source}"),
+        (source in holes, f"makes room in one piece on {source}"),
+    )
+    return next((text for holds, text in why if holds), f"evens out {level}")
 
 
 def _why_there(line: HostLoad) -> str:

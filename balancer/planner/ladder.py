@@ -164,6 +164,11 @@ def watch(climb: Climb, reading: Reading) -> tuple[Climb, Decision | None]:
     return (climb, None) if quiet >= QUIET * stalled else _risen(climb, reading)
 
 
+def given(climb: Climb, rate_kib_s: int) -> Climb:
+    """Return the state once it goes at `rate_kib_s`, though nothing had to be done about it."""
+    return replace(climb, rate_kib_s=max(climb.rate_kib_s, rate_kib_s))
+
+
 def taken(climb: Climb, rung: Rung, at: float, rate_kib_s: int = 0) -> Climb:
     """Return the state once `rung` was taken, for more bandwidth at `rate_kib_s`.
 

@@ -37,6 +37,7 @@ from balancer.planner.order.schedule import Ordered, order
 from balancer.planner.paying import paying
 from balancer.planner.place.answer import key
 from balancer.planner.place.conflict import explain as explain_conflict
+from balancer.planner.place.curve import curve
 from balancer.planner.place.evaluate import score
 from balancer.planner.place.solve import Answer, solve
 from balancer.planner.prove import dip, heats, prove
@@ -119,8 +120,17 @@ def _planned(
     left = (*best.ordered.left, *explain_conflict(best.formulation, best.reached))
     ordered = replace(best.ordered, left=left, certificate=ways[0].ordered.certificate)
     made = _assemble(problem, ordered, (best.before, best.after), best.answer)
-    made = replace(made, asked_again=len(ways) - 1)
+    made = replace(made, asked_again=len(ways) - 1, gained=_gained(best.formulation, made))
     return _or_infeasible(made, request, _conflicts(problem, made, request, keep_going))
+
+
+def _gained(formulation: Formulation, made: Plan) -> tuple[int, ...]:
+    """Return what each move in turn brings of the whole gain."""
+    ordered = sorted(made.actions, key=lambda action: action.start)
+    return curve(
+        formulation,
+        [(formulation.guest_number[a.guest], formulation.site_number[a.target]) for a in ordered],
+    )
 
 
 def _conflicts(
@@ -448,5 +458,6 @@ def _at_odds(conflict: Conflict) -> Stay:
     helps = advice([conflict])
     return Stay(
         subject=" and ".join(conflict.rules),
-        reason="cannot hold together" + (f"; would help: {helps}" if helps else ""),
+        reason=("cannot hold together" if conflict.rules[1:] else "cannot hold")
+        + (f"; would help: {helps}" if helps else ""),
     )

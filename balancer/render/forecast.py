@@ -109,7 +109,7 @@ def picture(shown: Drawn) -> str:
 <text x="{MARGIN - 6}" y="{2 * GAP + 4}" text-anchor="end">{shown.top:,.0f}</text>
 <text x="{MARGIN - 6}" y="{HEIGHT - MARGIN}" text-anchor="end">0</text>
 <text x="{MARGIN}" y="{HEIGHT - MARGIN + 18}">{_moment(shown.since)}</text>
-<text x="{x}" y="{HEIGHT - MARGIN + 18}" text-anchor="middle">{_moment(shown.now)}</text>
+<text x="{x}" y="{2 * GAP - 4}" text-anchor="end">{_moment(shown.now)}</text>
 <text x="{WIDTH - GAP}" y="{HEIGHT - MARGIN + 18}" text-anchor="end">{_moment(shown.until)} UTC</text>
 <text x="{MARGIN}" y="{HEIGHT - GAP}">{escape(_said_errors(shown))}</text>
 <polygon class="band" points="{band}"/>

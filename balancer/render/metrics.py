@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from balancer.planner.model.rollups import STEP
 from balancer.render.words import clean, count, duration, listed
 
 SHOWN: Final = 8
@@ -58,6 +59,8 @@ class MetricsReport:
     """What memory in use is taken from, and of how many guests."""
     hours_known: float
     """Of the past, in the middle of all guests."""
+    gaps: Mapping[str, int] = field(default_factory=dict)
+    """5-minute steps of the latest day of which nothing is known, by guest."""
 
 
 def metrics(report: MetricsReport) -> RenderableType:
@@ -68,6 +71,10 @@ def metrics(report: MetricsReport) -> RenderableType:
     meant = ", ".join(f"{word} ({number:,})" for word, number in report.memory_meant.items())
     parts.append(Text(f"Memory in use is taken from: {meant or 'nothing'}."))
     parts.append(Text(f"Known of the past: {duration(3600 * report.hours_known)}."))
+    if report.gaps:
+        worst = sorted(report.gaps.items(), key=lambda item: (-item[1], item[0]))
+        told = listed((f"{name} ({duration(STEP * steps)})" for name, steps in worst), 3)
+        parts.append(Text(f"Gaps in the latest day: {count(len(worst), 'guest')}: {told}."))
     for name, why in sorted(report.not_believed.items())[:SHOWN]:
         parts.append(Text.assemble(("✗ ", "bold red"), (clean(name), "bold"), f": {clean(why)}"))
     silent = len(report.not_believed)

@@ -17,6 +17,12 @@ COLUMNS: Final = (("starts", 7), ("takes", 7), ("data", 8), ("pause", 7))
 LONGEST_HOST: Final = 16
 SHORTEST_NAME: Final = 8
 SLOWED: Final = "the guest is slowed down as far as it takes"
+BARS: Final = "▁▂▃▄▅▆▇█"
+FEWEST_DRAWN: Final = 3
+"""Moves from which on a curve says more than the list."""
+WIDEST_CURVE: Final = 40
+MOST_OF_IT: Final = 900
+"""Per mille of the gain that one would stop at."""
 SENTENCES: Final = 8
 """How many broken rules and stays are spelt out."""
 
@@ -33,7 +39,7 @@ def plan(made: Plan, width: int = 80, *, hosts: bool = True) -> RenderableType:
     parts += [Text(), _risks(made.actions)] if any(map(risks, made.actions)) else []
     parts += [Text(), _labelled("Left as it is: ", _left(made))] if made.left else []
     parts += [_labelled("Proven: ", clean(c.sentence)) for c in made.certificates]
-    told = filter(None, (worth(made), verdict(made)))
+    told = filter(None, (worth(made), gain(made.gained), verdict(made)))
     parts += [Text(), *map(Text, told)] if made.actions else []
     return Group(*parts)
 
@@ -62,6 +68,20 @@ def worth(made: Plan) -> str:
     told = waiting(made.worth.saved, made.worth.spent)
     believed = f" Of such promises {percent(made.trust)} is believed." if made.trust < 1 else ""
     return f"It {told} within {duration(made.horizon)} (all guests together).{believed}"
+
+
+def gain(gained: Sequence[int]) -> str:
+    """Return the curve of what the moves bring in turn, and where most of it is reached."""
+    if len(gained) < FEWEST_DRAWN:
+        return ""
+    enough = next((n for n, share in enumerate(gained, 1) if share >= MOST_OF_IT), len(gained))
+    step = max(1, -(-len(gained) // WIDEST_CURVE))
+    drawn = "".join(BARS[share * (len(BARS) - 1) // 1000] for share in gained[step - 1 :: step])
+    told = f"Gain, move by move: {drawn}"
+    if enough == len(gained):
+        return f"{told}  It takes all {enough} for {percent(MOST_OF_IT / 1000)} of it."
+    said = f"The first {enough} of {len(gained)} moves bring" if enough > 1 else "The first brings"
+    return f"{told}  {said} {percent(gained[enough - 1] / 1000)} of it."
 
 
 def quality(known: Quality, after: Score) -> str:

@@ -29,7 +29,7 @@ from balancer.planner.quality import gate
 from balancer.planner.verify import judge
 from balancer.ports import Event, Execution, Executor, Ports, Refused, UsageError
 from balancer.service import telling
-from balancer.service.climbing import Steps, give_room
+from balancer.service.climbing import Steps, give_room, hasten
 from balancer.service.guards import LATE, STOP_ASKED
 from balancer.service.promises import kept, waiting_now
 from balancer.service.recovery import follow
@@ -325,7 +325,7 @@ class _Run:
         self._ports.telemetry.progress(seen)
         for step in seen:
             self._told_steps(self._running[step.action].action, step.steps)
-        self._state = give_room(self._state, self._running, seen)
+        self._state = hasten(give_room(self._state, self._running, seen), self._running)
 
     def _told_steps(self, action: Action, steps: tuple[str, ...]) -> None:
         for event in self._steps.fresh(self._plan.id, action, steps, self._ports.clock.now):

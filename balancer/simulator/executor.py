@@ -72,6 +72,7 @@ class SimulatedExecution:
         anew = (RungKind.AUTO_CONVERGE,) if followed else ()
         self._climb = ladder.set_out(action, patience, world.now - move.started, anew)
         self._room = action.rate_kib_s
+        self._hastened = False
         self._before = 0.0
         """MiB sent by moves that were ended so as to begin anew."""
         self._diverged = False
@@ -131,12 +132,19 @@ class SimulatedExecution:
             first_mib=min(transfer.memory_mib, transfer.sent_mib),
             rounds=max(1, transfer.rounds),
             downtime_ms=round(1000 * transfer.paused),
-            teaches=not self._climb.steps and not self._action.auto_converge,
+            teaches=not (self._climb.steps or self._action.auto_converge or self._hastened),
         )
 
     def room(self, rate_kib_s: int) -> None:
         """Let it go at up to this rate, KiB/s, where it needs that."""
         self._room = rate_kib_s
+
+    def hasten(self, rate_kib_s: int) -> None:
+        """Let it go at this rate from now on."""
+        self._room = max(self._room, rate_kib_s)
+        self._hastened = True
+        self._climb = ladder.given(self._climb, rate_kib_s)
+        self._move.at_most = rate_kib_s / 1024
 
     def abort(self, reason: str) -> None:
         """Stop it; the guest stays where it was. Harmless once it has ended."""

@@ -6,6 +6,7 @@ from typing import Final
 
 from balancer.config.reading import Table
 from balancer.config.units import COUNT, RATIO, SECONDS, Unit
+from balancer.simulator.counting.counted import Counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,8 @@ class Figures:
     """Cycles at the end in which nothing was moved."""
     stopped: bool = False
     """Whether the service stopped itself."""
+    counted: Counted = field(default_factory=Counted)
+    """What the whole run cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,13 @@ KEYS: Final[Mapping[str, _Promise]] = {
     "pause_at_most": _Promise(SECONDS, lambda f: f.longest_pause_ms / 1000),
     "stops_itself_at_most": _Promise(COUNT, lambda f: f.stopped),
     "stops_itself_at_least": _Promise(COUNT, lambda f: f.stopped, least=True),
+    "contention_at_most": _Promise(SECONDS, lambda f: f.counted.contention),
+    "overload_at_most": _Promise(SECONDS, lambda f: f.counted.overload),
+    "downtime_at_most": _Promise(SECONDS, lambda f: f.counted.downtime),
+    "without_spare_at_most": _Promise(SECONDS, lambda f: f.counted.without_spare),
+    "rules_broken_at_most": _Promise(SECONDS, lambda f: f.counted.rules_broken),
+    "return_trips_at_most": _Promise(COUNT, lambda f: f.counted.return_trips),
+    "never_began_at_most": _Promise(COUNT, lambda f: f.counted.never_began),
     "quiet_cycles": _Promise(COUNT, lambda f: f.quiet_cycles, least=True),
 }
 

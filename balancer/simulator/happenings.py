@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from typing import Final
 
-from balancer.config.reading import Table, nearest
+from balancer.config.reading import Table
 from balancer.config.units import KIB_S, RATIO, SECONDS
 from balancer.planner.model.cluster import HostState
+from balancer.simulator import arrivals
+from balancer.simulator.naming import guests_named, host_named, rack_named
 from balancer.simulator.population import Population, workload
 from balancer.simulator.world import World
 
@@ -23,6 +24,11 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "drain": ("host",),
     "undrain": ("host",),
     "link": ("host", "share"),
+    "rack_dies": ("rack",),
+    "rack_returns": ("rack",),
+    "metrics_lost": ("guests", "host"),
+    "metrics_return": (),
+    **arrivals.KEYS,
 }
 """Keys of each kind of event, beside `at` and `what`."""
 
@@ -36,7 +42,7 @@ def happening(table: Table, population: Population) -> tuple[float, Happening]:
 
 
 def _load(table: Table, population: Population) -> Happening:
-    uuids = _guests(table, population)
+    uuids = guests_named(table, population)
 
     def happen(world: World) -> None:
         for uuid in uuids:
@@ -54,7 +60,7 @@ def _load(table: Table, population: Population) -> Happening:
 
 
 def _guest_stops(table: Table, population: Population) -> Happening:
-    uuids = _guests(table, population)
+    uuids = guests_named(table, population)
 
     def happen(world: World) -> None:
         for uuid in uuids:
@@ -64,7 +70,7 @@ def _guest_stops(table: Table, population: Population) -> Happening:
 
 
 def _moved_by_hand(table: Table, population: Population) -> Happening:
-    uuids, target = _guests(table, population), _host(table, "to", population)
+    uuids, target = guests_named(table, population), host_named(table, "to", population)
 
     def happen(world: World) -> None:
         for uuid in uuids:
@@ -74,7 +80,7 @@ def _moved_by_hand(table: Table, population: Population) -> Happening:
 
 
 def _migration_fails(table: Table, population: Population) -> Happening:
-    uuids = _guests(table, population)
+    uuids = guests_named(table, population)
     after = float(table.amount("after", SECONDS, 1.0))
     reason = table.text("reason", "qemu unexpectedly closed the monitor")
 
@@ -85,31 +91,65 @@ def _migration_fails(table: Table, population: Population) -> Happening:
 
 
 def _host_dies(table: Table, population: Population) -> Happening:
-    host = _host(table, "host", population)
+    host = host_named(table, "host", population)
     return lambda world: world.die(host)
 
 
 def _host_returns(table: Table, population: Population) -> Happening:
-    host = _host(table, "host", population)
+    host = host_named(table, "host", population)
     return lambda world: world.revive(host)
 
 
 def _drain(table: Table, population: Population) -> Happening:
-    host = _host(table, "host", population)
+    host = host_named(table, "host", population)
     return lambda world: world.set_state(host, HostState.DRAINING)
 
 
 def _undrain(table: Table, population: Population) -> Happening:
-    host = _host(table, "host", population)
+    host = host_named(table, "host", population)
     return lambda world: world.set_state(host, HostState.UP)
 
 
 def _link(table: Table, population: Population) -> Happening:
-    host = _host(table, "host", population)
+    host = host_named(table, "host", population)
     if "share" not in table.values:
         table.fail("share", 'missing: what is left of the link, "0%" for a cut, "100%" for healed')
     share = min(1.0, float(table.amount("share", RATIO, 1.0)))
     return lambda world: world.set_link(host, share)
+
+
+def _rack_dies(table: Table, population: Population) -> Happening:
+    hosts = rack_named(table, population)
+
+    def happen(world: World) -> None:
+        for host in hosts:
+            world.die(host)
+
+    return happen
+
+
+def _rack_returns(table: Table, population: Population) -> Happening:
+    hosts = rack_named(table, population)
+
+    def happen(world: World) -> None:
+        for host in hosts:
+            world.revive(host)
+
+    return happen
+
+
+def _metrics_lost(table: Table, population: Population) -> Happening:
+    if not {"guests", "host"} & table.values.keys():
+        table.fail("guests", 'missing: of whom nothing is measured any more, as "web-*", or host')
+    silent = set(guests_named(table, population)) if "guests" in table.values else set()
+    if "host" in table.values:
+        silent.add(host_named(table, "host", population))
+    return lambda world: world.silent.update(silent)
+
+
+def _metrics_return(table: Table, population: Population) -> Happening:
+    del table, population
+    return lambda world: world.silent.clear()
 
 
 _OF_KIND: Final[Mapping[str, Callable[[Table, Population], Happening]]] = {
@@ -122,25 +162,12 @@ _OF_KIND: Final[Mapping[str, Callable[[Table, Population], Happening]]] = {
     "drain": _drain,
     "undrain": _undrain,
     "link": _link,
+    "rack_dies": _rack_dies,
+    "rack_returns": _rack_returns,
+    "metrics_lost": _metrics_lost,
+    "metrics_return": _metrics_return,
+    "host_added": arrivals.host_added,
+    "host_removed": arrivals.host_removed,
+    "guests_boot": arrivals.guests_boot,
+    "growth": arrivals.growth,
 }
-
-
-def _guests(table: Table, population: Population) -> tuple[str, ...]:
-    """Return the uuids of the guests whose names match one of the globs in `guests`."""
-    globs = table.texts("guests")
-    found = tuple(
-        uuid
-        for uuid, guest in population.guests.items()
-        if any(fnmatchcase(guest.spec.name, glob) for glob in globs)
-    )
-    if not found:
-        known = [guest.spec.name for guest in population.guests.values()]
-        table.fail("guests", f"matches no guest{nearest(globs[0] if globs else '', known, '')}")
-    return found
-
-
-def _host(table: Table, key: str, population: Population) -> str:
-    name = table.text(key)
-    if name not in population.hosts:
-        table.fail(key, f"no such host{nearest(name, population.hosts)}")
-    return name

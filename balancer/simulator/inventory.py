@@ -42,11 +42,12 @@ class SimulatedInventory:
                 guests={
                     uuid: (self._sample(_of_guest(guest, wanted[uuid], granted[uuid])),)
                     for uuid, guest in world.guests.items()
+                    if uuid not in world.silent
                 },
                 hosts={
                     name: (self._sample(self._of_host(name, wanted, granted)),)
                     for name, host in world.hosts.items()
-                    if host.alive
+                    if host.alive and name not in world.silent
                 },
             ),
             unseen=tuple(

@@ -5,7 +5,7 @@ scenario's seed: the same file and seed give the same cluster everywhere.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Final, TypeVar, cast
@@ -17,6 +17,7 @@ from balancer.config.reading import Table, nearest
 from balancer.config.units import COUNT, KIB_S, MIB, MILLICORES, RATIO, SECONDS, Unit
 from balancer.planner.model.cluster import Cluster, Guest, GuestCpu, Host, HostState, Tie
 from balancer.planner.model.resources import CPU, MEMORY, VCPUS
+from balancer.simulator.counting.power import DEFAULT_WATTS, LEAST_POINTS
 from balancer.simulator.workloads import (
     DAY,
     SHAPES,
@@ -24,17 +25,18 @@ from balancer.simulator.workloads import (
     Constant,
     Diurnal,
     Noisy,
+    Phases,
     Step,
     Workload,
     chance,
 )
-from balancer.simulator.world import SimulatedGuest
+from balancer.simulator.world import SimulatedGuest, SimulatedHost, World
 
 T = TypeVar("T")
 
 HOST_KEYS: Final = (
     "names", "cpu", "memory", "reserve", "link", "labels", "networks", "storage", "state",
-    "qemu", "cpu_models",
+    "qemu", "cpu_models", "power",
 )  # fmt: skip
 GUEST_KEYS: Final = (
     "names", "on", "vcpus", "memory", "used", "cpu", "noise", "dirty", "hot_set", "labels",
@@ -45,6 +47,7 @@ SHAPE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "step": ("before", "after", "at"),
     "diurnal": ("low", "high", "peak"),
     "burst": ("low", "high", "every", "lasting"),
+    "phases": ("low", "high", "every", "lasting"),
 }
 
 
@@ -69,6 +72,12 @@ class Population:
     hosts: dict[str, Host] = field(default_factory=dict)
     guests: dict[str, SimulatedGuest] = field(default_factory=dict)
     placement: dict[str, str] = field(default_factory=dict)
+    watts: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Power curve by host, where one is given."""
+    happenings: list[tuple[float, Callable[[World], None]]] = field(default_factory=list)
+    """What its guests do at set times, whatever the file's events are."""
+    later: dict[str, SimulatedHost] = field(default_factory=dict)
+    """Hosts that events bring."""
     _room: dict[str, int] = field(default_factory=dict)
     """Memory not allocated yet, MiB by host."""
 
@@ -81,11 +90,29 @@ class Population:
     def add_hosts(self, table: Table) -> None:
         """Add the hosts of one `[[hosts]]`."""
         table.only(HOST_KEYS)
+        for host in self.described(table):
+            self.add_host(host.spec)
+            self.watts[host.spec.name] = host.watts
+
+    def add_host(self, host: Host) -> None:
+        """Add one host."""
+        self.hosts[host.name] = host
+        self._room[host.name] = host.usable[MEMORY]
+
+    def described(self, table: Table) -> tuple[SimulatedHost, ...]:
+        """Return the hosts that a table describes; none may have a name that is known already."""
+        found: dict[str, SimulatedHost] = {}
         for name in names(table):
-            if name in self.hosts:
+            if name in {**self.hosts, **self.later, **found}:
                 table.fail("names", f"{name} is given twice")
-            self.hosts[name] = _host(table, name)
-            self._room[name] = self.hosts[name].usable[MEMORY]
+            found[name] = SimulatedHost(_host(table, name), watts=watts(table))
+        return tuple(found.values())
+
+    def add_guest(self, guest: SimulatedGuest, home: str) -> None:
+        """Add one guest where it runs."""
+        self.guests[guest.spec.uuid] = guest
+        self.placement[guest.spec.uuid] = home
+        self._room[home] -= guest.spec.allocation[MEMORY]
 
     def add_guests(self, table: Table, number: int) -> None:
         """Add the guests of one `[[guests]]`, the `number`th of the file."""
@@ -96,15 +123,12 @@ class Population:
             if home not in self.hosts:
                 table.fail("on", f"no host {home}{nearest(home, self.hosts)}")
         for index, name in enumerate(names(table)):
-            guest = self._guest(drawn(table, dice), name)
-            uuid = guest.spec.uuid
-            if uuid in self.guests:
+            guest = self.guest(drawn(table, dice), name)
+            if guest.spec.uuid in self.guests:
                 table.fail("names", f"{name} is given twice")
             memory = guest.spec.allocation[MEMORY]
             home = homes[index % len(homes)] if homes else self._home(table, name, memory, dice)
-            self.guests[uuid] = guest
-            self.placement[uuid] = home
-            self._room[home] -= memory
+            self.add_guest(guest, home)
 
     def _home(self, table: Table, name: str, memory: int, dice: Dice) -> str:
         roomy = [host for host, room in self._room.items() if room >= memory]
@@ -112,7 +136,8 @@ class Population:
             table.fail("names", f"{name} fits on no host: give more hosts, or memory to them")
         return dice.one_of(roomy)
 
-    def _guest(self, table: Table, name: str) -> SimulatedGuest:
+    def guest(self, table: Table, name: str) -> SimulatedGuest:
+        """Return the guest that a table describes, from which everything is drawn already."""
         memory = int(table.amount("memory", MIB, 4096))
         used = int(memory * min(1.0, table.amount("used", RATIO, 0.75)))
         spec = Guest(
@@ -147,7 +172,7 @@ def names(table: Table) -> tuple[str, ...]:
 
 def drawn(table: Table, dice: Dice) -> Table:
     """Return `table` with one value drawn from each list that is to be drawn from."""
-    plain = {"names", "on", "networks", "storage", "tie"}
+    plain = {"at", "what", "boot_for", "names", "on", "networks", "storage", "tie"}
     values = {
         key: dice.one_of(cast("list[object]", value))
         if isinstance(value, list) and value and key not in plain
@@ -187,6 +212,14 @@ def _shaped(kind: str, shape: Table, start: float, seed: int) -> Workload:
         case "diurnal":
             peak = shape.amount("peak", SECONDS, 0) % DAY
             return Diurnal(low=cores("low"), high=cores("high"), peak=peak)
+        case "phases":
+            return Phases(
+                low=cores("low"),
+                high=cores("high"),
+                every=_positive(shape, "every", SECONDS),
+                lasting=_positive(shape, "lasting", SECONDS),
+                origin=start,
+            )
         case "burst":
             return Burst(
                 low=cores("low"),
@@ -223,6 +256,18 @@ def _host(table: Table, name: str) -> Host:
         qemu_version=_version(table),
         cpu_models=tuple(sorted(table.texts("cpu_models"))),
     )
+
+
+def watts(table: Table) -> tuple[int, ...]:
+    """Return the power curve of `power`: watts from idle to busy, two or more; else the usual."""
+    if "power" not in table.values:
+        return DEFAULT_WATTS
+    listed = table.values["power"]
+    if not isinstance(listed, list) or len(listed) < LEAST_POINTS:
+        table.fail("power", "must list two or more watts, from idle to busy, as [150, 350]")
+    if not all(isinstance(w, int) and not isinstance(w, bool) and w >= 0 for w in listed):
+        table.fail("power", "must be whole watts from 0 on, as [150, 350]")
+    return tuple(listed)
 
 
 def _version(table: Table) -> int:

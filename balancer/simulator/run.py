@@ -1,6 +1,6 @@
 """Runs the service over a simulated cluster, in virtual time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from balancer.adapters.experience import JournalExperience
@@ -12,7 +12,7 @@ from balancer.adapters.stand_in import (
 )
 from balancer.config import Mode
 from balancer.planner.ladder import Patience
-from balancer.planner.model.plan import Outcome, Result
+from balancer.planner.model.plan import Outcome, Plan, Result
 from balancer.planner.model.resources import CPU, MEMORY
 from balancer.planner.pipeline import assess, broken
 from balancer.ports import Board, Brake, Journal, Ports, Telemetry
@@ -21,6 +21,9 @@ from balancer.service.loop import Service
 from balancer.service.world import NoBoard
 from balancer.service.world import World as Installation
 from balancer.simulator.clock import VirtualClock
+from balancer.simulator.counting.counted import Counted, Course, lasting, return_trips
+from balancer.simulator.counting.meter import Meter
+from balancer.simulator.counting.power import DEFAULT_WATTS
 from balancer.simulator.executor import SimulatedExecutor
 from balancer.simulator.expectation import Figures
 from balancer.simulator.inventory import SimulatedInventory
@@ -41,6 +44,8 @@ class SimulationReport:
     """Why the service stopped itself; empty if it did not."""
     lost: tuple[str, ...]
     """Guests that fell with their hosts."""
+    course: Course
+    """How loads went, minute by minute."""
     unmet: tuple[str, ...]
     """What was expected and did not come true; empty is success."""
 
@@ -66,9 +71,11 @@ class Simulation:
     stop_requested: Callable[[], bool] = lambda: False
     pace: Callable[[float], None] = lambda _: None
     world: World = field(init=False)
+    meter: Meter = field(init=False)
 
     def __post_init__(self) -> None:
-        self.world = _world(self.scenario)
+        self.meter = Meter(self.scenario.start + self.scenario.length)
+        self.world = _world(self.scenario, self.meter)
 
     @property
     def ports(self) -> Ports:
@@ -113,6 +120,12 @@ class Simulation:
             refusals=tuple(report.refusal for report in cycles if report.refusal),
             stopped=self.brake.reason(),
             lost=tuple(self.world.lost.values()),
+            course=replace(
+                self.meter.course(),
+                arrivals=tuple(
+                    sorted(o.ended for c in cycles for o in c.outcomes if o.result is Result.DONE)
+                ),
+            ),
             unmet=self.scenario.expect.broken_by(figures),
         )
 
@@ -139,7 +152,29 @@ class Simulation:
             - self.scenario.start,
             quiet_cycles=_quiet(cycles),
             stopped=bool(self.brake.reason()),
+            counted=self._counted(cycles, tried),
         )
+
+    def _counted(self, cycles: tuple[CycleReport, ...], tried: Sequence[Outcome]) -> Counted:
+        arrived = [o for o in tried if o.result is Result.DONE]
+        end = self.scenario.start + self.scenario.length
+        return replace(
+            self.meter.counted(),
+            migrations=len(arrived),
+            mib=sum(o.mib for o in tried),
+            downtime=sum(o.downtime_ms or 0 for o in arrived) / 1000,
+            rules_broken=lasting([(c.observation.at, self._broken(c)) for c in cycles], end),
+            return_trips=return_trips(sorted(arrived, key=lambda o: o.ended)),
+            never_began=len(self.world.never_began),
+        )
+
+    def _broken(self, report: CycleReport) -> int:
+        """Return how many hard rules were broken when that cycle began."""
+        seen, decision = report.observation, report.decision
+        if isinstance(decision, Plan):
+            return sum(v.hard for v in decision.broken_before)
+        problem = assess(seen, self.scenario.policy)
+        return sum(v.hard for v in broken(problem, seen.cluster.placement))
 
     def _busiest(self, resource: str, metric: str) -> float:
         """Return the largest share in use of what is usable, over the living hosts."""
@@ -154,15 +189,19 @@ class Simulation:
         )
 
 
-def _world(scenario: Scenario) -> World:
+def _world(scenario: Scenario, meter: Meter) -> World:
     world = World(
         now=scenario.start,
-        hosts={host.name: SimulatedHost(host) for host in scenario.hosts},
+        hosts={
+            host.name: SimulatedHost(host, watts=scenario.watts.get(host.name, DEFAULT_WATTS))
+            for host in scenario.hosts
+        },
         guests={guest.spec.uuid: guest for guest in scenario.guests},
         placement=dict(scenario.placement),
     )
     for at, happen in scenario.happenings:
         world.plan_to(at, happen)
+    meter.attach(world)
     world.advance(scenario.start)
     return world
 

@@ -15,13 +15,16 @@ from balancer.planner.model.cluster import Host
 from balancer.planner.model.policy import Policy
 from balancer.planner.model.request import Effort
 from balancer.ports import UsageError
+from balancer.simulator.bigdata import add_bigdata
 from balancer.simulator.expectation import Expect, expect
 from balancer.simulator.happenings import Happening, happening
 from balancer.simulator.population import Population
+from balancer.simulator.recorded import add_recorded
 from balancer.simulator.world import SimulatedGuest
 
 KEYS: Final = (
-    "about", "start", "length", "interval", "seed", "effort", "guards", "policy", "hosts", "guests", "events",
+    "about", "start", "length", "interval", "seed", "effort", "guards", "policy", "cluster", "hosts",
+    "guests", "bigdata", "events",
     "expect",
 )  # fmt: skip
 MONDAY: Final = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -48,19 +51,25 @@ class Scenario:
     hosts: tuple[Host, ...]
     guests: tuple[SimulatedGuest, ...]
     placement: Mapping[str, str]
+    watts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Power curve by host, where one is given."""
+    seed: int = 1
     happenings: tuple[tuple[float, Happening], ...] = ()
     expect: Expect = field(default_factory=Expect)
 
 
-def load_scenario(path: Path) -> Scenario:
-    """Return the scenario in the file.
+def load_scenario(
+    path: Path, *, policy: Policy | None = None, seed: int | None = None
+) -> Scenario:
+    """Return the scenario in the file, under another policy or drawn by another seed if told so.
 
     Raises UsageError naming the file, the table and the key at fault, and the remedy.
     """
     top = read_toml(path)
     top.only(KEYS)
-    population = _population(top)
-    policy = _policy(top)
+    population = _population(top, seed)
+    policy = policy or _policy(top)
+    befalls = tuple(happening(table, population) for table in top.tables("events"))
     for fault in check_selectors(policy, population.cluster):
         raise UsageError(f"{path}: policy {policy.name}: {fault}")
     return Scenario(
@@ -75,19 +84,26 @@ def load_scenario(path: Path) -> Scenario:
         hosts=tuple(population.hosts.values()),
         guests=tuple(population.guests.values()),
         placement=population.placement,
-        happenings=tuple(happening(table, population) for table in top.tables("events")),
+        watts=population.watts,
+        seed=population.seed,
+        happenings=(*population.happenings, *befalls),
         expect=expect(top.table("expect")),
     )
 
 
-def _population(top: Table) -> Population:
-    population = Population(start=_start(top), seed=int(top.amount("seed", COUNT, 1)))
+def _population(top: Table, seed: int | None) -> Population:
+    given = int(top.amount("seed", COUNT, 1))
+    population = Population(start=_start(top), seed=given if seed is None else seed)
+    if "cluster" in top.values:
+        add_recorded(top.table("cluster"), population)
     for table in top.tables("hosts"):
         population.add_hosts(table)
     if not population.hosts:
-        top.fail("hosts", "missing: a scenario needs at least one [[hosts]]")
+        top.fail("hosts", "missing: a scenario needs at least one [[hosts]], or [cluster]")
     for number, table in enumerate(top.tables("guests")):
         population.add_guests(table, number)
+    for number, table in enumerate(top.tables("bigdata"), 1):
+        add_bigdata(table, population, 100 * number)
     return population
 
 

@@ -82,6 +82,71 @@ class Burst:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Phases:
+    """Busy at the beginning of every period, all that share it at once: a cluster's shuffles."""
+
+    low: int
+    high: int
+    """Millicores."""
+    every: float
+    lasting: float
+    """Seconds."""
+    origin: float
+    """When a period begins, seconds since the epoch."""
+
+    def at(self, seconds: float) -> int:
+        """Return the millicores wanted."""
+        return self.high if (seconds - self.origin) % self.every < self.lasting else self.low
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What was once measured, from `origin` on, and from the beginning again when it ends."""
+
+    cells: tuple[int, ...]
+    """Millicores, one for each `step`."""
+    step: float
+    """Seconds."""
+    origin: float
+    """When the first cell begins, seconds since the epoch."""
+
+    def at(self, seconds: float) -> int:
+        """Return the millicores wanted."""
+        return self.cells[int((seconds - self.origin) // self.step) % len(self.cells)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booting:
+    """So much until a guest is up, and then its work."""
+
+    cpu: int
+    """Millicores."""
+    until: float
+    """Seconds since the epoch."""
+    then: Workload
+
+    def at(self, seconds: float) -> int:
+        """Return the millicores wanted."""
+        return self.cpu if seconds < self.until else self.then.at(seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scaled:
+    """Another workload, so many times as much from `since` until `until`."""
+
+    calm: Workload
+    factor: float
+    since: float
+    until: float = math.inf
+    """Seconds since the epoch."""
+
+    def at(self, seconds: float) -> int:
+        """Return the millicores wanted."""
+        wanted = self.calm.at(seconds)
+        return round(wanted * self.factor) if self.since <= seconds < self.until else wanted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Noisy:
     """Another workload, up or down by as much as `noise` of itself, anew each minute."""
 
@@ -113,5 +178,6 @@ SHAPES: Final[Mapping[str, type]] = {
     "step": Step,
     "diurnal": Diurnal,
     "burst": Burst,
+    "phases": Phases,
 }
 """By the name a scenario gives them."""

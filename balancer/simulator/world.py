@@ -15,6 +15,7 @@ from typing import Final
 from balancer.planner.model.cluster import Guest, Host, HostState
 from balancer.planner.model.resources import MEMORY
 from balancer.ports import ABANDONED
+from balancer.simulator.counting.power import DEFAULT_WATTS
 from balancer.simulator.physics import EFFICIENCY, Phase, Stream, Transfer, share
 from balancer.simulator.workloads import Workload
 
@@ -30,6 +31,8 @@ class SimulatedHost:
     alive: bool = True
     link_share: float = 1.0
     """What is left of its migration link: 1 all, 0 cut."""
+    watts: tuple[int, ...] = DEFAULT_WATTS
+    """Drawn at evenly spaced loads, from idle to busy."""
 
     @property
     def link_mib_s(self) -> float:
@@ -93,6 +96,10 @@ class World:
     """Guests that fell with their host, one sentence each, by uuid."""
     stopped: dict[str, str] = field(default_factory=dict)
     """Guests that their owners shut down, likewise."""
+    never_began: dict[str, str] = field(default_factory=dict)
+    """Guests that were to be booted and found no room, one sentence each, by uuid."""
+    silent: set[str] = field(default_factory=set)
+    """Uuids of guests and names of hosts that nothing is measured of."""
     dooms: dict[str, tuple[float, str]] = field(default_factory=dict)
     """By uuid of a guest: the next move of it breaks after so many seconds, for this reason."""
     _agenda: list[tuple[float, int, Callable[["World"], None]]] = field(default_factory=list)
@@ -211,6 +218,40 @@ class World:
     def revive(self, host: str) -> None:
         """Let a dead host come back, empty."""
         self.hosts[host].alive = True
+
+    def add_host(self, host: SimulatedHost) -> None:
+        """Let a new host join, empty; one that is there already stays as it is."""
+        self.hosts.setdefault(host.spec.name, host)
+
+    def remove_host(self, host: str) -> None:
+        """Take a host away for good, as if it had never been; guests left on it are lost."""
+        self.die(host)
+        del self.hosts[host]
+
+    def boot(self, guest: SimulatedGuest, host: str = "") -> None:
+        """Start a guest where it is told to, else where most memory is free.
+
+        One that finds no room, or whose host is dead, is noted in `never_began`.
+        """
+        uuid, needed = guest.spec.uuid, guest.spec.allocation[MEMORY]
+        able = [
+            name
+            for name, known in self.hosts.items()
+            if known.alive and known.spec.state is HostState.UP and host in ("", name)
+        ]
+        home = max(able, key=self.unallocated_mib, default="")
+        if uuid in self.guests:
+            return
+        if not home or self.unallocated_mib(home) < needed:
+            self.never_began[uuid] = f"{guest.spec.name} found no host with {needed} MiB free"
+            return
+        self.guests[uuid], self.placement[uuid] = guest, home
+
+    def unallocated_mib(self, host: str) -> int:
+        """Return the memory there that is promised to no guest."""
+        here = [uuid for uuid, where in self.placement.items() if where == host]
+        given = sum(self.guests[uuid].spec.allocation[MEMORY] for uuid in here)
+        return self.hosts[host].spec.usable.get(MEMORY, 0) - given
 
     def set_state(self, host: str, state: HostState) -> None:
         """Close a host to arrivals and have it emptied, or open it again."""

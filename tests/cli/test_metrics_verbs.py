@@ -11,12 +11,15 @@ import pytest
 from balancer import wiring
 from balancer.adapters.history_sqlite import SqliteHistory
 from balancer.cli import run
+from balancer.cli.check_metrics import _gaps
 from balancer.codec import dump_observation
 from balancer.planner.model.observation import History, Observation, Sample
 from balancer.planner.model.rollups import STEP, Block, Rollups
 from balancer.ports import Measured, UsageError
+from balancer.render.metrics import MetricsReport, metrics
 from tests.drawing import NOON, uuid_of
 from tests.past import as_cells, with_past
+from tests.render.screens import shown
 
 TEXT = """
     a 16c/64g : web-1 4v/8g cpu=1 used=4 | web-2 4v/8g cpu=2 used=4
@@ -227,3 +230,21 @@ def test_two_of_one_name_are_told_apart(
     file.write_text(dump_observation(replace(seen, cluster=replace(seen.cluster, guests=same))))
     assert run(["forecast", "same", "--from", str(file)]) == 3
     assert uuid_of("x") in capsys.readouterr().err
+
+
+def test_gaps_of_the_latest_day_are_told() -> None:
+    """By guest, from its first known step on; the step that is not over yet is no gap."""
+    seen = with_past(TEXT, steps=300)
+    block = seen.rollups.guests["cpu"]
+    cells = seen.rollups.matrix(block).copy()
+    row = block.names.index(uuid_of("web-1"))
+    cells[row, -20:-8] = -1
+    newborn = next(name for name in block.names if name != block.names[row])
+    cells[block.names.index(newborn), :-30] = -1
+    table = {**seen.rollups.guests, "cpu": Block.of(block.names, cells)}
+    found = _gaps(replace(seen, rollups=replace(seen.rollups, guests=table)))
+    assert found == {"web-1": 12}
+    report = MetricsReport(
+        sources=(), not_believed={}, memory_meant={}, hours_known=1.0, gaps=found
+    )
+    assert "Gaps in the latest day: 1 guest: web-1 (1 h)." in shown(metrics(report))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from balancer.config.reference import BEGIN, configuration, reference
+from balancer.planner.objectives.stability import FIXED_MIB, POINTS_PER_GIB
 
 README = Path(__file__).parents[2] / "policies/README.md"
 
@@ -37,3 +38,11 @@ def test_every_key_of_the_configuration_has_a_unit_a_default_and_a_sentence() ->
     for line in configuration().splitlines():
         if line.startswith("| `"):
             assert all(cell.strip() for cell in line.strip("|").split("|")), line
+
+
+def test_the_prices_of_aggressiveness_are_those_of_the_code() -> None:
+    """Points for each GiB, and for a move of 8 GiB."""
+    text = README.read_text()
+    for level, points in POINTS_PER_GIB.items():
+        move = points * (8 * 1024 + FIXED_MIB) // 1024
+        assert f"| {level} | {points} | {move} |" in text

@@ -87,6 +87,8 @@ url = "http://prometheus:9090"
 presets = ["debian", "node"]
 window = "5min"
 retries = 2
+[[notify]]
+webhook = "https://chat.example/hook"
 [prometheus.guests]
 cpu = "rate(x{$match}[$window])"
 """

@@ -124,6 +124,7 @@ def test_bandwidth_and_downtime_are_in_force(lab: Laboratory, executor: LibvirtE
     assert outcome.ended - outcome.started > 2
 
 
+@pytest.mark.soak
 def test_what_does_not_converge_is_ended(lab: Laboratory) -> None:
     """A guest that dirties memory faster than the link carries it is left where it is."""
     executor = LibvirtExecutor(

@@ -61,6 +61,7 @@ def test_move_leaves_exactly_one_copy(lab: Laboratory) -> None:
     assert guest.load()["set"] == 16  # the load program still answers, through the new host
 
 
+@pytest.mark.soak
 def test_shaped_link_limits_the_rate(lab: Laboratory) -> None:
     (guest,) = lab.boot(GuestSpec("slow", host="h1", load=Load(set=32)))
     lab["h2"].shape(100)
@@ -71,6 +72,7 @@ def test_shaped_link_limits_the_rate(lab: Laboratory) -> None:
     assert 40 < mbit < 110
 
 
+@pytest.mark.soak
 def test_load_changes_while_running(lab: Laboratory) -> None:
     (guest,) = lab.boot(GuestSpec("worker", host="h1", disk="local"))
     domain = guest.domain()
@@ -100,6 +102,7 @@ def test_load_changes_while_running(lab: Laboratory) -> None:
     assert guest.load()["swept"] > 0
 
 
+@pytest.mark.soak
 def test_cut_link_stalls_and_abort_recovers(lab: Laboratory) -> None:
     (guest,) = lab.boot(GuestSpec("stuck", host="h1", load=Load(set=32)))
     lab["h2"].shape(40)

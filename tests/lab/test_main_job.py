@@ -97,10 +97,10 @@ def test_a_swap_between_full_hosts_goes_through_a_third(
 
 
 def test_two_at_once_share_a_link_as_planned(lab: Laboratory, operator: Operator) -> None:
-    """Both leave h1 over its 100 Mbit/s link, together, within the share that policy allows."""
+    """Both leave h1 over its 200 Mbit/s link, together, within the share that policy allows."""
     for host in lab.hosts.values():
-        host.shape(100)
-    slow = {"link": "100Mbit"}
+        host.shape(200)
+    slow = {"link": "200Mbit"}
     operator.configure(
         '[limits]\nat_once_per_host = 2\nmigration_link_share = "80%"\n'
         '[[avoid]]\nguests = "pair-*"\nhosts = "h1"\n[[spread]]\nguests = "pair-*"\n',
@@ -111,7 +111,7 @@ def test_two_at_once_share_a_link_as_planned(lab: Laboratory, operator: Operator
     lab.boot(*(GuestSpec(f"pair-{n}", load=Load(set=24)) for n in (1, 2)))
     plan = operator.ask("plan", "-o", "p.json")
     first, second = done(plan).document["plan"]["actions"]
-    allowed = 0.8 * 100e6 / 8 / 1024
+    allowed = 0.8 * 200e6 / 8 / 1024
     assert first["rate_kib_s"] + second["rate_kib_s"] <= allowed
     a, b = outcomes(operator.ask("apply", "p.json", "--yes"))
     assert a["result"] == b["result"] == "done", (a, b)
@@ -122,6 +122,7 @@ def test_two_at_once_share_a_link_as_planned(lab: Laboratory, operator: Operator
     assert sorted(hosts_of(lab).values()) == ["h2", "h3"]
 
 
+@pytest.mark.soak
 def test_a_dead_and_a_hung_host_stop_nobody(lab: Laboratory, operator: Operator) -> None:
     """They are reported with a remedy, in time; the others are seen in full."""
     operator.configure(**{f"h{n}": {"answer_within": "3s"} for n in (1, 2, 3)})
@@ -163,8 +164,13 @@ def test_ctrl_c_finishes_what_is_in_flight_and_starts_nothing_more(
 ) -> None:
     """Interrupted in the middle of the first of two moves: one arrives, the other never leaves."""
     lab["h1"].shape(200)
-    slow = {"link": "100Mbit"}
-    operator.configure('[[avoid]]\nguests = "tied-*"\nhosts = "h1"\n', h1=slow, h2=slow, h3=slow)
+    slow = {"link": "200Mbit"}
+    operator.configure(
+        '[limits]\nat_once_total = 1\n[[avoid]]\nguests = "tied-*"\nhosts = "h1"\n',
+        h1=slow,
+        h2=slow,
+        h3=slow,
+    )
     lab.boot(*(GuestSpec(f"tied-{n}", load=Load(set=16)) for n in (1, 2)))
     applied = operator.begin("apply", "--now", "--yes")
     assert applied.stdout is not None

@@ -75,14 +75,11 @@ def test_what_cannot_leave_is_named_and_failures_go_elsewhere(
 def test_a_plan_is_undone_and_what_others_moved_is_left_alone(
     lab: Laboratory, operator: Operator
 ) -> None:
-    """Guests come back though they have just moved; one that a human took elsewhere stays there."""
+    """Guests come back though they have just moved, and to what was broken before; one that a human
+    took elsewhere stays there."""
     operator.configure(AWAY, h1=LINK, h2=LINK, h3=LINK)
     lab.boot(*(GuestSpec(f"trio-{n}") for n in (1, 2)))
     assert {o["result"] for o in outcomes(operator.ask("apply", "--now", "--yes"))} == {"done"}
-    refused = operator.run("undo", "--yes")
-    assert refused.code == 2, "a rule was broken on the way back"
-    assert "no safe way back" in refused.err
-    operator.configure("", h1=LINK, h2=LINK, h3=LINK)
     taken = hosts_of(lab)["trio-2"]
     other = ({"h2", "h3"} - {taken}).pop()
     lab.guest("trio-2").migrate(other)

@@ -14,6 +14,9 @@ from balancer.planner.dispatch import (
     dropped,
     ended,
     finished,
+    raised,
+    raises,
+    spare_kib_s,
     startable,
     started,
 )
@@ -308,3 +311,51 @@ def test_a_state_is_a_value():
     started(state, "x→c")
     assert state.running == ()
     assert uuid_of("x") in state.law.start
+
+
+ROOM = 40 * 1024
+"""KiB/s that the share of a link of 100 MiB/s is."""
+
+
+def test_what_nobody_else_needs_goes_to_what_runs():
+    """Two leave a, at 10 MiB/s each: the rest of the link is divided, once nobody waits for it."""
+    both = (move("x", "a", "b", rate_kib_s=10 * 1024), move("y", "a", "c", rate_kib_s=10 * 1024))
+    state = begin(problem(ROOMY, limits=WIDE), both)
+    state = started(state, "x→b")
+    assert raises(state) == {}  # y is still to come, and needs the link out of a
+    state = started(state, "y→c")
+    assert raises(state) == {"x→b": 20 * 1024, "y→c": 20 * 1024}
+    for id_, rate in raises(state).items():
+        state = raised(state, id_, rate)
+    assert raises(state) == {}
+    state = ended(state, "x→b", Result.DONE)
+    assert raises(state) == {"y→c": ROOM}
+    assert spare_kib_s(raised(state, "y→c", ROOM), "y→c") == 0
+
+
+def test_little_more_is_not_worth_a_call():
+    """39 of 40 MiB/s are enough."""
+    state = begin(problem(ROOMY, limits=WIDE), (move("x", "a", "b", rate_kib_s=39 * 1024),))
+    assert raises(started(state, "x→b")) == {}
+
+
+@settings(deadline=None, max_examples=40)
+@given(puzzles(), st.data())
+def test_what_is_kept_up_to_date_is_what_adding_up_anew_gives(puzzle, data):
+    """Whatever starts, ends, fails, is raised or dropped; and an earlier state is still itself."""
+    state = begin(puzzle.problem, order(puzzle.problem, puzzle.target).actions)
+    first, told = state, ids(startable(state))
+    while not finished(state):
+        for action in startable(state):
+            if data.draw(st.booleans()):
+                state = started(state, action.id)
+        fresh = replace(state, tally=None, turn=-1)
+        assert startable(state) == startable(fresh)
+        assert raises(state) == raises(fresh)
+        for id_, rate in raises(state).items():
+            state = raised(state, id_, rate)
+        if state.running:
+            id_ = data.draw(st.sampled_from(state.running))
+            result = data.draw(st.sampled_from([Result.DONE] * 4 + [Result.FAILED, Result.LOST]))
+            state = ended(state, id_, result)
+    assert ids(startable(first)) == told

@@ -7,11 +7,14 @@ import pytest
 from balancer.config import default_policy
 from balancer.planner import pipeline
 from balancer.planner.constraints.only_on import OnlyOn
+from balancer.planner.formulation import formulate
 from balancer.planner.model.observation import Observation, Promise
 from balancer.planner.model.plan import Infeasible, Plan
 from balancer.planner.model.policy import Policy
+from balancer.planner.objectives.balance import Balance
+from balancer.planner.paying import paying
 from balancer.planner.pipeline import plan
-from tests.drawing import observation, select
+from tests.drawing import observation, problem, select, uuid_of
 
 EAGER = replace(default_policy(), aggressiveness=5)
 LUKEWARM = """
@@ -102,9 +105,13 @@ def test_what_hangs_together_is_left_out_together_or_asked_one_by_one() -> None:
 
 
 def test_a_move_that_cannot_be_made_is_left_to_the_orderer() -> None:
-    """It does not converge: that is what the plan says, not that it would not pay."""
-    text = "a 16c/64g : x 16v/32g cpu=8 dirty=9000 | y 16v/32g cpu=4.5 dirty=9000\nb 16c/64g :"
-    made = plan(observation(text), EAGER)
-    assert isinstance(made, Plan)
-    assert made.actions == ()
-    assert any("too fast to be sent" in stay.reason for stay in made.left)
+    """It does not converge: it is not said to be too dear, the orderer tells why it stays."""
+    for dirty, asked in ((9000, True), (0, False)):
+        told = problem(
+            f"a 16c/64g : p 4v/8g cpu=2 dirty={dirty} | q 4v/8g cpu=2\nb 16c/64g :",
+            objectives=[Balance()],
+        )
+        given = formulate(told)
+        target = given.start.copy()
+        target[given.guest_number[uuid_of("p")]] = given.site_number["b"]
+        assert (paying(told, given, target) == target).all() == asked

@@ -19,8 +19,8 @@ from balancer.planner.pipeline import assess, plan
 from tests.drawing import uuid_of
 from tests.past import as_cells, with_past
 
-SEEDS, DAYS = 20, 40
-"""Of the soak: longer than `same_host_again_after`, so that some may go back."""
+SEEDS, DAYS = 20, 20
+"""Of the soak."""
 POLICY = replace(default_policy(), forecaster="automatic")
 EAGER = replace(POLICY, aggressiveness=5)
 HOT = """

@@ -8,16 +8,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer.adapters.stand_in import MemoryJournal
+from balancer.planner.assessment import assess
 from balancer.planner.constraints.careful import Careful
-from balancer.planner.dispatch import begin, blocked, ended, startable, started
-from balancer.planner.model.plan import Result
-from balancer.planner.model.policy import Limits
+from balancer.planner.dispatch import (
+    begin,
+    blocked,
+    ended,
+    raised,
+    spare_kib_s,
+    startable,
+    started,
+)
+from balancer.planner.model.plan import Outcome, Result, Rung, RungKind
+from balancer.planner.model.policy import Allow, Limits
 from balancer.planner.model.turns import Turn
 from balancer.planner.order.schedule import order
 from balancer.planner.verify import judge
 from balancer.ports import Refused
 from balancer.service import execute
-from tests.drawing import NOON, placed, problem, select, uuid_of
+from tests.drawing import NOON, observation, placed, problem, select, uuid_of
 from tests.planner.puzzles import move
 from tests.worlds import EAGER, plan_of, ports_of, world_of
 
@@ -26,6 +35,7 @@ ROOMY = """
 a 99c/99g link=1000 : zk-1 1v/1g | zk-2 1v/1g | zk-3 1v/1g | web-1 1v/1g
 b 99c/99g link=1000 :
 """
+TWO = "a 16c/64g : zk-1 1v/1g\nb 16c/64g :"
 ZOO = Careful(guests=select("zk-*"), moving_at_once=1, wait_between=900.0)
 
 
@@ -130,3 +140,68 @@ def test_at_that_instant_a_place_is_free_and_not_before(ends, most, wait) -> Non
     if len(ends) >= most:
         before = at - 1e-3 * max(1.0, abs(at))
         assert sum(end + wait > before for end in ends) >= most
+
+
+@pytest.mark.parametrize(
+    ("changed", "fault"),
+    [
+        ({"auto_converge": True}, "auto-converge is not allowed for this guest"),
+        ({"rungs": (Rung(kind=RungKind.AUTO_CONVERGE),)}, "auto-converge is not allowed"),
+        ({"rungs": (Rung(kind=RungKind.POST_COPY),)}, "post-copy is not allowed for this guest"),
+        (
+            {"rungs": (Rung(kind=RungKind.DOWNTIME, downtime_ms=900),)},
+            "a step up to a pause of 900",
+        ),
+        ({"rungs": (Rung(kind=RungKind.BANDWIDTH, rate_kib_s=1 << 30),)}, "where its links allow"),
+        ({"rungs": (Rung(kind=RungKind.BANDWIDTH, rate_kib_s=2048),)}, ""),
+    ],
+)
+def test_the_judge_reads_the_rungs(changed: dict[str, object], fault: str) -> None:
+    """What the policy does not allow that guest is a fault, whoever wrote the plan."""
+    faults = "".join(
+        judge(problem(ROOMY, limits=WIDE), (move("web-1", "a", "b", **changed),)).faults
+    )
+    assert fault in faults
+    assert bool(faults) is bool(fault)
+
+
+def test_consents_are_for_those_they_name() -> None:
+    """The same rung is allowed one guest and refused another."""
+    allow = Allow(post_copy=select("web-*"), auto_converge=select("web-*"))
+    posed = problem(ROOMY, limits=WIDE, allow=allow)
+    rungs = (Rung(kind=RungKind.AUTO_CONVERGE), Rung(kind=RungKind.POST_COPY))
+    assert judge(posed, (move("web-1", "a", "b", rungs=rungs),)).faults == ()
+    assert len(judge(posed, (move("zk-1", "a", "b", rungs=rungs),)).faults) == 2
+
+
+def test_the_planners_own_guest_moves_by_itself() -> None:
+    """Beside others it is a fault, alone it is none."""
+    posed = replace(problem(ROOMY, limits=WIDE), planner=uuid_of("web-1"))
+    both = (move("web-1", "a", "b"), move("zk-1", "a", "b"))
+    assert "the planner runs in this guest" in "".join(judge(posed, both).faults)
+    assert judge(posed, both[:1]).faults == ()
+
+
+def test_spare_bandwidth_is_what_both_links_have_left() -> None:
+    """What one was given is not there for another; what has ended is there again."""
+    posed = problem(ROOMY.replace("link=1000", "link=10"), limits=WIDE)
+    first, second = move("zk-1", "a", "b"), move("zk-2", "a", "b")
+    state = started(started(begin(posed, (first, second)), first.id), second.id)
+    assert spare_kib_s(state, first.id) == 8 * 1024
+    state = raised(state, first.id, 9 * 1024)
+    assert spare_kib_s(state, second.id) == 0
+    assert spare_kib_s(ended(state, first.id, Result.DONE), second.id) == 9 * 1024
+
+
+def test_when_guests_last_moved_is_known_from_what_was_observed() -> None:
+    """The latest end counts, whatever came of it; what was refused never began."""
+    (action,) = plan_of(world_of(TWO), "zk-1 a b").actions
+    ends = [
+        (10.0, Result.FAILED),
+        (30.0, Result.DONE),
+        (20.0, Result.DONE),
+        (90.0, Result.REFUSED),
+    ]
+    outcomes = tuple(Outcome(action=action, result=r, started=at, ended=at) for at, r in ends)
+    posed = assess(replace(observation(TWO), outcomes=outcomes), EAGER)
+    assert posed.ended_at == {uuid_of("zk-1"): 30.0}

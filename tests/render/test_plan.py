@@ -13,7 +13,16 @@ from balancer.planner.model.plan import (
     Worth,
 )
 from balancer.planner.model.violation import Violation
-from balancer.render.plan import SENTENCES, infeasible, moves, plan, quality, verdict, violations
+from balancer.render.plan import (
+    SENTENCES,
+    gain,
+    infeasible,
+    moves,
+    plan,
+    quality,
+    verdict,
+    violations,
+)
 from tests.render.screens import shown
 from tests.render.test_hosts import LOADS
 
@@ -159,3 +168,16 @@ def test_many_faults_are_counted() -> None:
     assert text.endswith("    and 3 more")
     many = tuple(Stay(subject=f"g{i}", reason="no") for i in range(SENTENCES + 2))
     assert "g7 (no); 2 more" in shown(plan(replace(MADE, left=many)), width=300)
+
+
+def test_the_gain_is_drawn_and_says_where_most_of_it_is_reached() -> None:
+    """Short plans need no curve; long ones are drawn within a line."""
+    assert gain((500, 1000)) == ""
+    assert gain((0, 950, 1000)) == (
+        "Gain, move by move: ▁▇█  The first 2 of 3 moves bring 95 % of it."
+    )
+    assert gain((0, 500, 1000)).endswith("It takes all 3 for 90 % of it.")
+    assert "The first brings 91 % of it" in gain((910, 950, 1000))
+    long = gain(tuple(range(0, 1001, 5)))
+    assert len(long.split()[4]) <= 40
+    assert "The first 181 of 201 moves bring 90 % of it." in long

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from balancer.config.reading import Table
+from balancer.simulator.counting.counted import Counted
 from balancer.simulator.expectation import KEYS, Figures, expect
 
 FIGURES = Figures(
@@ -23,6 +24,15 @@ FIGURES = Figures(
     done_after=120.0,
     quiet_cycles=3,
     stopped=True,
+    counted=Counted(
+        contention=90.0,
+        overload=120.0,
+        downtime=1.5,
+        without_spare=60.0,
+        rules_broken=300.0,
+        return_trips=2,
+        never_began=1,
+    ),
 )
 
 
@@ -35,6 +45,13 @@ def unmet(figures: Figures = FIGURES, **promised: object) -> tuple[str, ...]:
     ("key", "kept", "broken"),
     [
         ("stops_itself_at_most", 1, 0),
+        ("contention_at_most", "90s", "89s"),
+        ("overload_at_most", "2min", "119s"),
+        ("downtime_at_most", "2s", "1s"),
+        ("without_spare_at_most", "60s", "59s"),
+        ("rules_broken_at_most", "5min", "4min"),
+        ("return_trips_at_most", 2, 1),
+        ("never_began_at_most", 1, 0),
         ("stops_itself_at_least", 1, 2),
         ("moves_at_most", 5, 4),
         ("moves_at_least", 5, 6),

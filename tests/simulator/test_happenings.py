@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from balancer.ports import UsageError
+from balancer.simulator.inventory import SimulatedInventory
 from balancer.simulator.run import Simulation
 from balancer.simulator.scenario import load_scenario
 from balancer.simulator.world import World
@@ -96,3 +97,107 @@ def test_what_is_wrong_is_one_sentence(tmp_path: Path, text: str, fault: str) ->
     """It names the event and the key."""
     with pytest.raises(UsageError, match=fault):
         world(tmp_path, text)
+
+
+RACKS = """
+[[hosts]]
+names = ["a", "b"]
+cpu = 16
+memory = "64GiB"
+labels = { rack = "r1" }
+[[hosts]]
+names = "c"
+cpu = 16
+memory = "64GiB"
+power = [100, 200]
+[[guests]]
+names = "web-[1-2]"
+on = "c"
+cpu = 1
+memory = "16GiB"
+"""
+
+
+def after(tmp_path: Path, *events: str, seconds: float = 61) -> World:
+    """Return the world of the racks when these events have taken place, a minute apart."""
+    path = tmp_path / "racks.toml"
+    told = (f'\n[[events]]\nat = "{60 * i}s"\n{text}\n' for i, text in enumerate(events, 1))
+    path.write_text(RACKS + "".join(told))
+    world = Simulation(load_scenario(path)).world
+    world.advance(world.now + 60 * (len(events) - 1) + seconds)
+    return world
+
+
+def test_a_rack_dies_and_returns_as_a_whole(tmp_path: Path) -> None:
+    """All hosts with the label, no other one."""
+    dies, returns = 'what = "rack_dies"\nrack = "r1"', 'what = "rack_returns"\nrack = "r1"'
+    assert [h.alive for h in after(tmp_path, dies).hosts.values()] == [False, False, True]
+    assert all(h.alive for h in after(tmp_path, dies, returns).hosts.values())
+
+
+def test_hosts_join_and_go_for_good(tmp_path: Path) -> None:
+    """A new one is empty and has its own power curve; one taken away leaves nothing behind."""
+    joins = 'what = "host_added"\nnames = "d"\ncpu = 8\nmemory = "32GiB"\npower = [50, 90]'
+    world = after(tmp_path, joins)
+    assert world.hosts["d"].watts == (50, 90)
+    assert "d" not in world.placement.values()
+    gone = after(tmp_path, joins, 'what = "host_removed"\nhost = "d"')
+    assert "d" not in gone.hosts
+    assert not gone.lost
+    assert len(after(tmp_path, 'what = "host_removed"\nhost = "c"').lost) == 2
+
+
+def test_guests_boot_where_room_is_busy_at_first(tmp_path: Path) -> None:
+    """Each where most memory is free; one that fits nowhere is noted."""
+    boots = (
+        'what = "guests_boot"\nnames = "desk-[1-2]"\nmemory = "24GiB"\ncpu = 0.5\n'
+        'boot_cpu = 2\nboot_for = "2min"'
+    )
+    world = after(tmp_path, boots)
+    desks = [uuid_of("desk-1"), uuid_of("desk-2")]
+    assert [world.placement[uuid] for uuid in desks] == ["a", "b"]
+    assert world.guests[desks[0]].cpu.at(world.now) == 2000
+    assert world.guests[desks[0]].cpu.at(world.now + 120) == 500
+    huge = 'what = "guests_boot"\nnames = "huge"\nmemory = "65GiB"'
+    assert list(after(tmp_path, huge).never_began) == [uuid_of("huge")]
+
+
+def test_growth_multiplies_guests_and_load(tmp_path: Path) -> None:
+    """Twice as many, each half as busy again, from that moment on."""
+    world = after(tmp_path, 'what = "growth"\nguests = "web-*"\ntimes = 2\nload = "150%"')
+    assert sorted(g.spec.name for g in world.guests.values()) == [
+        "web-1",
+        "web-1.2",
+        "web-2",
+        "web-2.2",
+    ]
+    assert {g.cpu.at(world.now) for g in world.guests.values()} == {1500}
+    assert world.guests[uuid_of("web-1")].cpu.at(world.now - 60) == 1000
+
+
+def test_measurements_are_lost_and_return(tmp_path: Path) -> None:
+    """Of those named, guests and hosts; then of nobody."""
+    lost = 'what = "metrics_lost"\nguests = "web-1"\nhost = "a"'
+    seen = SimulatedInventory(after(tmp_path, lost)).observe().history
+    assert (set(seen.guests), set(seen.hosts)) == ({uuid_of("web-2")}, {"b", "c"})
+    back = SimulatedInventory(after(tmp_path, lost, 'what = "metrics_return"')).observe().history
+    assert (len(back.guests), len(back.hosts)) == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('what = "rack_dies"\nrack = "r2"', "rack = .r2.: no host has the label"),
+        ('what = "host_added"\nnames = "a"\ncpu = 1\nmemory = "1GiB"', "a is given twice"),
+        ('what = "host_added"\nnames = "z"\ncpu = 1\nmemory = "1GiB"\npower = [3]', "power = .*two or more watts"),
+        ('what = "guests_boot"\nnames = "web-1"', "web-1 is there from the beginning"),
+        ('what = "growth"\nguests = "web-*"', "times: missing"),
+        ('what = "metrics_lost"', "guests: missing"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_who_comes_and_goes_is_one_sentence(
+    tmp_path: Path, text: str, fault: str
+) -> None:
+    """It names the event and the key."""
+    with pytest.raises(UsageError, match=fault):
+        after(tmp_path, text)

@@ -183,3 +183,27 @@ def test_what_has_arrived_changes_no_more() -> None:
     assert moving.next_change(100) == math.inf
     moving.advance(1000, 100)
     assert (moving.phase, moving.sent_mib) == (Phase.ARRIVED, pytest.approx(100))
+
+
+def test_a_guest_that_is_slowed_down_arrives_where_it_would_not() -> None:
+    """Round by round it writes less, a fifth at first, until what is left fits the pause."""
+    busy = {"memory": 1000, "dirty": 300, "hot": 800}
+    stuck, slowed = transfer(**busy), transfer(**busy)
+    slowed.slowed = True
+    assert run(stuck, rate=100, at_most=1000) == 1000
+    assert run(slowed, rate=100, at_most=1000) < 1000
+    assert 0.2 < slowed.throttle <= 0.99
+
+
+def test_post_copy_sends_what_is_left_once_more() -> None:
+    """What was written in the round goes too; the guest runs on meanwhile, whatever it writes."""
+    moving = transfer(memory=1000, dirty=300, hot=800)
+    assert not moving.switch(), "too early: nothing is copied yet"
+    moving.advance(SETUP, 100)
+    moving.advance(4, 100)
+    left = 600 + touched(300, 800, 4)
+    assert moving.switch()
+    assert moving.left_mib == pytest.approx(left)
+    assert run(moving, rate=100) == pytest.approx(left / 100)
+    assert moving.paused == pytest.approx(HANDOVER)
+    assert not moving.switch(), "too late"

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from balancer.simulator import expectation, happenings, population, scenario
+from balancer.simulator import bigdata, expectation, happenings, population, recorded, scenario
 from balancer.simulator.workloads import SHAPES
 
 SIMULATIONS = Path(__file__).resolve().parents[2] / "simulations"
@@ -17,6 +17,8 @@ def test_every_key_and_every_scenario_is_on_the_page() -> None:
         *scenario.KEYS,
         *population.HOST_KEYS,
         *population.GUEST_KEYS,
+        *bigdata.KEYS,
+        *recorded.KEYS,
         *happenings.KEYS,
         *(key for keys in happenings.KEYS.values() for key in keys),
         *expectation.KEYS,

@@ -203,3 +203,35 @@ def test_slicing_time_changes_nothing(cuts: list[float]) -> None:
         ended.append([move.ended for move in moves])
     assert None not in ended[0]
     assert ended[0] == pytest.approx(ended[1], rel=0, abs=1e-5)
+
+
+def followed(world: World) -> Move:
+    """Have x on its way to b with its memory following."""
+    move = world.begin(uuid_of("x"), "b", 50.0, 0.3)
+    world.advance(world.now + 5)
+    assert world.switch(move)
+    return move
+
+
+def test_after_a_switch_to_post_copy_the_guest_is_at_the_target_and_holds_both() -> None:
+    """Nobody can stop it or move it on; it ends by itself."""
+    world = world_of("a 16c/64g : x 1v/4g\nb 16c/64g :")
+    move = followed(world)
+    assert world.placement[uuid_of("x")] == "b"
+    assert world.free_mib("a") == world.free_mib("b") == 60 * 1024
+    world.stop(move, "somebody wants to")
+    world.put(uuid_of("x"), "a")
+    assert move.under_way
+    world.advance(world.now + 200)
+    assert (move.ended is not None, move.fault, world.moves) == (True, "", [])
+    assert not world.lost
+
+
+@pytest.mark.parametrize("host", ["a", "b"])
+def test_whichever_end_dies_in_post_copy_the_guest_is_lost(host: str) -> None:
+    """Its memory is on both."""
+    world = world_of("a 16c/64g : x 1v/4g\nb 16c/64g :")
+    followed(world)
+    world.die(host)
+    assert set(world.lost) == {uuid_of("x")}
+    assert not world.moves

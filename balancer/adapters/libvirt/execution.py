@@ -98,6 +98,8 @@ class LibvirtExecution:
         anew = (RungKind.AUTO_CONVERGE,) if begun else ()
         self._climb = ladder.set_out(action, patience, without=anew)
         self._room = action.rate_kib_s
+        self._hastened = 0
+        """KiB/s it was told to go at since, as others need its links no more; 0: never."""
         """KiB/s that its links allow it."""
         self._pause = action.downtime_ms
         self._slowed = action.auto_converge
@@ -138,6 +140,12 @@ class LibvirtExecution:
     def room(self, rate_kib_s: int) -> None:
         """Let it go at up to this rate, KiB/s, where it needs that."""
         self._room = rate_kib_s
+
+    def hasten(self, rate_kib_s: int) -> None:
+        """Let it go at this rate from now on."""
+        self._room = max(self._room, rate_kib_s)
+        self._hastened = rate_kib_s
+        self._nudge.set()
 
     def abort(self, reason: str) -> None:
         """Ask for it to stop; harmless once it has ended."""
@@ -183,7 +191,7 @@ class LibvirtExecution:
     def _plain(self) -> bool:
         """True if it went by pre-copy at the rate planned, from its beginning."""
         helped = self._climb.switched or self._action.auto_converge or self._climb.steps
-        return not helped and not self._begun
+        return not helped and not self._begun and not self._hastened
 
     def _move(self) -> None:
         """Make the long call, and where it is to begin anew make it again."""
@@ -295,8 +303,13 @@ class LibvirtExecution:
 
     def _judge(self) -> None:
         """Ask the ladder what to do now, and do it."""
-        if self._anew.is_set() or (self._stop is not None and not self._climb.switched):
+        if self._stop is not None and not self._climb.switched:
             return
+        if self._anew.is_set():
+            self._begins_anew()
+            return
+        if self._hastened > self._climb.rate_kib_s:
+            self._go_faster()
         seen = reading(self._stats, self._elapsed(), self._room)
         self._climb, decision = ladder.watch(self._climb, seen)
         match decision:
@@ -309,6 +322,21 @@ class LibvirtExecution:
                 self._torn = True
             case None:
                 pass
+
+    def _go_faster(self) -> None:
+        """Raise its rate; where libvirt does not take that now, it goes on as it is."""
+        rate = self._hastened
+        with suppress(libvirt.libvirtError, NotAnswering):
+            self._ends.ask(
+                self._action.source,
+                lambda domain: domain.migrateSetMaxSpeed(migration.mib_s(rate)),
+            )
+        self._climb = ladder.given(self._climb, rate)
+
+    def _begins_anew(self) -> None:
+        """Give it up where the abort that should let it begin anew has no effect."""
+        if self._elapsed() - self._climb.began > self._patience.settling:
+            self._give_up(Result.STALLED, "it could not be ended so as to begin anew: aborted")
 
     def _raise(self, rung: Rung) -> None:
         """Take one step up; where libvirt does not take it, that is noted and it goes on."""

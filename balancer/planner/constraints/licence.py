@@ -35,7 +35,8 @@ class Licence:
     @property
     def label(self) -> str:
         """What the operator calls it."""
-        return self.name or f"licence {self.guests.text}: {self.at_most} hosts"
+        hosts = "1 host" if self.at_most == 1 else f"{self.at_most} hosts"
+        return self.name or f"licence {self.guests.text}: {hosts}"
 
     def concerns(self, problem: Problem) -> tuple[str, ...]:
         """Return the guests that need the licence."""

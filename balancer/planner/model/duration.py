@@ -32,7 +32,7 @@ class WillNotConverge:
 
 
 def predict(
-    volume_mib: int, dirty_mib_s: int, hot_set_mib: int, rate_kib_s: int, downtime_ms: int
+    volume_mib: int, dirty_mib_s: float, hot_set_mib: int, rate_kib_s: int, downtime_ms: int
 ) -> Prediction | WillNotConverge:
     """Return what sending `volume_mib` at an effective `rate_kib_s` takes, or why it never ends.
 
@@ -46,7 +46,7 @@ def predict(
     pause = rate * downtime_ms / 1000
     if hot_set_mib > pause and dirty_mib_s > CATCH_UP * rate:
         return WillNotConverge(
-            f"it dirties {dirty_mib_s} MiB/s of {hot_set_mib} MiB, "
+            f"it dirties {dirty_mib_s:g} MiB/s of {hot_set_mib} MiB, "
             f"too fast to be sent at {rate:.0f} MiB/s"
         )
     sent = rounds(volume_mib, dirty_mib_s, hot_set_mib, rate, pause)
@@ -83,7 +83,7 @@ class Load:
     """What has to be sent of a guest, and what of it again."""
 
     volume_mib: int
-    dirty_mib_s: int
+    dirty_mib_s: float
     hot_mib: int
 
 
@@ -99,7 +99,7 @@ def load(problem: Problem, guest: str) -> Load:
         return Load(used, measured, used)
     volume = max(1, min(used, round(used * habit.volume.value))) if used else 0
     hot = ceil(habit.hot_mib) if habit.hot_mib else volume
-    return Load(volume, max(measured, ceil(habit.dirty_mib_s)), min(volume, hot))
+    return Load(volume, max(measured, round(habit.dirty_mib_s, 1)), min(volume, hot))
 
 
 def ratio(problem: Problem, source: str, target: str) -> float:

@@ -203,6 +203,9 @@ class Plan:
     """Whether the actions lead to the placement that was sought last."""
     certificates: tuple[Certificate, ...] = ()
     """Why placements that were sought cannot be reached; anybody can check them again."""
+    gained: tuple[int, ...] = ()
+    """Per mille of what the plan gains that is reached once so many actions, in order of their
+    start, have ended; empty where that is not known. It may be cut after any of them."""
     asked_again: int = 0
     """How often another placement was sought, as no way to the one before was found."""
 

@@ -74,7 +74,7 @@ def pauses(most: int) -> tuple[int, ...]:
 
 
 def stance(
-    volume: int, dirty: int, hot: int, rate_kib_s: int, means: Means
+    volume: int, dirty: float, hot: int, rate_kib_s: int, means: Means
 ) -> Stance | WillNotConverge:
     """Return how to begin at `rate_kib_s`: the mildest way that is expected to do.
 
@@ -134,7 +134,7 @@ def _effective(rate_kib_s: int, means: Means) -> int:
 
 
 def _mild(
-    volume: int, dirty: int, hot: int, rate_kib_s: int, means: Means
+    volume: int, dirty: float, hot: int, rate_kib_s: int, means: Means
 ) -> Stance | WillNotConverge:
     """Return the shortest pause that plain pre-copy is expected to end with."""
     *shorter, longest = pauses(means.pause_at_most)
@@ -149,7 +149,7 @@ def _mild(
 
 
 def _slowed(
-    volume: int, dirty: int, hot: int, rate_kib_s: int, pause_ms: int
+    volume: int, dirty: float, hot: int, rate_kib_s: int, pause_ms: int
 ) -> Prediction | None:
     """Return what auto-converge is expected to take; None where even that does not do."""
     rate = rate_kib_s / KIB
@@ -164,7 +164,7 @@ def _slowed(
     return _prediction(rounds, rate, pause_ms)
 
 
-def _followed(volume: int, dirty: int, hot: int, rate_kib_s: int, pause_ms: int) -> Prediction:
+def _followed(volume: int, dirty: float, hot: int, rate_kib_s: int, pause_ms: int) -> Prediction:
     """Return what post-copy is expected to take: two rounds before it, what is left after it."""
     rate = rate_kib_s / KIB
     second = min(hot, dirty * volume / rate)

@@ -15,14 +15,21 @@ import numpy as np
 from balancer.planner.formulation import Ints
 from balancer.planner.place.walker import Floats, Walker
 
-HOTTEST: Final = 1.0
+HOTTEST: Final = 64.0
 """First heat of the hottest run, as a share of the median rise of cost by a random change."""
-STEP: Final = 12.0
+STEP: Final = 8.0
 """Each run of the race starts so many times cooler than the one before."""
+SPAN: Final = 300.0
+"""A short run cools down by so much: the long one goes on to the coldest."""
 COLDEST: Final = 0.3
 """Prices are integers: below this nothing that loses is accepted any more."""
 RACE: Final = 0.2
-"""Share of all work that the race takes."""
+"""Share of all work for the short runs from all heats."""
+AGAIN: Final = 0.05
+"""For each longer run: of the winner, and from hotter as long as hotter is better.
+
+The longer a run is, the hotter it may start."""
+HOTTER: Final = 3
 LAST: Final = 0.98
 """Share of a run after which only what gains is accepted."""
 EVENLY: Final = 0.3
@@ -60,22 +67,38 @@ class Calibrated:
         """Search until `spent`, told the steps so far, says that 1 of the budget is used."""
         if not len(self.arrays.movers):
             return
-        typical = self._typical()
-        lowest = min(typical, COLDEST)
-        hottest = HOTTEST * typical
-        runners = max(1, int(np.log(hottest / lowest) / np.log(STEP)))
-        starts = [hottest / STEP**number for number in range(runners)]
+        hottest = HOTTEST * self._typical()
+        number = 1 + max(0, int(np.log(hottest / COLDEST / STEP) / np.log(STEP)))
+        heats = [hottest / STEP**n for n in range(number)]
         begin = self.arrays.saved()
-        ended: list[tuple[tuple[int, int, int], Course, tuple[Ints, ...]]] = []
-        for number, hot in enumerate(starts):
-            self.arrays.restore(begin)
-            course = Course(np.geomspace(hot, lowest, BINS))
-            share = RACE / runners
-            falls = self._follow(course, spent, number * share, (number + 1) * share)
-            ended.append((self._rank(), _where_it_fell(course, falls), self.arrays.saved()))
-        _, course, end = min(ended, key=lambda one: one[0])
-        self.arrays.restore(end)
-        self._follow(course, spent, RACE, 1.0)
+        short = [
+            self._short(hot, begin, spent, n * RACE / number, (n + 1) * RACE / number)
+            for n, hot in enumerate(heats)
+        ]
+        best = min(range(number), key=lambda n: short[n].rank)
+        done, winner = RACE + AGAIN, self._short(heats[best], begin, spent, RACE, RACE + AGAIN)
+        for hot in reversed(heats[max(0, best - HOTTER) : best]):
+            other = self._short(hot, begin, spent, done, done + AGAIN)
+            done += AGAIN
+            if other.rank > winner.rank:
+                break
+            winner = other
+        self.arrays.restore(winner.end)
+        self._follow(_where_it_fell(winner), spent, done, 1.0)
+
+    def _short(
+        self,
+        hot: float,
+        begin: tuple[Ints, ...],
+        spent: Callable[[int], float],
+        start: float,
+        end: float,
+    ) -> "_Runner":
+        """Return what a short run from `begin` comes to between these shares of the budget."""
+        self.arrays.restore(begin)
+        course = Course(np.geomspace(hot, hot / SPAN, BINS))
+        falls = self._follow(course, spent, start, end)
+        return _Runner(hot, falls, self._rank(), self.arrays.saved())
 
     def _follow(
         self, course: Course, spent: Callable[[int], float], start: float, end: float
@@ -110,11 +133,24 @@ class Calibrated:
         return max(1.0, float(np.median(sample[:count]))) if count else 1.0
 
 
-def _where_it_fell(course: Course, falls: Floats) -> Course:
-    """Return the same heats, with time by the root of how far the cost fell at each."""
-    weight = np.sqrt(np.maximum(0.0, falls))
+@dataclass(frozen=True, slots=True, eq=False)
+class _Runner:
+    """What one short run came to."""
+
+    hot: float
+    falls: Floats
+    rank: tuple[int, int, int]
+    end: tuple[Ints, ...]
+
+
+def _where_it_fell(runner: _Runner) -> Course:
+    """Return heats down to the coldest, with time by the root of how far the cost fell at each."""
+    known = np.geomspace(runner.hot, runner.hot / SPAN, BINS)
+    heats = np.geomspace(runner.hot, min(COLDEST, runner.hot / SPAN), BINS)
+    weight = np.sqrt(np.maximum(0.0, runner.falls))
+    weight = np.interp(-np.log(heats), -np.log(known), weight, right=0.0)
     if not weight.any():
-        return course
+        return Course(heats)
     share = EVENLY / BINS + (1 - EVENLY) * weight / weight.sum()
     until = np.cumsum(share)
-    return Course(course.heats, np.concatenate([[0.0], until[:-1] / until[-2]]))
+    return Course(heats, np.concatenate([[0.0], until[:-1] / until[-2]]))

@@ -65,7 +65,11 @@ def why_stays(formulation: Formulation, guest: int) -> str:
     others = formulation.allowed[guest].copy()
     others[formulation.start[guest]] = False
     if others.any():
-        return f"none of the {_hosts(int(others.sum()))} it could go to has room for it"
+        count = int(others.sum())
+        some = "the only host" if count == 1 else f"none of the {count} hosts"
+        return (
+            f"{some} it could go to {'cannot' if count == 1 else 'can'} take it: room, or a rule"
+        )
     labels = Counter(
         label
         for label, guests, sites in formulation.bans

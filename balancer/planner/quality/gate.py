@@ -20,7 +20,7 @@ LEAST_KNOWN = 0.5
 """Share of the guests that must be known for load to be a reason for anything."""
 MOST_KNOWN = 0.9
 """Share of the guests that must be known for the cluster's mean to be a measure of its hosts,"""
-MOST_VCPUS_KNOWN = 0.95
+MOST_VCPUS_KNOWN = 0.99
 """and share of their vCPUs: a few large ones may weigh more than many small ones."""
 
 

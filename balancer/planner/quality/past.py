@@ -83,9 +83,10 @@ def _standing(cells: Cells) -> NDArray[np.bool_]:
     standing = np.zeros(cells.shape, dtype=np.bool_)
     span = cells.shape[1] - run + 1
     first = cells[:, :span]
-    same = (first >= SURE) & ~_whole(first)
+    same = first >= SURE
     for step in range(1, run):
         same &= cells[:, step : step + span] == first
+    same[same] = ~_whole(first[same])
     for step in range(run):
         standing[:, step : step + span] |= same
     return standing

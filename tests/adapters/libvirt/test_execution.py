@@ -505,3 +505,13 @@ def test_what_will_not_be_as_it_was_is_said(run, hosts):
     hosts["a"].add(_autostart=1)
     hosts["a"].migrate = arrives(hosts["b"], setAutostart=lambda _on: None)
     assert "it is not as it was" in ended(run()).reason
+
+
+def test_an_abort_without_effect_is_not_waited_for_for_ever(climb, moving, hosts):
+    """What cannot be ended so as to begin anew is given up; where the guest is decides."""
+    moving.abortJob = lambda: None
+    execution = climb(SLOWED, least=0.3, settling=0.2)
+    outcome = ended(execution)
+    assert outcome.result is not Result.DONE
+    assert len(hosts["a"].asked) == 1
+    hosts["a"].aborted.set()

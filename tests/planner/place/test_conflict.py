@@ -40,7 +40,7 @@ def test_a_tied_guest_on_a_draining_host_names_its_tie() -> None:
 def test_a_guest_without_room_elsewhere_says_so() -> None:
     """The host that is open to it is full."""
     found = left("a 4c/8g state=draining : x 1v/6g\nb 4c/4g :")
-    assert found == {"x": "none of the 1 host it could go to has room for it"}
+    assert found == {"x": "the only host it could go to cannot take it: room, or a rule"}
 
 
 def test_a_guest_that_fits_nowhere_names_the_rules_that_bar_it() -> None:

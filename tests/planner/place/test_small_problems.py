@@ -18,8 +18,8 @@ from tests.drawing import RULES, problems
 from tests.planner.place.oracle import exhaustive, modelled
 from tests.planner.place.oracle.reading import read
 
-SMALL = {"max_hosts": 4, "max_guests": 5}
-LARGE = {"max_hosts": 7, "max_guests": 14}
+SMALL = {"max_hosts": 4, "max_guests": 6, "min_guests": 4}
+LARGE = {"max_hosts": 7, "max_guests": 14, "min_guests": 9, "min_rules": 1}
 
 
 def plainly(question: Problem) -> Problem:

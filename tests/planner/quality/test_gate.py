@@ -81,6 +81,22 @@ def _stuck(seen: Observation, chance: Random) -> Observation:
     )
 
 
+def _contradicted(seen: Observation, chance: Random) -> Observation:
+    """A second source tells of some guests a thousand times what the first one does."""
+    hit = chance.sample(sorted(seen.history.guests), 3)
+    other = {
+        uuid: (replace(s, window=300.0, values={n: 1000 * v for n, v in s.values.items()}),)
+        for uuid in hit
+        for s in seen.history.guests[uuid]
+    }
+    wide = {
+        uuid: (replace(taken[-1], window=300.0),) for uuid, taken in seen.history.guests.items()
+    }
+    return replace(
+        seen, history=History(wide, seen.history.hosts), also={"prometheus": History(other)}
+    )
+
+
 def _host(**capacity: int) -> Fault:
     """One host says that it has something else."""
 
@@ -95,6 +111,7 @@ def _host(**capacity: int) -> Fault:
     return fault
 
 
+# NaN and infinities never get as far: what is no number is dropped where it is read, as `no cpu` here.
 FAULTS: dict[str, Fault] = {
     "dropped": _each(lambda _: None),
     "no cpu": _each(lambda s: replace(s, values={"memory.rss": s.values["memory.rss"]})),
@@ -107,6 +124,7 @@ FAULTS: dict[str, Fault] = {
     "from the future": _each(lambda s: replace(s, at=s.at + 3600)),
     "swapped": _swapped,
     "stuck": _stuck,
+    "contradicted": _contradicted,
     "a host with 0 CPUs": _host(cpu=0),
     "a host without memory": _host(memory=0),
     "a host with a million CPUs": _host(cpu=1_000_000_000),
