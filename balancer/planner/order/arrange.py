@@ -13,7 +13,7 @@ import numpy as np
 from balancer.planner.order.aside import Searching, fewest_steps_aside
 from balancer.planner.order.bounds import Bound, bound, channel_work, lengths
 from balancer.planner.order.kernels import passes, roaming, settling
-from balancer.planner.order.kernels.passes import NEVER
+from balancer.planner.order.kernels.passes import NEVER, duration
 from balancer.planner.order.roamers import (
     drawn_settings,
     first_settings,
@@ -49,7 +49,11 @@ PLENTY: Final = 8
 """Ways from which on good settings are used again."""
 REST: Final = 0.1
 """From this share of a top rate on, what is left of a channel is worth dividing."""
+EXACT: Final = 100
+"""Trips up to which CP-SAT is asked: with more it finds nothing in a second."""
 WALKS: Final = 6
+FIRST_WALK: Final = 200
+"""Rounds before CP-SAT is asked: often the bound is reached by then."""
 MANY_TRIPS: Final = 3000
 ROAMS: Final = 60
 """By how much fewer ways round circles are tried where those with fewest steps aside are known."""
@@ -97,6 +101,8 @@ class Effort:
     """How much longer, as a share, a schedule may be for each step aside that it saves."""
     compiled_from: int = 0
     """Moves from which the kernels run compiled; a first compilation takes half a minute."""
+    exact: float = 0.0
+    """Work that CP-SAT may take on schedules of up to `EXACT` trips, its deterministic seconds."""
     enough: float = ENOUGH
     """How much longer than the bound, as a share, a schedule may be that ends the search."""
     spent: Callable[[], float] = lambda: 0.0
@@ -351,6 +357,9 @@ class _Work:
         first = self.best
         if first is None or self.reached():
             return
+        if self.effort.exact > 0 and len(first.trips) <= EXACT and self.solved(first):
+            return
+        first = self.best or first
         c = self.compiled
         walks = [first, *self.others(c)]
         chunk = max(2, min(200, 100_000 // len(first.trips), self.effort.rounds // 20))
@@ -364,6 +373,37 @@ class _Work:
                 self.keep(c, walks[i])
                 if self.over() >= 1 or self.reached():
                     break
+
+    def solved(self, first: Schedule) -> bool:
+        """Improve the best by CP-SAT; True if no better order of its trips is left to look for."""
+        from balancer.planner.order.exact import best_starts  # noqa: PLC0415 - loads a solver
+
+        c = self.compiled
+        start, end, rate = first.start.copy(), first.end.copy(), first.rate.copy()
+        seconds = self.walk(c, start, end, rate, min(FIRST_WALK, self.effort.rounds))
+        self.keep(c, Schedule(c.trips, start, end, rate, seconds))
+        if self.reached():
+            return True
+        work = self.effort.exact * max(0.0, 1 - self.effort.spent())
+        key, proven = best_starts(c, start, rate, self.bound.seconds, seconds, work)
+        proven = proven and not self.rates_matter(c, rate)
+        if key is None:
+            return proven
+        paced = c.legs._replace(top=np.where(c.legs.top > 0, rate, c.legs.top))
+        made = (np.zeros(len(key)), np.zeros(len(key)), np.zeros(len(key)))
+        seconds = self.kernels.generate(paced, c.stock, c.flow, c.book, key, 1.0, c.pause, *made)
+        self.keep(c, Schedule(c.trips, *made, seconds))
+        return proven or self.reached()
+
+    def rates_matter(self, c: Compiled, rate: Floats) -> bool:
+        """True if other rates than these, all at their top, might make a schedule shorter."""
+        top = c.legs.top
+        half = c.legs._replace(top=0.5 * top)
+        slower = np.array(
+            [duration(half, j, float(half.top[j]), c.pause) for j in range(len(top))]
+        )
+        worth = (top > 0) & (0.5 * slower < lengths(c) * (1 - ENOUGH))
+        return len(self.shares) > 1 or bool(np.any(worth)) or bool(np.any(rate < top))
 
     def others(self, c: Compiled) -> list[Schedule]:
         """Return schedules of the same trips to set out from as well; few if those are many."""

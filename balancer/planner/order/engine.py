@@ -51,7 +51,7 @@ def _effort(moves: int) -> Effort:
     Durations are not known to a tenth, so that the last hundredths of a schedule are not sought.
     """
     compiled = moves > COMPILED_FROM
-    rounds = 40_000 // moves if compiled else 1500 // moves
+    rounds = 40_000 // moves if compiled else 10_000 // moves
     return Effort(
         rounds=min(400, max(12, rounds)),
         roams=1500 if compiled else 60,
