@@ -1,7 +1,7 @@
 """When the cluster runs out, of what: a line through the days that were measured, with a band.
 
-Least squares through daily means of what all guests use together, and the standard error of its
-slope (Draper and Smith, Applied Regression Analysis, chapter 1). Nothing is said from fewer
+Least squares through daily means of what all guests use together, and the standard errors of its
+slope and of its end (Draper and Smith, Applied Regression Analysis, chapter 1). Nothing is said from fewer
 days than a line with a band needs.
 """
 
@@ -84,17 +84,27 @@ def _trend(name: str, days: Sequence[float], limit: int) -> Trend:
     slope = float(centred @ y) / squares
     level = float(y.mean() - slope * x.mean())
     residual = y - level - slope * x
-    error = float(np.sqrt(residual @ residual / (len(y) - 2) / squares))
-    reach = NormalDist().inv_cdf((1 + SURE) / 2) * error
+    spread = float(np.sqrt(residual @ residual / (len(y) - 2)))
+    sure = _student((1 + SURE) / 2, len(y) - 2)
+    tilt = sure * spread / float(np.sqrt(squares))
+    lift = sure * spread * float(np.sqrt(1 / len(y) + x.mean() ** 2 / squares))
     return Trend(
         resource=name,
         days=tuple(days),
         limit=limit,
         per_day=slope,
         likely=_until(level, slope, limit),
-        soonest=_until(level, slope + reach, limit),
-        latest=_until(level, slope - reach, limit),
+        soonest=_until(level + lift, slope + tilt, limit),
+        latest=_until(level - lift, slope - tilt, limit),
     )
+
+
+def _student(probability: float, freedom: int) -> float:
+    """Return the quantile of Student's distribution (Abramowitz and Stegun, 26.7.5)."""
+    z = NormalDist().inv_cdf(probability)
+    first = (z**3 + z) / (4 * freedom)
+    second = (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
+    return float(z + first + second)
 
 
 def _until(level: float, slope: float, limit: int) -> float | None:
