@@ -1,20 +1,25 @@
 """`balancer simulate`: the service over a simulated cluster, and whether it keeps its promises."""
 
 import json
+import os
 import time
 from dataclasses import asdict
 from pathlib import Path
 
 import click
+from rich.table import Table
 from rich.text import Text
 
 from balancer.adapters.stand_in import MemoryJournal
-from balancer.cli.options import Session, common
+from balancer.cli.options import FILE, Session, common
 from balancer.cli.screen import Screen
 from balancer.config import find
+from balancer.ports import UsageError
 from balancer.render.service import history
-from balancer.render.words import count, duration, percent, size
-from balancer.simulator.counting.telling import sentence
+from balancer.render.words import clean, count, duration, percent, size
+from balancer.simulator.comparing.page import page, spread_of
+from balancer.simulator.comparing.sweep import OWN, Comparison, compared, sweep, tasks
+from balancer.simulator.counting.telling import LINES, figure, sentence
 from balancer.simulator.run import Simulation, SimulationReport
 from balancer.simulator.scenario import load_scenario
 
@@ -23,16 +28,61 @@ BROKEN = 5
 
 @click.command("simulate")
 @click.argument("scenario")
+@click.option("--compare", metavar="A.toml,B.toml", help="Run it under each of these policies.")
+@click.option(
+    "--seeds", type=click.IntRange(1, 1000), metavar="N", help="Run it N times, each drawn anew."
+)
+@click.option("--report", type=FILE, metavar="FILE", help="Write the comparison as a page (HTML).")
+@click.option(
+    "--jobs", type=click.IntRange(1, 1024), metavar="N", help="Processes; else one a core."
+)
 @common
 @click.pass_obj
-def command(session: Session, scenario: str) -> int:
+def command(
+    session: Session,
+    scenario: str,
+    compare: str | None,
+    seeds: int | None,
+    report: Path | None,
+    jobs: int | None,
+) -> int:
     """Run the service over the cluster of SCENARIO, a file or the name of one that is shipped.
 
     Time is virtual; the service and the planner are those that drive real hypervisors. Ends with
-    5 where something that `[expect]` promises did not come true.
+    5 where something that `[expect]` promises did not come true. With --compare, --seeds or
+    --report nothing is promised: the runs are set side by side, seeds counted from the scenario's.
     """
     screen = Screen(session)
-    known = load_scenario(find(scenario, Path.cwd(), "simulations"))
+    path = find(scenario, Path.cwd(), "simulations")
+    if compare is None and seeds is None and report is None:
+        return _one(session, screen, path)
+    made = _many(screen, path, compare, seeds or 1, jobs or os.cpu_count() or 1)
+    screen.document("comparison", comparison=json.loads(json.dumps(_comparison(made))))
+    screen.show(_side_by_side(made))
+    if report:
+        screen.save(report, page(made))
+    return 0
+
+
+def _many(screen: Screen, path: Path, compare: str | None, seeds: int, jobs: int) -> Comparison:
+    """Return the runs side by side. Raises UsageError before the first run where it can."""
+    policies = [
+        str(find(word.strip(), Path.cwd())) for word in (compare or "").split(",") if word.strip()
+    ]
+    if compare is not None and not policies:
+        raise UsageError("--compare: name policy files, with commas between: A.toml,B.toml")
+    if len(set(policies)) < len(policies):
+        raise UsageError("--compare: names a policy twice")
+    first = load_scenario(path).seed
+    wanted = tasks(path, policies or [OWN], range(first, first + seeds))
+    for task in wanted[::seeds]:
+        task.check()
+    with screen.progress("Simulating", len(wanted)) as done:
+        return compared(path, sweep(wanted, jobs, done))
+
+
+def _one(session: Session, screen: Screen, path: Path) -> int:
+    known = load_scenario(path)
     journal, begun = MemoryJournal(), time.monotonic()
     with screen.busy(f"Simulating {duration(known.length)}"):
         report = Simulation(known, journal=journal).run()
@@ -48,6 +98,44 @@ def command(session: Session, scenario: str) -> int:
     for promise in report.unmet:
         screen.show(Text(f"NOT AS EXPECTED: {promise}", "bold red"))
     return BROKEN if report.unmet else 0
+
+
+def _side_by_side(made: Comparison) -> Table:
+    """Return median and range of each figure, a column for each policy."""
+    table = Table(box=None, padding=(0, 3, 0, 0))
+    table.add_column(f"{count(len(made.seeds), 'seed')}: median (least to most)")
+    for name in made.runs:
+        table.add_column(clean(name), justify="right")
+    for line in LINES:
+        cells = []
+        for runs in made.runs.values():
+            s = spread_of(runs, line)
+            same = figure(s.least) == figure(s.most)
+            span = "" if same else f" ({figure(s.least)} to {figure(s.most)})"
+            cells.append(figure(s.median) + span)
+        table.add_row(f"{line.label} {line.unit}".strip(), *cells)
+    return table
+
+
+def _comparison(made: Comparison) -> dict[str, object]:
+    return {
+        "scenario": made.scenario,
+        "seeds": made.seeds,
+        "policies": {
+            name: [
+                {
+                    "seed": run.task.seed,
+                    "counted": asdict(run.counted),
+                    "failed": run.failed,
+                    "lost": run.lost,
+                    "unmet": run.unmet,
+                    "stopped": run.stopped,
+                }
+                for run in runs
+            ]
+            for name, runs in made.runs.items()
+        },
+    }
 
 
 def _figures(report: SimulationReport) -> dict[str, object]:
