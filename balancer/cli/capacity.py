@@ -1,6 +1,7 @@
 """`balancer capacity`: what the cluster could bear, asked of the pipeline that plans."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -10,9 +11,12 @@ from balancer.cli.interrupts import Interrupts
 from balancer.cli.options import FILE, Session, common
 from balancer.cli.screen import Screen
 from balancer.cli.sight import Sight, look
+from balancer.config.modes import PlanMode, Wish, in_mode
 from balancer.config.units import MIB
 from balancer.planner.capacity.failures import Failure, domains, failure
 from balancer.planner.capacity.fit import Wanted, Way, expected_use, fit, ways
+from balancer.planner.capacity.shrink import shrink
+from balancer.planner.capacity.trend import DAYS_NEEDED, trends
 from balancer.planner.model.cluster import Guest
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.resources import MEMORY, VCPUS
@@ -31,6 +35,13 @@ _policy = click.option("--policy", metavar="FILE", help="Instead of the configur
 _guest = click.option(
     "--guest", required=True, metavar="SIZE", help="vCPUs and memory: 16c/128g or 4c/8GiB."
 )
+_hosts_lost = click.option(
+    "--hosts-lost",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="So many hosts may be lost afterwards.",
+)
 _network = click.option("--network", multiple=True, help="It needs this network; repeatable.")
 _storage = click.option("--storage", multiple=True, help="It needs this storage; repeatable.")
 
@@ -48,6 +59,7 @@ def command() -> None:
 @_guest
 @click.option("--count", type=click.IntRange(1), help="So many; else as many as fit.")
 @click.option("--spread", default="", metavar="LABEL", help="Evenly over this label, or `host`.")
+@_hosts_lost
 @_network
 @_storage
 @_from
@@ -59,6 +71,7 @@ def fit_command(  # noqa: PLR0913, PLR0917 - one argument an option
     guest: str,
     count: int | None,
     spread: str,
+    hosts_lost: int,
     network: tuple[str, ...],
     storage: tuple[str, ...],
     source: Path | None,
@@ -71,7 +84,7 @@ def fit_command(  # noqa: PLR0913, PLR0917 - one argument an option
     """
     screen = Screen(session)
     problem = _problem(look(session, screen, source, policy))
-    wanted = _wanted(problem, guest, spread, network, storage)
+    wanted = replace(_wanted(problem, guest, spread, network, storage), hosts_lost=hosts_lost)
     with screen.busy("Looking for room"), Interrupts(_nothing) as interrupts:
 
         def keep_going() -> bool:
@@ -167,6 +180,51 @@ def drains_command(session: Session, source: Path | None, policy: str | None) ->
     screen.document("drains", drains=found)
     screen.show(render.drains(found, screen.people.width))
     return 0 if all(verdict.possible for verdict in found) else FEWER
+
+
+@command.command("shrink")
+@_hosts_lost
+@_from
+@_policy
+@common
+@click.pass_obj
+def shrink_command(
+    session: Session, hosts_lost: int, source: Path | None, policy: str | None
+) -> int:
+    """Say how few hosts would carry what runs, none of them hot, and the moves there."""
+    screen = Screen(session)
+    sight = look(session, screen, source, policy)
+    thrifty = replace(sight, policy=in_mode(sight.policy, PlanMode.CONSOLIDATE, Wish()))
+    with screen.busy("Emptying hosts"), Interrupts(_nothing) as interrupts:
+        found = shrink(
+            _problem(thrifty), hosts_lost, keep_going=lambda: not interrupts.stop_requested()
+        )
+    screen.document("shrink", found=found)
+    screen.show(render.shrink(found, screen.people.width))
+    return 0
+
+
+@command.command("trend")
+@_hosts_lost
+@_from
+@_policy
+@common
+@click.pass_obj
+def trend_command(
+    session: Session, hosts_lost: int, source: Path | None, policy: str | None
+) -> int:
+    """Say when the cluster runs out, of what, as far as the days measured tell."""
+    screen = Screen(session)
+    sight = look(session, screen, source, policy)
+    found = trends(_problem(sight), sight.observation.rollups, hosts_lost)
+    if not found:
+        raise UsageError(
+            f"fewer than {DAYS_NEEDED} days are known: leave balancer serve running, or fetch the "
+            "past with balancer backfill"
+        )
+    screen.document("trend", trends=found)
+    screen.show(render.trend(found))
+    return 0
 
 
 def _problem(sight: Sight) -> Problem:

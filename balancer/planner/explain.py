@@ -199,9 +199,12 @@ def _because(
     limit = {CPU: problem.policy.hot.cpu_used, MEMORY_USED: problem.policy.hot.memory_used}
     tightest = max(limit, key=lambda name: share(line, name) / limit[name])
     level = f"{source} {WORDS[tightest]} {_percent(share(line, tightest))}"
+    waits = [name for name, hosts in problem.demand.pressed.items() if source in hosts]
+    pressed = bool(waits) and share(line, tightest) <= limit[tightest]
+    heat = f"{source} is under {waits[0]} pressure" if pressed else level
     why = (
         (source in problem.relieve, f"relieves {level}"),
-        (source in hot_names, f"hot: {level}"),
+        (source in hot_names, f"hot: {heat}"),
         (not line.after.get(VCPUS, 0), f"empties {source}"),
         (source in holes, f"makes room in one piece on {source}"),
     )

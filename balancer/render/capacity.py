@@ -10,6 +10,8 @@ from rich.text import Text
 from balancer.planner.capacity.compat import Row
 from balancer.planner.capacity.failures import Failure
 from balancer.planner.capacity.fit import Fit, Wanted, Way
+from balancer.planner.capacity.shrink import Shrink
+from balancer.planner.capacity.trend import Trend
 from balancer.planner.model.evacuation import Verdict
 from balancer.planner.model.plan import Plan
 from balancer.planner.model.resources import CPU, MEMORY
@@ -19,6 +21,8 @@ from balancer.render.words import clean, count, duration, listed, pad, size
 SPELT_OUT: Final = 4
 """Homeless guests of one failure that are named."""
 CORE: Final = 1000
+GIB: Final = 1024
+BARS: Final = "▁▂▃▄▅▆▇█"
 WIDEST: Final = 28
 """Cells for a guest's name."""
 
@@ -108,6 +112,53 @@ def drains(found: Sequence[Verdict], width: int) -> RenderableType:
     return Group(
         Text(f"{possible} of {count(len(found), 'host')} can be emptied now.", "bold"), table
     )
+
+
+def shrink(found: Shrink, width: int) -> RenderableType:
+    """Return how few hosts suffice, how far from the least that is, and the moves there."""
+    proven = ": no placement needs fewer." if found.needed == found.at_least else "."
+    parts: list[RenderableType] = [
+        Text(f"{count(found.needed, 'host')} of {found.used} carry what runs{proven}", "bold")
+    ]
+    if found.needed > found.at_least:
+        parts.append(Text(f"By volume alone {found.at_least} might do.", "dim"))
+    if found.emptied:
+        parts.append(Text(f"Emptied: {clean(listed(list(found.emptied)))}."))
+    made = found.decision
+    if isinstance(made, Plan) and made.actions:
+        parts += [Text(), moves(made.actions, width)]
+        total = f"{count(len(made.actions), 'move')}, {size(made.mib)}, {duration(made.seconds)}"
+        parts += [Text(), Text(f"{total}; hourly limits of the policy are not counted.", "dim")]
+    return Group(*parts)
+
+
+def trend(found: Sequence[Trend]) -> RenderableType:
+    """Return, for each resource, a bar a day, its growth, and when the limit is reached."""
+    parts: list[RenderableType] = []
+    for line in found:
+        unit = "cores" if line.resource == CPU else "GiB"
+        per = CORE if line.resource == CPU else GIB
+        most = max(*line.days, line.limit, 1)
+        bars = "".join(BARS[round((len(BARS) - 1) * day / most)] for day in line.days)
+        parts += [
+            Text(f"{line.resource}: {_runs_out(line)}", "bold"),
+            Text(
+                f"  {bars}  {count(len(line.days), 'day')}, a bar each, full at the limit", "dim"
+            ),
+            Text(
+                f"  {line.days[-1] / per:,.1f} of {line.limit / per:,.1f} {unit} used yesterday, "
+                f"{line.per_day / per:+,.2f} a day"
+            ),
+        ]
+    return Group(*parts)
+
+
+def _runs_out(line: Trend) -> str:
+    if line.likely is None:
+        soon = "" if line.soonest is None else f", at the earliest in {line.soonest:,.0f} days"
+        return f"does not run out as it looks now{soon}"
+    late = "or not at all" if line.latest is None else f"to {line.latest:,.0f}"
+    return f"runs out in {line.likely:,.0f} days ({line.soonest or 0:,.0f} {late})"
 
 
 def _homeless(reasons: Mapping[str, str]) -> str:

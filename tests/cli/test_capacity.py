@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from balancer.codec import dump_observation
 from tests.cli.conftest import Terminal, saved
+from tests.past import with_past
 
 
 @pytest.fixture
@@ -97,6 +99,30 @@ def test_compat_draws_the_matrix(balancer: Terminal, racks: Path) -> None:
     assert "passthrough" in answer.out
     rows = json.loads(balancer("compat", "--from", racks, "--format", "json").out)["guests"]
     assert [row["guest"] for row in rows] == ["gpu", "x", "y", "z"]
+
+
+def test_shrink_says_how_few(balancer: Terminal, hot: Path) -> None:
+    """What is emptied, the moves, and the least there could be; with a loss to be survived, too."""
+    answer = balancer("capacity", "shrink", "--from", hot)
+    assert answer.code == 0
+    assert "carry what runs" in answer.out
+    found = json.loads(
+        balancer("capacity", "shrink", "--hosts-lost", "1", "--from", hot, "--format", "json").out
+    )["found"]
+    assert found["at_least"] <= found["needed"] <= found["used"]
+
+
+def test_trend_needs_days(balancer: Terminal, hot: Path, tmp_path: Path) -> None:
+    """Without a past it says how to get one; with one, when it runs out and of what."""
+    answer = balancer("capacity", "trend", "--from", hot)
+    assert answer.code == 3
+    assert "balancer backfill" in answer.err
+    file = tmp_path / "past.json"
+    file.write_text(dump_observation(with_past("a 16c/64g : x 4v/8g cpu=2", steps=6 * 288)))
+    answer = balancer("capacity", "trend", "--from", file)
+    assert answer.code == 0, answer
+    assert "cpu: " in answer.out
+    assert "6 days" in answer.out
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Final
 from balancer.planner.capacity.room import Places, places
 from balancer.planner.capacity.waiting import NOWHERE, arriving, calm
 from balancer.planner.constraints.spread import Spread
+from balancer.planner.constraints.survive import Survive
 from balancer.planner.explain import hot, loads
 from balancer.planner.model.cluster import Guest, Host, HostState
 from balancer.planner.model.plan import Plan
@@ -34,6 +35,8 @@ class Wanted:
     """What it is expected to use: millicores, MiB."""
     spread: str = ""
     """Label over which they are to be spread evenly, `host`, or nothing."""
+    hosts_lost: int = 0
+    """So many hosts may be lost afterwards, and everybody still finds a place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,12 +79,31 @@ def fit(
     """Return how many guests as `wanted` fit, of `count` or of as many as could.
 
     Proven in so far as the plan is: nobody is promised a place that the judge refuses. One
-    guest more than may fit is tried where `count` is 0, so that something says why not.
+    guest more than may fit is tried where `count` is 0, so that something says why not. With
+    losses to be survived the number is one that holds, not proven to be the largest: those
+    that fit without are tried again with fewer, halving.
     """
     quiet = calm(problem)
     tried = count or min(AT_MOST, most(quiet, wanted) + 1)
+    request = Request(effort=effort)
     asked = _asked(quiet, wanted, tried)
-    found = places(asked, Request(effort=effort), keep_going)
+    found = places(asked, request, keep_going)
+    binding = _binding(asked, found)
+    if wanted.hosts_lost:
+        spare = Survive(hosts_lost=wanted.hosts_lost)
+        few, most_many = 0, len(found.later)
+        while few < most_many and keep_going():
+            number = (few + most_many + 1) // 2
+            some = _asked(quiet, wanted, number)
+            there = places(some, request, keep_going)
+            if len(there.later) == number and _endures(spare, some, there):
+                few = number
+            else:
+                most_many = number - 1
+        if few < len(found.later):
+            binding = {spare.label: len(quiet.receiving)}
+            asked = _asked(quiet, wanted, few)
+            found = places(asked, request, keep_going)
     return Fit(
         asked=tried,
         now=len(found.now),
@@ -89,8 +111,17 @@ def fit(
         after=len(found.later),
         moves=found.moves,
         hot=_heated(asked, found),
-        binding=_binding(asked, found),
+        binding=binding,
     )
+
+
+def _endures(spare: Survive, asked: Problem, found: Places) -> bool:
+    """Say whether no loss leaves more guests without a place than before the new ones came."""
+    before, after = (
+        sum(v.amount for v in spare.violations(asked, asked.rest(placement)))
+        for placement in (asked.cluster.placement, found.settled)
+    )
+    return after <= before
 
 
 def ways(
