@@ -26,13 +26,14 @@ def recent(
     What is not known of a guest is as its demand says. Empty where no past is known.
     """
     rollups = observation.rollups
-    first = (int(observation.at - seconds) - rollups.start) // STEP
+    first = max(0, (int(observation.at - seconds) - rollups.start) // STEP)
     last = (int(observation.at) - rollups.start) // STEP
+    newest = max(0, rollups.columns - first)
     uuids = [guest.uuid for guest in observation.cluster.guests]
-    cpu = rollups.guest_rows(CPU, uuids)
-    memory = {word: rollups.guest_rows(metric, uuids) for word, metric in METRIC.items()}
+    cpu = rollups.guest_rows(CPU, uuids, newest)
+    memory = {word: rollups.guest_rows(m, uuids, newest) for word, m in METRIC.items()}
     moments = []
-    for column in range(max(0, first), min(last, rollups.columns)):
+    for column in range(min(last, rollups.columns) - first):
         if np.isnan(cpu[:, column]).all():
             continue
         moment: dict[str, Resources] = {}

@@ -54,22 +54,24 @@ class Rollups:
     packed: bool = False
     """True if the cells are deflated, as they are in documents."""
 
-    def guest_rows(self, metric: str, uuids: Iterable[str]) -> Floats:
+    def guest_rows(self, metric: str, uuids: Iterable[str], newest: int | None = None) -> Floats:
         """Return [uuids, columns] of that metric, NaN where nothing is known.
 
+        With `newest`, only so many columns, the newest ones: far less to read where the past is long.
         Raises ValueError if the cells are not what `columns` says.
         """
-        return self._rows(self.guests.get(metric), list(uuids))
+        return self._rows(self.guests.get(metric), list(uuids), newest)
 
     def host_rows(self, metric: str, names: Iterable[str]) -> Floats:
         """Return [names, columns], as `guest_rows` does for guests."""
-        return self._rows(self.hosts.get(metric), list(names))
+        return self._rows(self.hosts.get(metric), list(names), None)
 
-    def _rows(self, block: Block | None, names: list[str]) -> Floats:
-        rows = np.full((len(names), self.columns), np.nan, dtype=np.float32)
+    def _rows(self, block: Block | None, names: list[str], newest: int | None) -> Floats:
+        wide = self.columns if newest is None else min(newest, self.columns)
+        rows = np.full((len(names), wide), np.nan, dtype=np.float32)
         if block is None or not block.names:
             return rows
-        cells = self.matrix(block)
+        cells = self.matrix(block)[:, self.columns - wide :]
         number = {name: i for i, name in enumerate(block.names)}
         here = [i for i, name in enumerate(names) if name in number]
         taken = cells[[number[names[i]] for i in here]]

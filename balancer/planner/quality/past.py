@@ -31,9 +31,8 @@ def implausible(observation: Observation) -> Mapping[str, str]:
         return {}
     taken = observation.history.guests
     guests = [g for g in observation.cluster.guests if taken.get(g.uuid)]
-    past = rollups.guest_rows(CPU, [g.uuid for g in guests])[
-        :, -PER_DAY - 1 : _present(observation)
-    ]
+    past = rollups.guest_rows(CPU, [g.uuid for g in guests], PER_DAY + 1)
+    past = past[:, : _present(observation)]
     found = {}
     for guest, row in zip(guests, past, strict=True):
         before = row[~np.isnan(row)]

@@ -59,7 +59,7 @@ def _habits(observation: Observation) -> list[_Habit]:
     taken = observation.history.guests
     guests = [g for g in observation.cluster.guests if taken.get(g.uuid)]
     present = rollups.start + rollups.columns * STEP > observation.at
-    rows = rollups.guest_rows(CPU, [g.uuid for g in guests])[:, -PER_HOUR - 1 :]
+    rows = rollups.guest_rows(CPU, [g.uuid for g in guests], PER_HOUR + 1)
     rows = rows[:, :-1] if present else rows
     habits = []
     for guest, row in zip(guests, rows, strict=True):

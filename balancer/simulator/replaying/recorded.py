@@ -1,0 +1,114 @@
+"""A track from the service's own history and journal."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from balancer.codec import load_outcome_data
+from balancer.planner.model.cluster import Cluster
+from balancer.planner.model.placement import Placement
+from balancer.planner.model.plan import Outcome, Result
+from balancer.planner.model.rollups import STEP
+from balancer.ports import Event, HistoryStore, Journal, UsageError
+from balancer.service.recall import WINDOW, Recall
+from balancer.service.standing import KIND
+from balancer.simulator.replaying.track import Record, Track, columns_of
+
+REMEMBERED = 30 * 86_400.0
+"""Seconds of the journal before the first look that still decide something."""
+Key = tuple[str, str, str]
+
+
+def recorded(
+    cluster: Cluster,
+    history: HistoryStore,
+    journal: Journal,
+    span: tuple[float, float],
+    lookback: float,
+) -> tuple[Track, int]:
+    """Return what happened from `span[0]` to `span[1]`, and how many guests had to be left out.
+
+    `cluster` says what hosts and guests are; guests and hosts that are gone since are not in it
+    and are left out. Raises UsageError where journal or history hold too little.
+    """
+    since, until = span
+    events = journal.read(since - WINDOW - REMEMBERED)
+    looks = [
+        (float(str(e.data["seen_at"])), e)
+        for e in events
+        if e.kind == "cycle" and "seen_at" in e.data
+    ]
+    looks = [(at, e) for at, e in looks if since <= at <= until]
+    if not looks:
+        raise UsageError(
+            "the journal knows of no look at the cluster in that time: let the service run "
+            "(mode observe is enough), or name a longer --since"
+        )
+    placements, absent = _placements(cluster, events, looks)
+    first = looks[0][0]
+    begin = int(first - lookback) // STEP * STEP
+    rollups = history.rollups(looks[-1][0], looks[-1][0] - begin + STEP)
+    if "cpu" not in rollups.guests:
+        raise UsageError(
+            "the history holds nothing of that time: let the service measure for a while, or "
+            "fetch the past with balancer backfill"
+        )
+    there = [g for g in cluster.guests if g.uuid in placements[0]]
+    outcomes, barred = _ended(events, first)
+    track = Track(
+        cluster=replace(cluster, guests=tuple(there), placement=placements[0], in_flight={}),
+        start=rollups.start,
+        guests=columns_of(rollups, rollups.guests),
+        hosts=columns_of(rollups, rollups.hosts),
+        looks=tuple(at for at, _ in looks),
+        at_looks=_one_a_column([at for at, _ in looks]),
+        record=Record(
+            placements=placements,
+            plans=tuple(e.plan for _, e in looks),
+            outcomes=outcomes,
+            barred=barred,
+            events=tuple(e for e in events if e.at < first),
+        ),
+    )
+    return track, absent
+
+
+def _one_a_column(looks: Sequence[float]) -> bool:
+    """True if no two looks share five minutes: then each mean is of one look alone."""
+    return len({int(at) // STEP for at in looks}) == len(looks)
+
+
+def _placements(
+    cluster: Cluster, events: Iterable[Event], looks: Sequence[tuple[float, Event]]
+) -> tuple[tuple[Placement, ...], int]:
+    """Return where the known guests were at each look, and how many others there were."""
+    stood = [event for event in events if event.kind == KIND]
+    recall, place, taken, absent = Recall(), [], 0, set()
+    ends = [at for at, _ in looks[1:]] + [float("inf")]
+    for end in ends:
+        while taken < len(stood) and stood[taken].at < end:
+            recall.take(stood[taken])
+            taken += 1
+        everybody: Mapping[str, str] = {g.guest: g.host for g in recall.guests.values()}
+        known = {u: h for u, h in everybody.items() if u in cluster.guest and h in cluster.host}
+        absent |= everybody.keys() - known.keys()
+        place.append(known)
+    return tuple(place), len(absent)
+
+
+def _ended(
+    events: Iterable[Event], since: float
+) -> tuple[Mapping[Key, tuple[Outcome, ...]], Mapping[Key, tuple[Outcome, ...]]]:
+    """Return the moves that ended from then on, and those that were not begun though planned."""
+    ended: dict[Key, tuple[Outcome, ...]] = {}
+    barred: dict[Key, tuple[Outcome, ...]] = {}
+    for event in events:
+        if event.at < since or "outcome" not in event.data:
+            continue
+        outcome = load_outcome_data(event.data["outcome"])
+        action = outcome.action
+        key = (action.guest, action.source, action.target)
+        if outcome.result is not Result.REFUSED:
+            ended[key] = (*ended.get(key, ()), outcome)
+        elif event.data.get("barred"):
+            barred[key] = (*barred.get(key, ()), outcome)
+    return ended, barred
