@@ -56,6 +56,7 @@ def move(guest: Guest, target: str, rate_kib_s: int = 0, **more: Any) -> Migrati
         rate_kib_s=rate_kib_s,
         downtime_ms=more.pop("downtime_ms", 77),
         predicted=more.pop("predicted", predicted),
+        **more,
     )
 
 
