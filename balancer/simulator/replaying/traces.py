@@ -21,7 +21,7 @@ from uuid import NAMESPACE_DNS, uuid5
 
 import numpy as np
 
-from balancer.planner.model.cluster import Cluster, Guest, Host
+from balancer.planner.model.cluster import Cluster, Guest, GuestCpu, Host
 from balancer.planner.model.resources import CPU, MEMORY, VCPUS
 from balancer.planner.model.rollups import CELL, STEP, UNKNOWN, Cells
 from balancer.ports import UsageError
@@ -83,7 +83,7 @@ def track(trace: Trace, shape: Shape, interval: float) -> Track:
     """
     uuids = [str(uuid5(NAMESPACE_DNS, name)) for name in trace.names]
     guests = tuple(
-        Guest(uuid=u, name=n, allocation={VCPUS: v, MEMORY: m})
+        Guest(uuid=u, name=n, allocation={VCPUS: v, MEMORY: m}, cpu=GuestCpu(model=""))
         for u, n, v, m in zip(uuids, trace.names, trace.vcpus, trace.memory, strict=True)
     )
     hosts = tuple(

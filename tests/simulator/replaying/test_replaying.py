@@ -216,6 +216,14 @@ def test_a_trace_is_counted_column_by_column() -> None:
     assert [look.then for look in report.looks] == [None, None]
 
 
+def test_a_hot_host_of_a_trace_is_relieved() -> None:
+    """Guests of a trace may run on each of its hosts."""
+    cells = [[3800 + s if g in {0, 2} else 300 + s for g in range(4)] for s in range(12)]
+    made = track(small(cells), Shape(hosts=2, cores=8), 900)
+    report = Replay(track=made, policy=default_policy()).run()
+    assert report.counted.migrations >= 1
+
+
 def test_a_look_at_a_trace_sees_only_steps_that_are_over() -> None:
     """The step that it stands in is still to come."""
     made = track(small([[1], [2], [3]]), Shape(hosts=1), STEP)
