@@ -32,6 +32,8 @@ MEMORY_MIB: Final = 4096
 MHZ_PER_CORE: Final = 2_600.0
 """Of Bitbrains' machines, where cores are not given."""
 PLANETLAB_CORES: Final = 1
+QEMU: Final = 7_002_000
+"""Of all hosts: 7.2, as in scenarios."""
 EPOCH: Final = 1_299_110_400
 """3 March 2011: when PlanetLab's days, which have no times, are taken to begin."""
 REQUIRED: Final = ("guest", "at", "cpu")
@@ -87,7 +89,11 @@ def track(trace: Trace, shape: Shape, interval: float) -> Track:
         for u, n, v, m in zip(uuids, trace.names, trace.vcpus, trace.memory, strict=True)
     )
     hosts = tuple(
-        Host(name=f"h{i:03}", capacity={CPU: 1000 * shape.cores, MEMORY: shape.memory_mib})
+        Host(
+            name=f"h{i:03}",
+            capacity={CPU: 1000 * shape.cores, MEMORY: shape.memory_mib},
+            qemu_version=QEMU,
+        )
         for i in range(1, shape.hosts + 1)
     )
     last = trace.start + STEP * len(trace.cpu)
