@@ -40,7 +40,7 @@ def drawn(days: float, guests: int, seed: int) -> Trace:
 def main(days: float = 14, hosts: int = 50, guests: int = 1000, seed: int = 1) -> None:
     start = process_time()
     made = track(
-        drawn(days, guests, seed), Shape(hosts=hosts, cores=24, memory_mib=524_288), 900.0
+        drawn(days, guests, seed), Shape(hosts=hosts, cores=32, memory_mib=524_288), 900.0
     )
     report = Replay(track=made, policy=default_policy()).run()
     c = report.counted

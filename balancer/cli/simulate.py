@@ -1,5 +1,6 @@
 """`balancer simulate`: the service over a simulated cluster, and whether it keeps its promises."""
 
+import gc
 import json
 import os
 import time
@@ -24,6 +25,8 @@ from balancer.simulator.run import Simulation, SimulationReport
 from balancer.simulator.scenario import load_scenario
 
 BROKEN = 5
+SELDOM = (100_000, 20, 50)
+"""When the garbage collector looks: a simulation makes much that dies young, and no circles."""
 
 
 @click.command("simulate")
@@ -53,6 +56,8 @@ def command(
     --report nothing is promised: the runs are set side by side, seeds counted from the scenario's.
     """
     screen = Screen(session)
+    gc.freeze()  # what is loaded by now lives as long as the process: it need not be looked at again
+    gc.set_threshold(*SELDOM)
     path = find(scenario, Path.cwd(), "simulations")
     if compare is None and seeds is None and report is None:
         return _one(session, screen, path)

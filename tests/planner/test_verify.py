@@ -257,7 +257,7 @@ def check_mutation(puzzle: Puzzle, data: st.DataObject) -> None:
         assert [f for f in verdict.faults if not any(words in f for words in said)] == []
 
 
-@settings(max_examples=200)
+@settings(max_examples=40)
 @given(puzzles(), st.data())
 def test_harmful_mutations_are_caught(puzzle, data):
     """Wrong sources, lost waits, raised rates, other targets, shifted and repeated moves."""

@@ -14,11 +14,12 @@ from balancer.adapters.stand_in import (
 )
 from balancer.config import Guards, Mode
 from balancer.planner.model.cluster import Guest
+from balancer.planner.model.observation import History
 from balancer.planner.model.plan import Infeasible, Outcome, Result
 from balancer.planner.model.policy import Policy
 from balancer.planner.model.request import Effort
 from balancer.planner.model.resources import CPU, MEMORY
-from balancer.planner.model.rollups import STEP, UNKNOWN, Cells
+from balancer.planner.model.rollups import STEP, UNKNOWN, Cells, Rollups
 from balancer.ports import Ports
 from balancer.service.loop import Service
 from balancer.service.turn import CycleReport
@@ -132,7 +133,7 @@ class Replay:
                 inventory.at_look(number)
                 report = service.turn()
                 if report is not None:
-                    told.append((number, report))
+                    told.append((number, _slim(report)))
             self._count(number)
             done()
         return self._report(told, brake.reason())
@@ -209,6 +210,12 @@ class Replay:
         )
         looks = tuple(_look(r, record.plans[n] if record else None) for n, r in told)
         return ReplayReport(policy=self.policy.name, looks=looks, counted=counted, stopped=stopped)
+
+
+def _slim(report: CycleReport) -> CycleReport:
+    """Return the report without the past that was looked at: of a thousand looks it fills memory."""
+    seen = replace(report.observation, rollups=Rollups(), history=History(), outcomes=())
+    return replace(report, observation=seen)
 
 
 def _look(report: CycleReport, then: str | None) -> Look:

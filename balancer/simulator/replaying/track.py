@@ -20,10 +20,16 @@ from balancer.ports import Event
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Columns:
-    """One metric of all guests or hosts: [steps, names], so that a moment is one row."""
+    """One metric of all guests or hosts."""
 
     names: tuple[str, ...]
     cells: Cells
+    """[steps, names]: a moment is one row."""
+    by_name: Cells = field(init=False)
+    """[names, steps], the same again: the past of one name is one row."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_name", np.ascontiguousarray(self.cells.T))
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -113,10 +119,11 @@ class _Past(Mapping[str, Block]):
 
     def _made(self, table: Columns) -> Block | None:
         first, end = max(0, self._begin), min(self._end, len(table.cells))
-        if end <= first or not (table.cells[first:end] != UNKNOWN).any():
+        known = table.by_name[:, first:end]
+        if end <= first or int(known.max(initial=UNKNOWN)) == UNKNOWN:
             return None
         cells: NDArray[np.int32] = np.full((len(table.names), self._columns), UNKNOWN, dtype=CELL)
-        cells[:, first - self._begin : end - self._begin] = table.cells[first:end].T
+        cells[:, first - self._begin : end - self._begin] = known
         return Block(table.names, cells.tobytes())
 
     @override

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from balancer.planner.constraints.never_move import NeverMove
 from balancer.planner.constraints.spread import Spread
@@ -293,6 +293,7 @@ def test_a_link_slower_than_one_mib_still_moves_guests():
     assert ordered.actions[0].rate_kib_s == 400
 
 
+@settings(max_examples=40)
 @given(puzzles(tidy=True))
 def test_the_same_question_has_the_same_answer(puzzle):
     """Order depends on nothing but its arguments, and leaves only what it explains."""
