@@ -75,6 +75,16 @@ def test_pairs_teach_links_of_their_kind_and_everything_else():
     assert known.ratio("b", "c", 7) == known.everywhere.value
 
 
+def test_a_rate_that_was_seen_tells_alike_explanations_apart():
+    """Many rates and hot sets explain what was sent again; the one that was seen is learned."""
+    outcome = moved(posed(), 600, 4, 300)
+    assert outcome.passed is not None
+    seen = replace(outcome, passed=replace(outcome.passed, dirty_mib_s=4.0))
+    guest = uuid_of("x")
+    assert learned(UNCALIBRATED, seen).guests[guest].dirty_mib_s == pytest.approx(4, rel=0.1)
+    assert learned(UNCALIBRATED, outcome).guests[guest].dirty_mib_s > 6  # unseen: a guess
+
+
 def test_what_teaches_nothing_changes_nothing():
     """Failures, post-copy, and hypervisors that do not say; a rate nobody can believe."""
     good = moved(posed(), 600, 0, 1)

@@ -105,6 +105,18 @@ def test_what_does_not_depend_on_a_failure_goes_on():
     assert ids(startable(state)) == ["y→b"]
 
 
+def test_what_waits_for_what_went_well_survives_a_failure_elsewhere():
+    """y waited for q, which has arrived; that x failed is nothing to it."""
+    text = (
+        "a 99c/9g link=100 : x 1v/2g | y 1v/4g\nb 99c/6g link=100 : q 1v/4g\nc 99c/4g link=100 :"
+    )
+    steps = (move("q", "b", "c"), move("x", "a", "b"), move("y", "a", "b", waits_for=("q→c",)))
+    state = started(started(begin(problem(text, limits=WIDE), steps), "q→c"), "x→b")
+    state = ended(ended(state, "q→c", Result.DONE), "x→b", Result.FAILED)
+    assert dropped(state) == {}
+    assert ids(startable(state)) == ["y→b"]
+
+
 def test_a_later_step_of_a_guest_that_failed_is_dropped():
     """Even where the plan forgot to say that it waits."""
     steps = (move("x", "a", "c"), move("x", "c", "b"))
@@ -119,6 +131,16 @@ def test_an_action_may_be_refused_before_it_starts():
     state = ended(begin(problem(FULL), SWAP), "x→c", Result.REFUSED)
     assert finished(state)
     assert "z→a" in dropped(state)
+
+
+def test_what_was_refused_has_taken_no_room():
+    """An earlier state, added up anew, does not put the guest where the refused step began."""
+    text = "a 99c/4g link=100 :\nb 99c/9g link=100 : x 1v/4g\nc 99c/9g link=100 : z 1v/4g"
+    steps = (move("x", "a", "c"), move("z", "c", "a"))
+    refused = ended(begin(problem(text, limits=WIDE), steps), "x→c", Result.REFUSED)
+    assert ids(startable(refused)) == ["z→a"]
+    started(refused, "z→a")
+    assert ids(startable(refused)) == ["z→a"]
 
 
 @pytest.mark.parametrize(
@@ -162,6 +184,17 @@ def test_what_can_never_work_is_dropped_at_once():
     assert finished(state)
     assert "b gives out 8.0 GiB" in dropped(state)["x→b"]
     assert dropped(state)["z→c"] == "z is on b, not on a"
+
+
+def test_a_step_from_where_its_guest_is_not_holds_nobody_else_back():
+    """It never starts, though there is room; the rest does, and then it is dropped."""
+    steps = (move("x", "c", "b"), move("y", "a", "b"))
+    state = begin(problem(ROOMY, limits=WIDE), steps)
+    assert state.sure
+    assert ids(startable(state)) == ["y→b"]
+    state = ended(started(state, "y→b"), "y→b", Result.DONE)
+    assert finished(state)
+    assert dropped(state) == {"x→b": "x is on a, not on c"}
 
 
 def test_a_rate_beyond_the_link_never_starts():
@@ -331,6 +364,14 @@ def test_what_nobody_else_needs_goes_to_what_runs():
     state = ended(state, "x→b", Result.DONE)
     assert raises(state) == {"y→c": ROOM}
     assert spare_kib_s(raised(state, "y→c", ROOM), "y→c") == 0
+
+
+def test_an_earlier_state_knows_what_ran_then_and_how_fast():
+    """Asked once later states have gone on, it still has x in flight at the rate it was raised to."""
+    state = begin(problem(ROOMY, limits=WIDE), (move("x", "a", "b", rate_kib_s=10 * 1024),))
+    state = raised(started(state, "x→b"), "x→b", 30 * 1024)
+    assert raises(ended(state, "x→b", Result.DONE)) == {}
+    assert raises(state) == {"x→b": ROOM}
 
 
 def test_little_more_is_not_worth_a_call():

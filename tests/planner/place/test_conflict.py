@@ -7,6 +7,7 @@ from balancer.planner.constraints.never_move import NeverMove
 from balancer.planner.constraints.numa import Numa
 from balancer.planner.constraints.only_on import OnlyOn
 from balancer.planner.constraints.spread import Spread
+from balancer.planner.constraints.survive import Survive
 from balancer.planner.constraints.together import Together
 from balancer.planner.formulation import HARD, Near, formulate
 from balancer.planner.model.plan import Stay
@@ -125,3 +126,13 @@ def test_a_cell_that_is_too_small_is_named_by_its_host() -> None:
     """Nobody else has a larger one."""
     found = left("a 8c/16g cells=2 : x 1v/12g\nb 8c/16g cells=2 :", Numa(guests=select("x")))
     assert found == {"a": "numa x stays broken: no permitted move of the others mends it"}
+
+
+def test_a_loss_that_nothing_mends_is_named_by_its_hosts() -> None:
+    """All hosts lost together are the subject, and why the stranded guests stay is the reason."""
+    text = "a 4c/16g : x 1v/10g\nb 4c/16g : y 1v/10g\nc 4c/16g :\nd 4c/16g : z 1v/10g tie=pinned"
+    assert left(text, Survive()) == {}
+    found = left(text, Survive(hosts_lost=2))
+    broken = "survive 2 hosts lost stays broken"
+    assert found["a and b"] == f"{broken}: no permitted move of the others mends it"
+    assert found["c and d"] == (f"{broken}: all guests concerned stay: z (pinned: pinned of z)")

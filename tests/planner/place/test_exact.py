@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from balancer.planner.formulation import HARD, DomainCount, Formulation, Level, formulate
+from balancer.planner.formulation import (
+    HARD,
+    DomainCount,
+    Formulation,
+    Level,
+    Refuge,
+    formulate,
+)
 from balancer.planner.model.request import Effort
 from balancer.planner.objectives import OBJECTIVES
 from balancer.planner.place.exact import booleans, exact
@@ -71,3 +78,27 @@ def test_a_group_of_nobody_asks_nothing() -> None:
     answer = exact(formulation, formulation.start, Effort.QUICK, 1, lambda: True)
     assert answer.proven
     assert answer.score.repair == 0
+
+
+def test_room_that_nobody_lost_asks_for_need_not_be_there() -> None:
+    """A site over its first dimension is a refuge for a guest that takes of the second alone."""
+    question = problem("a 8c/8g : x 1v/1g\nb 8c/8g : y 1v/1g\nc 8c/8g : w 1v/1g")
+    formulation = Formulation(question)
+    formulation.hold([0, 1])
+    formulation.soft_pairs[2] = [3, 0, 5]
+    formulation.add(
+        Refuge(
+            "refuge",
+            use=np.array([[0, 6], [9, 1], [0, 4]]),
+            room=np.array([[9, 9], [4, 8], [0, 0]]),
+            may=np.array([[False, True, False], [False] * 3, [False] * 3]),
+            lost=(np.array([0]),),
+            penalty=HARD,
+            hard=True,
+            complete=True,
+        )
+    )
+    answer = exact(formulation, formulation.start, Effort.QUICK, 1, lambda: True)
+    assert answer.proven
+    assert (answer.score.repair, answer.score.cost) == (0, 3)
+    assert answer.placement.tolist() == [0, 1, 0]

@@ -113,3 +113,18 @@ def test_without_work_nothing_is_tried() -> None:
     state = State(full_houses(2))
     assert Parts(state, Effort.QUICK, 1).run(lambda: False) == 0
     assert (state.site == state.home).all()
+
+
+def test_sites_are_emptied_onto_one_that_is_in_use_anyway() -> None:
+    """Though it is the dearest: who may not leave it keeps it in use, one of the part or not."""
+    text = "a 8c/99g : x 1v/1g\nb 8c/99g : y 1v/1g\nc 8c/99g : z 1v/1g"
+    for held in (False, True):
+        given_ = Formulation(Problem(draw(text), Demand({}, {}), policy()))
+        given_.site_cost[:] = [5, 9, 7]
+        if held:
+            given_.hold([1])
+        else:
+            given_.forbid([1], [0, 2])
+        part = Neighbourhood(State(given_), np.arange(3), np.arange(3))
+        changes, _, closed = part.solve(5.0, 1)
+        assert (changes, closed) == ([(0, 1), (2, 1)], True)
