@@ -292,8 +292,7 @@ EXPECTED = {
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("hundred", range(10))
 def test_a_thousand_plans_interrupted_after_every_event(hundred: int) -> None:
-    """The same, a hundred times; every rung of the ladder and every result but the rarest came to pass."""
+    """The same, a hundred times; every rung of the ladder and every result came to pass."""
     SEEN.clear()
     assert sum(interrupted(100 * hundred + seed) for seed in range(100)) > 1000
-    often = EXPECTED - {"result lost"}  # a hundred worlds need not lose a guest: few hosts fall
-    assert SEEN.keys() >= often, often - SEEN.keys()
+    assert SEEN.keys() >= EXPECTED, EXPECTED - SEEN.keys()
