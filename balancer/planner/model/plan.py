@@ -205,7 +205,8 @@ class Plan:
     """Why placements that were sought cannot be reached; anybody can check them again."""
     gained: tuple[int, ...] = ()
     """Per mille of what the plan gains that is reached once so many actions, in order of their
-    start, have ended; empty where that is not known. It may be cut after any of them."""
+    start, have ended: of repairs or of relief, whichever lags behind; of cost where the plan brings
+    neither. Empty where that is not known. It may be cut after any of them."""
     asked_again: int = 0
     """How often another placement was sought, as no way to the one before was found."""
 

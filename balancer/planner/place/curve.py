@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from balancer.planner.formulation import Formulation
+from balancer.planner.formulation import Formulation, Level
 from balancer.planner.place.state import State
 
 WHOLE = 1000
@@ -11,8 +11,10 @@ WHOLE = 1000
 def curve(formulation: Formulation, moves: Sequence[tuple[int, int]]) -> tuple[int, ...]:
     """Return, for each of `moves` (guest, site) in turn, what has been gained by then, in per mille.
 
-    Counted at the first level that all of them together improve: repairs, else relief, else cost.
-    Moves that only make room bring nothing yet. Empty where nothing is gained.
+    Of repairs and relief, as far as all of them together improve these, the one that lags behind
+    counts: a plan that mends a rule and cools a host has not brought all of it by the rule. Cost
+    counts where neither improves. Moves that only make room bring nothing yet. Empty where nothing
+    is gained.
     """
     state = State(formulation)
     totals = [state.total]
@@ -21,9 +23,14 @@ def curve(formulation: Formulation, moves: Sequence[tuple[int, int]]) -> tuple[i
         totals.append(state.total)
     first, last = totals[0].tolist(), totals[-1].tolist()
     better = [level for level in range(len(first)) if last[level] < first[level]]
-    if not better:
+    counted = [level for level in better if level != Level.COST] or better
+    if not counted:
         return ()
-    level = better[0]
-    whole = first[level] - last[level]
-    gained = [(first[level] - int(total[level])) * WHOLE // whole for total in totals[1:]]
-    return tuple(min(WHOLE, max(0, share)) for share in gained)
+    return tuple(
+        min(_share(first[level], int(total[level]), last[level]) for level in counted)
+        for total in totals[1:]
+    )
+
+
+def _share(first: int, now: int, last: int) -> int:
+    return min(WHOLE, max(0, (first - now) * WHOLE // (first - last)))
