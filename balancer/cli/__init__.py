@@ -124,6 +124,9 @@ def run(args: Sequence[str] | None = None) -> int:
             None if args is None else list(args), prog_name="balancer", standalone_mode=False
         )
         sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return USAGE
     except click.ClickException as error:
         return _say(_sentence(error), USAGE)
     except (click.Abort, KeyboardInterrupt):

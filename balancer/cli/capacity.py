@@ -19,7 +19,7 @@ from balancer.planner.capacity.shrink import shrink
 from balancer.planner.capacity.trend import DAYS_NEEDED, trends
 from balancer.planner.model.cluster import Guest
 from balancer.planner.model.problem import Problem
-from balancer.planner.model.resources import MEMORY, VCPUS
+from balancer.planner.model.resources import MEMORY, VCPUS, Resources
 from balancer.planner.pipeline import assess
 from balancer.ports import UsageError
 from balancer.render import capacity as render
@@ -83,8 +83,9 @@ def fit_command(  # noqa: PLR0913, PLR0917 - one argument an option
     --count fit.
     """
     screen = Screen(session)
+    allocation = _size(guest)
     problem = _problem(look(session, screen, source, policy))
-    wanted = replace(_wanted(problem, guest, spread, network, storage), hosts_lost=hosts_lost)
+    wanted = replace(_wanted(problem, allocation, spread, network, storage), hosts_lost=hosts_lost)
     with screen.busy("Looking for room"), Interrupts(_nothing) as interrupts:
 
         def keep_going() -> bool:
@@ -120,8 +121,9 @@ def where_command(
     Ends with 4 if there is none.
     """
     screen = Screen(session)
+    allocation = _size(guest)
     problem = _problem(look(session, screen, source, policy))
-    found = fit(problem, _wanted(problem, guest, "", network, storage), 1)
+    found = fit(problem, _wanted(problem, allocation, "", network, storage), 1)
     host = next(iter(found.hosts), "")
     screen.document("where", guest=guest, host=host, found=found)
     if host:
@@ -231,18 +233,26 @@ def _problem(sight: Sight) -> Problem:
     return assess(sight.observation, sight.policy)
 
 
-def _wanted(
-    problem: Problem, size: str, spread: str, network: tuple[str, ...], storage: tuple[str, ...]
-) -> Wanted:
-    """Return the guest asked about. Raises UsageError."""
-    match = SIZE.fullmatch(size.strip())
+def _size(written: str) -> Resources:
+    """Return the allocation that `16c/128g` stands for. Raises UsageError, before any host is asked."""
+    match = SIZE.fullmatch(written.strip())
     if not match:
-        raise UsageError(f"--guest {size}: give vCPUs and memory, as 16c/128g")
+        raise UsageError(f"--guest {written}: give vCPUs and memory, as 16c/128g")
     try:
         memory = int(MIB.read(_written(match[2])))
     except ValueError as wrong:
-        raise UsageError(f"--guest {size}: memory {wrong}") from wrong
-    allocation = {VCPUS: int(match[1]), MEMORY: memory}
+        raise UsageError(f"--guest {written}: memory {wrong}") from wrong
+    return {VCPUS: int(match[1]), MEMORY: memory}
+
+
+def _wanted(
+    problem: Problem,
+    allocation: Resources,
+    spread: str,
+    network: tuple[str, ...],
+    storage: tuple[str, ...],
+) -> Wanted:
+    """Return the guest asked about. Raises UsageError for what no host has."""
     running = problem.cluster.guests
     kinds = [(g.architecture, g.accelerator) for g in running] or [("x86_64", "kvm")]
     architecture, accelerator = max(sorted(set(kinds)), key=kinds.count)

@@ -125,6 +125,14 @@ def test_trend_needs_days(balancer: Terminal, hot: Path, tmp_path: Path) -> None
     assert "6 days" in answer.out
 
 
+def test_a_size_that_is_none_is_said_before_any_host_is_asked(balancer: Terminal) -> None:
+    """Hosts that nobody can reach do not hide what was typed wrongly."""
+    for verb in ("fit", "where"):
+        answer = balancer("capacity", verb, "--guest", "16", "--from", "nothing.json")
+        assert answer.code == 3
+        assert "as 16c/128g" in answer.err
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

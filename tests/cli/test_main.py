@@ -17,6 +17,16 @@ HEAVY = ("ortools", "pandas", "numpy", "numba", "networkx", "libvirt", "pydantic
 CPU_SECONDS = 0.15
 
 
+def test_a_command_line_of_nothing_is_answered_with_help(balancer: Terminal) -> None:
+    """As it is meant to be read: on lines, on stderr; for a verb that has verbs of its own, too."""
+    for words, told in (((), "  plan           Say what would move"), (("capacity",), "  fit ")):
+        answer = balancer(*words)
+        assert answer.code == 3
+        assert answer.out == ""
+        assert any(line.startswith(told) for line in answer.err.splitlines()), answer.err
+        assert "\ufffd" not in answer.err
+
+
 def test_help_imports_nothing_that_takes_seconds() -> None:
     """Only the verb that needs a solver, a hypervisor or a table pays for it."""
     probe = (
