@@ -137,9 +137,9 @@ def befall(world: World, chance: random.Random, hosts: list[str]) -> None:  # no
             world.plan_to(at, lambda w: w.set_link(host, 0.0))
             world.plan_to(at + 300, lambda w: w.set_link(host, 1.0))
         case 2:
-            world.plan_to(at, lambda w: w.die(hosts[-1]))
+            world.plan_to(at, lambda w: w.die(host))  # where guests leave, too
             if chance.randrange(2):
-                world.plan_to(at + 200, lambda w: w.revive(hosts[-1]))
+                world.plan_to(at + 200, lambda w: w.revive(host))
         case 3:
             world.plan_to(at, lambda w: w.shut_down(uuid))
         case 4:
