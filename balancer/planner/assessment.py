@@ -68,6 +68,7 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
         ),
         relieve=request.relieve,
         held=request.held,
+        passing=request.passing,
         ordered=request.ordered,
         barred=request.barred,
         ended_at=_ends(observation),
@@ -95,6 +96,7 @@ def asked(problem: Problem, request: Request) -> Problem:
         problem,
         relieve=request.relieve,
         held=request.held,
+        passing=request.passing,
         ordered=request.ordered,
         barred=request.barred,
     )

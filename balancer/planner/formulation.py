@@ -319,13 +319,14 @@ class Formulation:
     def spared(self, name: str, limit: Ints) -> Bools:
         """Return [sites]: hosts whose load of `name` is no reason to take guests off them.
 
-        Of some the load is not known; others were within `limit` at some recent moment, as their
-        guests are placed now, so that what they are over has not lasted yet.
+        Of some the load is not known; of others it has not lasted yet: whoever asks says so, or
+        they were within `limit` at some recent moment, as their guests are placed now.
         """
         passing = [
             self.load(self.demand(moment, name)) <= limit for moment in self.problem.demand.recent
         ]
         spared: Bools = np.logical_or.reduce([self.blind(), *passing])
+        spared[self.sites(self.problem.passing)] = True
         return spared
 
     def sites(self, hosts: Iterable[str]) -> Ints:

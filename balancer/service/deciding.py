@@ -27,13 +27,14 @@ class Decider:
         self._memory = memory
         self._beat = beat
         self._problem: Problem | None = None
+        self._passing: frozenset[str] = frozenset()
         self.asked = Request()
         """What the last plan was asked for: who was held, and where nobody was sent."""
 
     def decide(self, seen: Observation, problem: Problem, heat: Sequence[str]) -> Decision:
         """Return the plan for what has lasted; look hard only where there is something to find."""
         world, memory = self._world, self._memory
-        self._problem = problem
+        self._problem, self._passing = problem, frozenset()
         first = self.planned(seen, problem.held, Effort.INSTANT)
         memory.patience.noted(problem, first, heat)
         waiting = memory.patience.waiting(seen.at, world.policy.hot.lasting)
@@ -43,9 +44,8 @@ class Decider:
             home = seen.cluster.placement[guest.uuid]
             if home in waiting and guest.uuid not in faulty:
                 held.setdefault(guest.uuid, waiting[home])
-        answer = (
-            self.planned(seen, held, Effort.INSTANT) if len(held) > len(problem.held) else first
-        )
+        self._passing = frozenset(waiting)
+        answer = self.planned(seen, held, Effort.INSTANT) if waiting else first
         lasting = [host for host in heat if host not in waiting]
         wanted = answer.actions if isinstance(answer, Plan) else ()
         if world.effort is not Effort.INSTANT and (wanted or lasting or faulty):
@@ -75,7 +75,9 @@ class Decider:
             self._beat()
             return not world.ports.stop_requested()
 
-        self.asked = Request(held=held, barred=self._barred(seen), effort=effort)
+        self.asked = Request(
+            held=held, passing=self._passing, barred=self._barred(seen), effort=effort
+        )
         known = self._problem or assess(seen, world.policy)
         return plan_for(asked(known, self.asked), self.asked, keep_going)
 

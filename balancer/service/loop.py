@@ -380,7 +380,10 @@ class Service:
         if found and memory.carried_out:
             now = {line.host: line.before.get("cpu", 0) for line in measured}
             data = {"promised": dict(memory.promised), "measured": now}
-            text = f"hosts are {found.median:.1%} from the promise, {found.worst:.1%} at worst"
+            text = (
+                f"a cycle later the CPU of hosts is {found.median:.1%} of a host from the promise, "
+                f"{found.worst:.1%} at worst"
+            )
             self._note("measured", text, memory.carried_out, data)
         memory.carried_out = ""
         if not found:

@@ -228,7 +228,7 @@ def _guests(cycle: Cycle, changed: Iterable[str]) -> dict[str, object]:
 
 
 def _instead(cycle: Cycle) -> Mapping[str, str]:
-    """Return, by hot host, why its other guests were not the ones to move."""
+    """Return, by host whose heat has lasted, why its other guests were not the ones to move."""
     others: defaultdict[str, list[str]] = defaultdict(list)
     for action in _targets(cycle.decision).values():
         others[action.source].append(action.name)
@@ -237,6 +237,7 @@ def _instead(cycle: Cycle) -> Mapping[str, str]:
         if others[host]
         else f"{host} is hot, and no move that may be made now helps it"
         for host in cycle.hot
+        if host not in cycle.problem.passing
     }
 
 

@@ -13,6 +13,7 @@ from balancer.planner.constraints.spread import Spread
 from balancer.planner.model.plan import Infeasible, Outcome, Result
 from balancer.planner.model.policy import Hot, Limits, Policy
 from balancer.planner.model.request import Effort
+from balancer.planner.model.selector import Selector
 from balancer.planner.objectives import OBJECTIVES
 from balancer.ports import Event, Refused, Status, UsageError
 from balancer.service import telling
@@ -118,6 +119,29 @@ def test_a_hot_host_is_relieved_once_its_heat_has_lasted_and_then_left_alone() -
     assert "a has lasted 5 of 10 min" in second
     assert "moves done" in third
     assert all("No host hot" in sentence for sentence in rest)
+
+
+def test_a_broken_rule_is_mended_at_once_and_heat_that_has_not_lasted_moves_nobody_with_it() -> (
+    None
+):
+    """Of two that must be apart one leaves a host that is hot just now; the other, whose leaving
+    would only cool it, stays, and so does everybody else."""
+    apart = Spread(guests=Selector(("zk-*",)))
+    drawn = "a 16c/64g : zk-1 2v/8g cpu=2 | zk-2 2v/8g cpu=2 | web 8v/8g cpu=11\nb 16c/64g :\nc 16c/64g :"
+    for effort in (Effort.INSTANT, Effort.QUICK):
+        bench = Bench(world_of(drawn), policy=replace(BALANCE, constraints=(apart,)))
+        service = Service(bench.installation(effort=effort), board=bench.board, nap=60.0)
+        bench.turned(service)
+        stayed = [name for name in ("zk-1", "zk-2", "web") if bench.where(name) == "a"]
+        assert len(stayed) == 2
+        assert "web" in stayed
+        assert len(bench.said("ended")) == 1
+        reasons = [
+            guest.get("reason", "")
+            for event in bench.journal.read(0.0, ("stood",))
+            for guest in event.data["guests"].values()
+        ]
+        assert not any("relieved" in reason for reason in reasons), reasons
 
 
 def test_heat_that_comes_and_goes_moves_nothing() -> None:

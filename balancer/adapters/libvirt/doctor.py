@@ -128,8 +128,8 @@ def _clocks(sightings: Sequence[HostSighting]) -> Iterator[Finding]:
             "clock",
             "",
             Grade.OK,
-            f"{len(untold)} hosts run no guest with fresh balloon statistics: "
-            "their clocks cannot be told over libvirt",
+            f"on {len(untold)} of {len(sightings)} hosts no guest has fresh balloon statistics: "
+            "how their clocks are cannot be told over libvirt",
         )
 
 

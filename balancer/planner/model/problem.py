@@ -40,6 +40,8 @@ class Problem:
     """Hosts the operator asked to relieve."""
     held: Mapping[str, str] = field(default_factory=dict)
     """Uuids of guests to be left alone this time, and why."""
+    passing: frozenset[str] = frozenset()
+    """Hosts whose load has not lasted yet: it is no reason to take anybody off them."""
     ordered: frozenset[str] = frozenset()
     """Uuids of guests the operator wants moved."""
     barred: Mapping[tuple[str, str], str] = field(default_factory=dict)

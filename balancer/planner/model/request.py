@@ -25,6 +25,8 @@ class Request:
     """Hosts to take load from."""
     held: Mapping[str, str] = field(default_factory=dict)
     """Uuids of guests to leave alone this time, and why."""
+    passing: frozenset[str] = field(default_factory=frozenset)
+    """Hosts whose load has not lasted yet: it is no reason to take anybody off them."""
     ordered: frozenset[str] = field(default_factory=frozenset)
     """Uuids of guests that the operator wants moved: that they moved lately does not hold them."""
     barred: Mapping[tuple[str, str], str] = field(default_factory=dict)
