@@ -1,18 +1,17 @@
 """`balancer capacity`: what the cluster could bear, asked of the pipeline that plans."""
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import click
 
-from balancer.cli.interrupts import Interrupts
+from balancer.cli.decision import searching
 from balancer.cli.options import FILE, Session, common
 from balancer.cli.screen import Screen
 from balancer.cli.sight import Sight, look
 from balancer.config.modes import PlanMode, Wish, in_mode
-from balancer.config.units import MIB
+from balancer.config.sizes import size_of_guest
 from balancer.planner.capacity.failures import Failure, domains, failure
 from balancer.planner.capacity.fit import Wanted, Way, expected_use, fit, ways
 from balancer.planner.capacity.shrink import shrink
@@ -27,8 +26,6 @@ from balancer.service.draining import calm, evacuate
 
 FEWER: Final = 4
 """Exit code where less fits, or less survives, than was asked for."""
-SIZE: Final = re.compile(r"(\d{1,4})\s*(?:c|v|vcpus?)\s*/\s*(\S+)", re.IGNORECASE)
-"""`16c/128g`"""
 
 _from = click.option("--from", "source", type=FILE, help="A saved observation, not the hosts.")
 _policy = click.option("--policy", metavar="FILE", help="Instead of the configured policy.")
@@ -86,11 +83,7 @@ def fit_command(  # noqa: PLR0913, PLR0917 - one argument an option
     allocation = _size(guest)
     problem = _problem(look(session, screen, source, policy))
     wanted = replace(_wanted(problem, allocation, spread, network, storage), hosts_lost=hosts_lost)
-    with screen.busy("Looking for room"), Interrupts(_nothing) as interrupts:
-
-        def keep_going() -> bool:
-            return not interrupts.stop_requested()
-
+    with searching(screen, "Looking for room") as keep_going:
         found = fit(problem, wanted, count or 0, keep_going=keep_going)
         advice: tuple[Way, ...] = ()
         if count and found.after < count:
@@ -197,10 +190,8 @@ def shrink_command(
     screen = Screen(session)
     sight = look(session, screen, source, policy)
     thrifty = replace(sight, policy=in_mode(sight.policy, PlanMode.CONSOLIDATE, Wish()))
-    with screen.busy("Emptying hosts"), Interrupts(_nothing) as interrupts:
-        found = shrink(
-            _problem(thrifty), hosts_lost, keep_going=lambda: not interrupts.stop_requested()
-        )
+    with searching(screen, "Emptying hosts") as keep_going:
+        found = shrink(_problem(thrifty), hosts_lost, keep_going=keep_going)
     screen.document("shrink", found=found)
     screen.show(render.shrink(found, screen.people.width))
     return 0
@@ -234,15 +225,12 @@ def _problem(sight: Sight) -> Problem:
 
 
 def _size(written: str) -> Resources:
-    """Return the allocation that `16c/128g` stands for. Raises UsageError, before any host is asked."""
-    match = SIZE.fullmatch(written.strip())
-    if not match:
-        raise UsageError(f"--guest {written}: give vCPUs and memory, as 16c/128g")
+    """Return what `16c/128g` stands for. Raises UsageError, before any host is asked."""
     try:
-        memory = int(MIB.read(_written(match[2])))
+        vcpus, memory = size_of_guest(written)
     except ValueError as wrong:
-        raise UsageError(f"--guest {written}: memory {wrong}") from wrong
-    return {VCPUS: int(match[1]), MEMORY: memory}
+        raise UsageError(f"--guest: {wrong}") from wrong
+    return {VCPUS: vcpus, MEMORY: memory}
 
 
 def _wanted(
@@ -281,15 +269,5 @@ def _wanted(
     return Wanted(guest=guest, use=expected_use(problem, allocation), spread=spread)
 
 
-def _written(memory: str) -> str:
-    """Return `128g` as `128GiB`, `512m` as `512MiB`; anything else as it is."""
-    unit = {"g": "GiB", "m": "MiB", "t": "TiB"}.get(memory[-1:].lower())
-    return memory[:-1] + unit if unit else memory
-
-
 def _list(names: set[str]) -> str:
     return ", ".join(sorted(names)) or "none"
-
-
-def _nothing(_sentence: str) -> None:
-    """Nothing is in flight."""

@@ -1,6 +1,8 @@
 """Plans, and shows what was decided: shared by the verbs that plan."""
 
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import RenderableType
 
@@ -22,13 +24,15 @@ def decide(
     seen: Observation, policy: Policy, request: Request, screen: Screen
 ) -> Plan | Infeasible:
     """Return the answer of the planner; Ctrl-C ends the search with the best found so far."""
-    with screen.busy("Looking for a better placement"), Interrupts(_nothing) as interrupts:
-        return plan(
-            seen,
-            policy,
-            request,
-            keep_going=lambda: not interrupts.stop_requested(),
-        )
+    with searching(screen, "Looking for a better placement") as keep_going:
+        return plan(seen, policy, request, keep_going)
+
+
+@contextmanager
+def searching(screen: Screen, doing: str) -> Iterator[Callable[[], bool]]:
+    """Show that something is looked for; what is given is True until Ctrl-C: then the best so far."""
+    with screen.busy(doing), Interrupts(lambda _: None) as interrupts:
+        yield lambda: not interrupts.stop_requested()
 
 
 def show(answer: Plan | Infeasible, screen: Screen) -> None:
@@ -53,7 +57,3 @@ def show_hosts(seen: Observation, policy: Policy, screen: Screen) -> None:
     known = loads(problem, problem.cluster.placement)
     screen.show(hosts_now(known, [load.host for load in hot(problem, known)]))
     screen.show(meaning(Counter(problem.demand.basis.values())))
-
-
-def _nothing(_sentence: str) -> None:
-    """Planning has nothing in flight to speak of."""

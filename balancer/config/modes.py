@@ -10,13 +10,13 @@
 | hole | one host with room for a guest of a given size |
 """
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final, cast
 
 from balancer.config.policy import sealed
+from balancer.config.sizes import size_of_guest
 from balancer.planner.constraints.drain import Drain
 from balancer.planner.model.policy import Objective, Policy
 from balancer.planner.model.selector import Selector
@@ -28,7 +28,6 @@ POINTS_PER_HOST: Final = 20_000
 """What emptying a host is worth in mode consolidate: as much as mending one soft rule."""
 SPREADING: Final = 4
 """Weight of an even number of guests in mode spread."""
-SIZE: Final = re.compile(r"(\d+)c/(\d+)g")
 QUIET: Final[Mapping[str, Mapping[str, object]]] = {
     "balance": {"cpu": False, "memory": False},
     "even": {"cpu": 0, "memory": 0, "guests": 0},
@@ -83,8 +82,8 @@ def in_mode(policy: Policy, mode: PlanMode, wish: Wish) -> Policy:
             drain = Drain(hosts=Selector(tuple(sorted(wish.hosts))), name="evacuate")
             made = replace(policy, constraints=(*policy.constraints, drain))
         case _:
-            vcpus, gib = _size(wish.hole)
-            made = _goals(policy, hole={"vcpus_free": vcpus, "memory_free": gib * GIB})
+            vcpus, mib = _size(wish.hole)
+            made = _goals(policy, hole={"vcpus_free": vcpus, "memory_free": mib})
     return sealed(made)
 
 
@@ -118,8 +117,8 @@ def _check(mode: PlanMode, wish: Wish) -> None:
 
 
 def _size(text: str) -> tuple[int, int]:
-    """Return the vCPUs and GiB of a size. Raises UsageError."""
-    found = SIZE.fullmatch(text)
-    if not found:
-        raise UsageError(f'--mode hole: give the size with --hole, as "16c/64g", not "{text}"')
-    return int(found[1]), int(found[2])
+    """Return the vCPUs and MiB of a hole. Raises UsageError."""
+    try:
+        return size_of_guest(text)
+    except ValueError as wrong:
+        raise UsageError(f"--mode hole: --hole: {wrong}") from wrong

@@ -130,14 +130,14 @@ def test_a_size_that_is_none_is_said_before_any_host_is_asked(balancer: Terminal
     for verb in ("fit", "where"):
         answer = balancer("capacity", verb, "--guest", "16", "--from", "nothing.json")
         assert answer.code == 3
-        assert "as 16c/128g" in answer.err
+        assert 'as "16c/64g", not "16"' in answer.err
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--guest", "big"), "give vCPUs and memory, as 16c/128g"),
-        (("--guest", "4c/lots"), "memory must be"),
+        (("--guest", "big"), 'give vCPUs and memory as "16c/64g", not "big"'),
+        (("--guest", "4c/lots"), '--guest: "4c/lots": memory must be'),
         (("--guest", "4c/4g", "--network", "wan"), "no host offers it; there are lan"),
         (("--guest", "4c/4g", "--storage", "ceph"), "no host offers it; there are none"),
         (("--guest", "4c/4g", "--spread", "room"), "no host has this label; there are rack"),
