@@ -22,5 +22,7 @@ def test_a_size_is_read(written: str, size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("written", ["", "16", "16c", "c/4g", "16c/", "16c/x", "16c/4", "1.5c/4g"])
 def test_what_is_no_size_is_refused(written: str) -> None:
     """With what to write instead."""
-    with pytest.raises(ValueError, match="give vCPUs and memory|memory must be|give a unit"):
+    with pytest.raises(
+        ValueError, match=r"give vCPUs and memory|memory must be|memory give a unit"
+    ):
         size_of_guest(written)

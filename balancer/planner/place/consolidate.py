@@ -68,15 +68,10 @@ def consolidate(fleet: Fleet, crowd: Crowd, certainty: float, moves_at_most: int
     moves = np.empty((len(crowd.where), 2), dtype=np.int64)
     count = settle(
         crowd.where.astype(np.int64),
-        fleet.cpu,
-        fleet.widest,
-        fleet.idle,
-        fleet.busy / fleet.cpu,
-        crowd.expected,
-        crowd.deviation**2,
-        crowd.now,
+        (fleet.cpu, fleet.widest, fleet.busy / fleet.cpu),
+        (crowd.expected, crowd.deviation**2, crowd.now, crowd.held),
         crowd.weight,
-        crowd.held,
+        fleet.idle,
         fleet.room.copy(),
         NormalDist().inv_cdf(certainty),
         FULL,

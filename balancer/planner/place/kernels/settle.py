@@ -5,8 +5,11 @@ from numba import njit
 
 
 @njit(cache=True)
-def _fits(v, h, core, cpu, expected, variance, now, mean, spread, load, surety, full, held, room):
+def _fits(v, h, crowd, fleet, sums, surety, full):
     """Say whether a guest may join a host: what is asked now, what is to be expected, memory."""
+    expected, variance, now, held = crowd
+    cpu, core, _ = fleet
+    mean, spread, load, _, room = sums
     alone = expected[v] + surety * np.sqrt(variance[v])
     if core[h] < max(now[v], alone) or load[h] + now[v] > full * cpu[h]:
         return False
@@ -19,7 +22,10 @@ def _fits(v, h, core, cpu, expected, variance, now, mean, spread, load, surety, 
 
 
 @njit(cache=True)
-def _join(v, h, sign, expected, variance, now, mean, spread, load, guests, held, room):
+def _join(v, h, sign, crowd, sums):
+    """Let a guest join a host, or leave it where `sign` is -1."""
+    expected, variance, now, held = crowd
+    mean, spread, load, guests, room = sums
     mean[h] += sign * expected[v]
     spread[h] = max(0.0, spread[h] + sign * variance[v])
     load[h] += sign * now[v]
@@ -29,29 +35,13 @@ def _join(v, h, sign, expected, variance, now, mean, spread, load, guests, held,
 
 
 @njit(cache=True)
-def _home(
-    v,
-    source,
-    wake,
-    cpu,
-    core,
-    cost,
-    expected,
-    variance,
-    now,
-    mean,
-    spread,
-    load,
-    guests,
-    surety,
-    full,
-    held,
-    room,
-):
+def _home(v, source, wake, crowd, fleet, sums, surety, full):
     """Return the host for a guest that leaves `source`, or -1: the thriftiest, tightest one.
 
     Only where none that runs guests has room may a sleeping one be woken.
     """
+    cpu, _, cost = fleet
+    mean, spread, _, guests, _ = sums
     best = -1
     cheapest = np.inf
     tightest = np.inf
@@ -59,24 +49,9 @@ def _home(
         for h in range(len(cpu)):
             if h == source or (guests[h] > 0) != (awake == 0) or cost[h] > cheapest:
                 continue
-            if not _fits(
-                v,
-                h,
-                core,
-                cpu,
-                expected,
-                variance,
-                now,
-                mean,
-                spread,
-                load,
-                surety,
-                full,
-                held,
-                room,
-            ):
+            if not _fits(v, h, crowd, fleet, sums, surety, full):
                 continue
-            left = cpu[h] - mean[h] - surety * np.sqrt(spread[h] + variance[v])
+            left = cpu[h] - mean[h] - surety * np.sqrt(spread[h] + crowd[1][v])
             if cost[h] < cheapest or left < tightest:
                 best, cheapest, tightest = h, cost[h], left
         if best >= 0 or not wake:
@@ -85,94 +60,68 @@ def _home(
 
 
 @njit(cache=True)
-def settle(
-    where,
-    cpu,
-    core,
-    idle,
-    cost,
-    expected,
-    variance,
-    now,
-    weight,
-    held,
-    room,
-    surety,
-    full,
-    at_most,
-    moves,
-):
+def _who_leaves(h, over, where, moved, now, core, weight):
+    """Return the guest that an overloaded or starving host sheds, or -1.
+
+    One that asks for more than one guest can have there; else the lightest that suffices, or that
+    leaves the least over.
+    """
+    who = -1
+    for v in range(len(where)):
+        if where[v] != h or moved[v] or now[v] <= 0:
+            continue
+        if now[v] > core[h]:
+            return v
+        if over <= 0:
+            continue
+        if who < 0:
+            who = v
+            continue
+        short, least = max(0.0, over - now[v]), max(0.0, over - now[who])
+        if short < least or (short == least and weight[v] < weight[who]):
+            who = v
+    return who
+
+
+@njit(cache=True)
+def settle(where, fleet, crowd, weight, idle, room, surety, full, at_most, moves):
     """Fill `moves` [n, guest and host] and return n; `where` and `room` are changed.
 
+    fleet: CPU, what one guest may use, watts per CPU. crowd: CPU expected, its variance, CPU asked
+    for now, and what is held, each by guest.
+
     First guests that ask for more than one guest can have there leave, and hosts that are over
-    `full` of their CPU shed the lightest guest that suffices, or the lightest at all. Then hosts are emptied as long as `at_most` allows it, that one first which
-    takes the fewest moves for the idle watts it saves; all of its guests find a host, or none
-    moves. Nobody moves twice, and who receives is not emptied.
+    `full` of their CPU shed the lightest guest that suffices, or the lightest at all. Then hosts
+    are emptied as long as `at_most` allows it, that one first which takes the fewest moves for the
+    idle watts it saves; all of its guests find a host, or none moves. Nobody moves twice, and who
+    receives is not emptied.
     """
+    cpu, core, _ = fleet
+    expected, _, now, held = crowd
     hosts = len(cpu)
-    mean = np.zeros(hosts)
-    spread = np.zeros(hosts)
-    load = np.zeros(hosts)
     guests = np.zeros(hosts, dtype=np.int64)
-    nothing = np.zeros((hosts, held.shape[1]))
+    load = np.zeros(hosts)
+    sums = (np.zeros(hosts), np.zeros(hosts), load, guests, room)
     for v in range(len(where)):
         if where[v] >= 0:
-            _join(
-                v, where[v], 1, expected, variance, now, mean, spread, load, guests, held, nothing
-            )
+            _join(v, where[v], 1, crowd, sums)
+            for r in range(held.shape[1]):  # room is what is free beside those who run
+                room[where[v], r] += held[v, r]
     moved = np.zeros(len(where), dtype=np.bool_)
     settled = np.zeros(hosts, dtype=np.bool_)
     n = 0
-    starved = np.zeros(hosts, dtype=np.bool_)
-    for v in range(len(where)):
-        if where[v] >= 0 and now[v] > core[where[v]]:
-            starved[where[v]] = True
     for h in range(hosts):
-        while starved[h] or (load[h] > full * cpu[h] and guests[h] > 1):
-            over = load[h] - full * cpu[h]
-            who = -1
-            starved[h] = False
-            for v in range(len(where)):
-                if where[v] != h or moved[v] or now[v] <= 0:
-                    continue
-                if now[v] > core[h]:
-                    who = v
-                    starved[h] = True
-                    break
-                if over <= 0:
-                    continue
-                if who < 0:
-                    who = v
-                    continue
-                short, least = max(0.0, over - now[v]), max(0.0, over - now[who])
-                if short < least or (short == least and weight[v] < weight[who]):
-                    who = v
+        while True:
+            over = load[h] - full * cpu[h] if guests[h] > 1 else 0.0
+            who = _who_leaves(h, over, where, moved, now, core, weight)
             if who < 0:
                 break
             moved[who] = True
-            target = _home(
-                who,
-                h,
-                True,
-                cpu,
-                core,
-                cost,
-                expected,
-                variance,
-                now,
-                mean,
-                spread,
-                load,
-                guests,
-                surety,
-                full,
-                held,
-                room,
-            )
+            target = _home(who, h, True, crowd, fleet, sums, surety, full)
             if target < 0:
                 continue
-            _join(who, h, -1, expected, variance, now, mean, spread, load, guests, held, room)
-            _join(who, target, 1, expected, variance, now, mean, spread, load, guests, held, room)
+            _join(who, h, -1, crowd, sums)
+            _join(who, target, 1, crowd, sums)
             where[who] = target
             settled[target] = True
             moves[n, 0], moves[n, 1] = who, target
@@ -204,49 +153,18 @@ def settle(
             v = leaving[i]
             target = -1
             if not moved[v]:
-                target = _home(
-                    v,
-                    source,
-                    False,
-                    cpu,
-                    core,
-                    cost,
-                    expected,
-                    variance,
-                    now,
-                    mean,
-                    spread,
-                    load,
-                    guests,
-                    surety,
-                    full,
-                    held,
-                    room,
-                )
+                target = _home(v, source, False, crowd, fleet, sums, surety, full)
             if target < 0:
                 while n > first:
                     n -= 1
-                    _join(
-                        moves[n, 0],
-                        moves[n, 1],
-                        -1,
-                        expected,
-                        variance,
-                        now,
-                        mean,
-                        spread,
-                        load,
-                        guests,
-                        held,
-                        room,
-                    )
+                    _join(moves[n, 0], moves[n, 1], -1, crowd, sums)
                 break
-            _join(v, target, 1, expected, variance, now, mean, spread, load, guests, held, room)
+            _join(v, target, 1, crowd, sums)
             moves[n, 0], moves[n, 1] = v, target
             n += 1
         for i in range(first, n):
             v = moves[i, 0]
-            _join(v, source, -1, expected, variance, now, mean, spread, load, guests, held, room)
+            _join(v, source, -1, crowd, sums)
             where[v] = moves[i, 1]
             moved[v] = True
             settled[moves[i, 1]] = True
