@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from benchmarks.planetlab import kernel
+from benchmarks.planetlab.deciding import HISTORY
 from benchmarks.planetlab.machines import (
     FIRST_TICK,
     HOSTS,
@@ -78,7 +79,7 @@ class Day:
         self.asked = np.zeros(guests)
         self.used = np.zeros(HOSTS)
         self.seen = np.zeros(guests)
-        self.past = np.zeros((guests, kernel.HISTORY))
+        self.past = np.zeros((guests, HISTORY))
         self._given = np.zeros(2 * guests)
         self._guest = np.zeros((guests, 7))
         self._guest[:, 0] = -1

@@ -4,17 +4,17 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.planetlab import kernel
+from benchmarks.planetlab import deciding, kernel
 from benchmarks.planetlab.day import Day
 from benchmarks.planetlab.machines import WATTS, Machines
 
 # Name: what decides that a host is overloaded, its parameter, and whether waking a host is priced.
 POLICIES = {
-    "thr": (kernel.THR, 0.8, False),
-    "lr": (kernel.LR, 1.2, False),
-    "lr-waking": (kernel.LR, 1.2, True),
-    "iqr": (kernel.IQR, 1.5, False),
-    "mad": (kernel.MAD, 2.5, False),
+    "thr": (deciding.THR, 0.8, False),
+    "lr": (deciding.LR, 1.2, False),
+    "lr-waking": (deciding.LR, 1.2, True),
+    "iqr": (deciding.IQR, 1.5, False),
+    "mad": (deciding.MAD, 2.5, False),
 }
 
 
@@ -31,22 +31,14 @@ def decider(name: str) -> Callable[[Day], np.ndarray]:
     def decide(day: Day) -> np.ndarray:
         m = day.machines
         moves = np.empty((2 * len(m.mips), 2), dtype=np.int64)
-        n = kernel.decide(
+        n = deciding.decide(
             day.lists.copy(),
             day.counts.copy(),
-            day.seen,
-            m.mips,
-            m.memory,
-            m.core,
-            m.total,
-            m.kind,
-            WATTS,
             day.believed_use(),
-            policy,
-            parameter,
-            day.past,
-            day.tick,
+            m.memory,
             waking,
+            (day.seen, m.mips, m.core, m.total, m.kind, WATTS),
+            (policy, parameter, day.past, day.tick),
             moves,
         )
         return moves[:n]
