@@ -223,11 +223,12 @@ def test_mail_is_sent_over_tls_with_a_password_from_a_file(
 
 def test_a_command_is_run_without_a_shell(tmp_path: Path) -> None:
     """The document stands on its standard input; words are taken as they are."""
-    out = tmp_path / "out.json"
+    out, odd = tmp_path / "out.json", tmp_path / "; $(true)"
     heard = Heard()
-    Notifier([way(command=("/usr/bin/tee", str(out), "; $(reboot)"))], heard).hear(HALTED)
+    Notifier([way(command=("/usr/bin/tee", str(out), str(odd)))], heard).hear(HALTED)
     heard.one()
     assert json.loads(out.read_text())["notice"] == "stopped_itself"
+    assert odd.read_text() == out.read_text()
 
 
 @pytest.mark.parametrize(
