@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from balancer.planner.capacity.compat import Row
-from balancer.planner.capacity.failures import Failure
+from balancer.planner.capacity.failures import Failure, Remedy
 from balancer.planner.capacity.fit import Fit, Wanted, Way
 from balancer.planner.capacity.shrink import Shrink
 from balancer.planner.capacity.trend import Trend
@@ -23,6 +23,10 @@ SPELT_OUT: Final = 4
 CORE: Final = 1000
 GIB: Final = 1024
 BARS: Final = "▁▂▃▄▅▆▇█"
+NOT_ALL: Final = (
+    "Of so large a cluster only the roomiest hosts were asked to make room by moves: "
+    "more might find a place after moves than is said."
+)
 WIDEST: Final = 28
 """Cells for a guest's name."""
 
@@ -72,7 +76,9 @@ def nowhere(found: Fit) -> str:
     return f"no host takes it: {_reasons(found.binding)}"
 
 
-def failures(found: Sequence[Failure], width: int) -> RenderableType:
+def failures(
+    found: Sequence[Failure], remedies: Sequence[Remedy], width: int
+) -> RenderableType:
     """Return a line for each loss, the worst first, and who would be without a place."""
     table = _table(("lost", "guests", "restart", "after moves", "without a place"), width)
     for loss in sorted(found, key=lambda f: (f.after_moves - f.guests, f.restarted - f.guests)):
@@ -90,7 +96,14 @@ def failures(found: Sequence[Failure], width: int) -> RenderableType:
     summary = f"{survived} of {len(found)} losses leave everybody a place."
     if survived == len(found):
         summary = "Whichever is lost, everybody finds a place while nobody else moves."
-    return Group(Text(summary, "bold"), table)
+    parts: list[RenderableType] = [Text(summary, "bold"), table]
+    if remedies:
+        parts += [Text(), Text("What would help:", "bold")]
+    for remedy in remedies:
+        parts.append(Text(f"  {clean(remedy.words)} (lost: {clean(listed(remedy.losses))})"))
+    if any(not loss.whole for loss in found):
+        parts.append(Text(NOT_ALL, "dim"))
+    return Group(*parts)
 
 
 def drains(found: Sequence[Verdict], width: int) -> RenderableType:

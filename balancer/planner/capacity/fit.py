@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from balancer.planner.capacity.room import Places, places
-from balancer.planner.capacity.waiting import NOWHERE, arriving, calm
+from balancer.planner.capacity.waiting import NOWHERE, another, arriving, calm, largest
 from balancer.planner.constraints.spread import Spread
 from balancer.planner.constraints.survive import Survive
 from balancer.planner.explain import hot, loads
-from balancer.planner.model.cluster import Guest, Host, HostState
+from balancer.planner.model.cluster import Guest, HostState
 from balancer.planner.model.plan import Plan
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Effort, Request
@@ -132,12 +132,8 @@ def ways(
     One more host like the largest, and each rule of the policy that spoke against one more.
     """
     tried: list[Way] = []
-    largest = max(
-        (h for h in problem.cluster.hosts if h.state is HostState.UP),
-        key=lambda h: (h.usable.get(MEMORY, 0), h.usable.get(CPU, 0), h.name),
-        default=None,
-    )
-    changes = [(f"one more host like {largest.name}", _with(problem, largest))] if largest else []
+    host = largest(problem)
+    changes = [(f"one more host like {host.name}", another(problem, host))] if host else []
     for rule in problem.policy.constraints:
         if any(reason.startswith(rule.label) for reason in found.binding):
             without = tuple(r for r in problem.policy.constraints if r is not rule)
@@ -195,12 +191,6 @@ def _binding(asked: Problem, found: Places) -> Mapping[str, int]:
         return {}
     account = weighed(asked, found.settled, (min(left),))[0]
     return dict(list(account.rejected.items())[:REASONS]) or {account.stays or "nothing": 1}
-
-
-def _with(problem: Problem, host: Host) -> Problem:
-    another = replace(host, name=f"{host.name} (another)")
-    cluster = problem.cluster
-    return replace(problem, cluster=replace(cluster, hosts=(*cluster.hosts, another)))
 
 
 def expected_use(problem: Problem, allocation: Resources) -> Resources:
