@@ -12,6 +12,7 @@ from balancer.cli.screen import Screen
 from balancer.cli.sight import Sight, look
 from balancer.config.modes import PlanMode, Wish, in_mode
 from balancer.config.sizes import size_of_guest
+from balancer.planner.capacity.asking import Wanted
 from balancer.planner.capacity.failures import (
     Failure,
     domains,
@@ -19,7 +20,7 @@ from balancer.planner.capacity.failures import (
     remedies,
     survey,
 )
-from balancer.planner.capacity.fit import Wanted, Way, expected_use, fit, ways
+from balancer.planner.capacity.fit import Way, expected_use, fit, ways
 from balancer.planner.capacity.shrink import shrink
 from balancer.planner.capacity.trend import DAYS_NEEDED, trends
 from balancer.planner.model.cluster import Guest
@@ -157,7 +158,7 @@ def failures_command(
             found.append(failure(problem, name, hosts, known=known))
             done()
     with searching(screen, "Looking for what would help") as keep_going:
-        helps = remedies(problem, found, known, keep_going)
+        helps = remedies(problem, found, keep_going)
     screen.document("failures", across=across, failures=found, remedies=helps)
     screen.show(render.failures(found, helps, screen.people.width))
     return 0 if all(f.survived for f in found) else FEWER

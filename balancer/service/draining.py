@@ -150,7 +150,7 @@ def _nearby(
     return found if certain else None
 
 
-def _verdict(  # noqa: PLR0913, PLR0917 - what was decided, and of whom
+def _verdict(
     decision: Plan | Infeasible,
     host: str,
     here: tuple[Guest, ...],

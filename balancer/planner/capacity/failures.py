@@ -85,14 +85,12 @@ def domains(problem: Problem, across: str) -> Mapping[str, tuple[str, ...]]:
 def survey(problem: Problem) -> Atlas:
     """Return what is to be known of `problem` for any loss; asked for once, where there are many."""
     quiet = calm(problem)
-    lasting = tuple(
-        r for r in quiet.policy.constraints if not isinstance(r, OF_MOVES_AND_SPARES)
-    )
+    lasting = tuple(r for r in quiet.policy.constraints if not isinstance(r, OF_MOVES_AND_SPARES))
     after = replace(quiet, policy=replace(quiet.policy, constraints=lasting))
     return atlas(after, adrift(after))
 
 
-def failure(  # noqa: PLR0913 - two of them have defaults that suffice
+def failure(
     problem: Problem,
     lost: str,
     hosts: tuple[str, ...],
@@ -159,9 +157,9 @@ def _thoroughly(  # noqa: PLR0913, PLR0917 - all of `failure`, and what it knows
     inside = known.problem if names is None else known.inside(names | set(hosts))
     after = _rigid(fallen(inside, hosts), problem)
     if names is not None:
-        here = after.cluster.guest.keys()
+        here = frozenset(after.cluster.guest)
         loose = frozenset(known.loose(here, here))
-        fixed = {u: "it stays, for others that are not asked" for u in here - loose}
+        fixed = dict.fromkeys(here - loose, "it stays, for others that are not asked")
         after = replace(after, held={**fixed, **after.held})
         after = replace(
             after, held={u: w for u, w in after.held.items() if u not in after.ordered}
@@ -229,7 +227,6 @@ def _homeless(
 def remedies(
     problem: Problem,
     found: Collection[Failure],
-    known: Atlas,
     keep_going: Callable[[], bool] = lambda: True,
 ) -> tuple[Remedy, ...]:
     """Return what would let those find a place that find none; hosts and rules are tried."""

@@ -100,12 +100,10 @@ class Atlas:
                 names |= {target, cluster.placement[uuid]}
         return frozenset(names) if 2 * len(names) < len(cluster.hosts) else None
 
-
-    def loose(self, guests: Collection[str], inside: Collection[str]) -> Iterator[str]:
+    def loose(self, guests: Collection[str], inside: frozenset[str]) -> Iterator[str]:
         """Yield those of `guests` of whom no rule speaks together with guests that are not `inside`."""
         tied = {u for _, members in self.bound if not members <= inside for u in members}
         yield from (uuid for uuid in guests if uuid not in tied)
-
 
     def inside(self, names: Collection[str]) -> Problem:
         """Return the problem of these hosts and of the guests on them, with rules that concern them."""
@@ -167,9 +165,7 @@ def narrowed(problem: Problem, hosts: Collection[str]) -> Problem:
             {g.uuid: cluster.placement[g.uuid] for g in guests},
             {u: to for u, to in cluster.in_flight.items() if u in uuids and to in names},
         ),
-        demand=replace(
-            demand, pressed={name: of & names for name, of in demand.pressed.items()}
-        ),
+        demand=replace(demand, pressed={name: of & names for name, of in demand.pressed.items()}),
         passing=problem.passing & names,
         relieve=problem.relieve & names,
         barred={pair: why for pair, why in problem.barred.items() if pair[1] in names},

@@ -161,8 +161,8 @@ def largest(problem: Problem) -> Host | None:
     )
 
 
-def another(problem: Problem, host: Host) -> Problem:
-    """Return the problem with one more host like `host`, empty."""
-    more = replace(host, name=f"{host.name} (another)")
+def another(problem: Problem, host: Host, number: int = 1) -> Problem:
+    """Return the problem with one more host like `host`, empty; the `number`th that is added."""
+    more = replace(host, name=f"{host.name} (another{f' {number}' if number > 1 else ''})")
     cluster = problem.cluster
     return replace(problem, cluster=replace(cluster, hosts=(*cluster.hosts, more)))

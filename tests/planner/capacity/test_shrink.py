@@ -6,10 +6,11 @@ import pytest
 
 from balancer.planner.capacity.fit import fit
 from balancer.planner.capacity.shrink import least, shrink
+from balancer.planner.constraints.places import Places
 from balancer.planner.constraints.survive import Survive
 from balancer.planner.model.problem import Problem
 from balancer.planner.objectives import OBJECTIVES
-from tests.drawing import problem
+from tests.drawing import problem, select
 from tests.planner.capacity.test_waiting import of
 
 THREE = "a 16c/64g : x 4v/18g cpu=1\nb 16c/64g : y 4v/18g cpu=1\nc 16c/64g : z 4v/18g cpu=1"
@@ -62,5 +63,8 @@ def test_new_guests_leave_room_for_a_loss(count: int) -> None:
 
 def test_a_search_cut_short_promises_little() -> None:
     """Without time nothing is promised that was not looked at."""
-    drawn = problem("a 16c/64g :\nb 16c/64g :")
-    assert fit(drawn, replace(of(4, 30), hosts_lost=1), 4, keep_going=lambda: False).after == 0
+    places = Places(guests=select("*"), at_most=2)
+    drawn = problem("a 16c/64g : x 1v/1g\nb 16c/64g :", places)  # one by one: so the rule wants it
+    spared = replace(of(4, 30), hosts_lost=1)
+    assert fit(drawn, spared, 4, keep_going=lambda: False).after == 0
+    assert fit(drawn, spared, 4).after == 2
