@@ -11,10 +11,11 @@ from balancer.planner.capacity.asking import Wanted
 from balancer.planner.capacity.compat import Row
 from balancer.planner.capacity.failures import Failure, Remedy
 from balancer.planner.capacity.fit import Fit, Way
-from balancer.planner.capacity.shrink import Shrink
+from balancer.planner.capacity.shrink import Energy, Shrink
 from balancer.planner.capacity.trend import Trend
 from balancer.planner.model.evacuation import Verdict
 from balancer.planner.model.plan import Plan
+from balancer.planner.model.power import DEFAULT_WATTS
 from balancer.planner.model.resources import CPU, MEMORY
 from balancer.render.plan import moves
 from balancer.render.words import clean, count, duration, listed, pad, size
@@ -159,12 +160,35 @@ def shrink(found: Shrink, width: int) -> RenderableType:
         parts.append(Text(f"By volume alone {found.at_least} might do.", "dim"))
     if found.emptied:
         parts.append(Text(f"Emptied: {clean(listed(list(found.emptied)))}."))
+        parts += [Text(), *_energy(found.energy)]
     made = found.decision
     if isinstance(made, Plan) and made.actions:
-        parts += [Text(), moves(made.actions, width)]
+        parts += [Text(), moves(made.actions[:LISTED], width)]
+        if len(made.actions) > LISTED:
+            parts.append(
+                Text(f"and {len(made.actions) - LISTED} more: all with --format json", "dim")
+            )
         total = f"{count(len(made.actions), 'move')}, {size(made.mib)}, {duration(made.seconds)}"
         parts += [Text(), Text(f"{total}; hourly limits of the policy are not counted.", "dim")]
     return Group(*parts)
+
+
+def _energy(energy: Energy) -> Sequence[RenderableType]:
+    """Return what switching the emptied hosts off saves, and what that rests on."""
+    saved = (
+        f"Switched off they save {energy.saved:,.0f} of {energy.before:,.0f} W: "
+        f"{energy.a_day:,.1f} kWh a day, {energy.a_year:,.0f} a year."
+    )
+    if not energy.assumed:
+        return (Text(saved, "bold"),)
+    idle, busy = DEFAULT_WATTS[0], DEFAULT_WATTS[-1]
+    who = clean(listed(list(energy.assumed)))
+    return (
+        Text(saved, "bold"),
+        Text(
+            f"Assumed: {idle} W idle, {busy} W busy of {who}; declare power in hosts.toml.", "dim"
+        ),
+    )
 
 
 def trend(found: Sequence[Trend]) -> RenderableType:

@@ -1,9 +1,9 @@
 """New guests that are alike, counted by host: exactly where the cluster is small, else part by part."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from balancer.planner.model.plan import Plan
 from balancer.planner.model.problem import Problem
 from balancer.planner.objectives import all_goals
 from balancer.planner.pipeline import named, towards_for
+
+if TYPE_CHECKING:
+    from balancer.planner.place.copies import Copies, Evenly
 
 SMALL: Final = 250_000
 """Guests times hosts up to which one formulation of the whole is written."""
@@ -55,9 +58,7 @@ class Counted:
 MARKED: Final = uuid_of(0)[:-5]
 
 
-def count_all(  # noqa: PLR0911 - each says why there is no more to count
-    quiet: Problem, wanted: Wanted, count: int, tried: int
-) -> Counted | None:
+def count_all(quiet: Problem, wanted: Wanted, count: int, tried: int) -> Counted | None:
     """Return the answer of one exact model.
 
     None where the cluster is too large for one, or a rule is in the way that cannot speak of numbers.
@@ -76,21 +77,34 @@ def count_all(  # noqa: PLR0911 - each says why there is no more to count
     (guest,) = (formulation.guest_number[uuid] for uuid in new(one))
     if not countable(formulation, guest):
         return None
-    evenly = _evenly(quiet, wanted, formulation, guest)
-    most = -(-count // len(places_of(quiet, wanted.spread))) if wanted.spread and count else None
+    evenly = _evenly(quiet, wanted, count, formulation)
     still = _still(moving, wanted)
     if decisions(still) > MOST:
         return None
-    at_once = most_copies(still, guest, tried, evenly, most)
+    at_once = most_copies(still, guest, tried, evenly)
     now = _named(formulation, at_once.at)
     found = Counted(now=now, settled=now, moves=None, bound=tried)
     if at_once.count >= tried or decisions(formulation) > MOST:
         return found
+
+    def ask(blocked: Sequence[Ints]) -> Copies:
+        return most_copies(formulation, guest, tried, evenly, unlike=blocked)
+
+    return _after_moves(quiet, formulation, found, ask)
+
+
+def _after_moves(
+    quiet: Problem,
+    formulation: Formulation,
+    found: Counted,
+    ask: Callable[[Sequence[Ints]], "Copies"],
+) -> Counted:
+    """Return what fits once others have made room, as far as there is a way to it."""
     blocked: list[Ints] = []
     while len(blocked) < TARGETS:
-        later = most_copies(formulation, guest, tried, evenly, most, unlike=blocked)
+        later = ask(blocked)
         if not blocked:
-            found = replace(found, bound=max(later.bound, at_once.count))
+            found = replace(found, bound=max(later.bound, found.count))
         if later.count <= found.count:
             return found
         target = _target(formulation, later.placement)
@@ -122,17 +136,21 @@ def _still(problem: Problem, wanted: Wanted) -> Formulation:
     return formulation
 
 
-def _evenly(quiet: Problem, wanted: Wanted, formulation: Formulation, guest: int) -> Ints | None:
-    """Return [sites] the number of each site's domain, negative for the host that is none."""
+def _evenly(
+    quiet: Problem, wanted: Wanted, count: int, formulation: Formulation
+) -> "Evenly | None":
+    """Return how they are to be spread over the domains of hosts that may take guests."""
     if not wanted.spread:
         return None
+    from balancer.planner.place.copies import Evenly  # noqa: PLC0415 - as above
+
     domain = formulation.domains(wanted.spread).copy()
     receiving = set(quiet.receiving)
     for name, site in formulation.site_number.items():
         if name not in receiving:
             domain[site] = -1
-    domain[formulation.start[guest]] = -1
-    return domain
+    most = -(-count // max(1, len(places_of(quiet, wanted.spread)))) if count else None
+    return Evenly(domain, most)
 
 
 def _named(formulation: Formulation, at: Ints) -> dict[str, str]:

@@ -34,6 +34,16 @@ WORK: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Evenly:
+    """How copies are spread over domains."""
+
+    domain: Ints
+    """[sites]; negative for sites that are in none."""
+    most: int | None
+    """Copies in any one; None for their number divided by that of domains, rounded up."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Copies:
     """How many, where, and how sure."""
 
@@ -103,18 +113,16 @@ def most_copies(
     formulation: Formulation,
     guest: int,
     at_most: int,
-    evenly: Ints | None = None,
-    most: int | None = None,
+    evenly: Evenly | None = None,
     work: float = WORK,
     unlike: Collection[Ints] = (),
 ) -> Copies:
     """Return as many copies of `guest` as fit, up to `at_most`, and then by the cheapest moves.
 
-    `guest` itself counts nowhere; it must be `countable`. With `evenly` [sites] no domain has more
-    copies than `most`, or than their number divided by that of domains, rounded up; domains below 0
-    are none. Placements `unlike` [guests] those are meant.
+    `guest` itself counts nowhere; it must be `countable`. Of the placements of others `unlike`
+    [guests] none is meant.
     """
-    model = _Counting(formulation, guest, at_most, evenly, most)
+    model = _Counting(formulation, guest, at_most, evenly)
     for placement in unlike:
         model.avoid(placement)
     return model.solve(work)
@@ -143,8 +151,7 @@ class _Counting(Model):
         formulation: Formulation,
         guest: int,
         at_most: int,
-        evenly: Ints | None,
-        most: int | None,
+        evenly: Evenly | None,
     ) -> None:
         self.guest = guest
         self.nowhere = int(formulation.start[guest])
@@ -154,7 +161,7 @@ class _Counting(Model):
         total = sum(self.copies.values())
         self.model.add(total <= at_most)
         if evenly is not None:
-            self._evenly(evenly, total, most)
+            self._evenly(evenly, total)
 
     @override
     def _decide(self, guest: int) -> dict[int, Linear]:
@@ -174,14 +181,15 @@ class _Counting(Model):
         if _hard(primitive):
             super()._write(primitive)
 
-    def _evenly(self, domain: Ints, total: Linear, most: int | None) -> None:
+    def _evenly(self, evenly: Evenly, total: Linear) -> None:
+        domain = evenly.domain
         domains = np.unique(domain[domain >= 0]).tolist()
         for each in domains:
             here = sum(var for site, var in self.copies.items() if int(domain[site]) == each)
-            if most is None:
+            if evenly.most is None:
                 self.model.add(len(domains) * here <= total + len(domains) - 1)
             else:
-                self.model.add(here <= most)
+                self.model.add(here <= evenly.most)
 
     @override
     def _row(self, row: Row) -> None:

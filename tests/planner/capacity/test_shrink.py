@@ -68,3 +68,17 @@ def test_a_search_cut_short_promises_little() -> None:
     spared = replace(of(4, 30), hosts_lost=1)
     assert fit(drawn, spared, 4, keep_going=lambda: False).after == 0
     assert fit(drawn, spared, 4).after == 2
+
+
+def test_switched_off_hosts_save_their_watts() -> None:
+    """By the curves that are declared, else by one that is named as assumed; kWh a day and a year."""
+    drawn = thrifty(THREE)
+    first, *others = drawn.cluster.hosts
+    hosts = (replace(first, power=(100, 180, 200)), *others)
+    known = replace(drawn, cluster=replace(drawn.cluster, hosts=hosts))
+    found = shrink(known).energy
+    assert found.before == 110 + 2 * 162.5  # a sixteenth busy, each
+    assert found.after in {130.0, 187.5}
+    assert found.assumed == ("b", "c")
+    assert found.a_day == pytest.approx(found.saved * 0.024)
+    assert found.a_year == pytest.approx(found.a_day * 365)
