@@ -87,7 +87,7 @@ def count_all(quiet: Problem, wanted: Wanted, count: int, tried: int) -> Counted
     if at_once.count >= tried or decisions(formulation) > MOST:
         return found
 
-    def ask(blocked: Sequence[Ints]) -> Copies:
+    def ask(blocked: Sequence[Ints]) -> "Copies":
         return most_copies(formulation, guest, tried, evenly, unlike=blocked)
 
     return _after_moves(quiet, formulation, found, ask)
