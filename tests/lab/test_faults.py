@@ -285,6 +285,26 @@ def test_a_processor_that_no_target_has(lab: Laboratory, start: Start) -> None:
     assert (after["modern"], after["plain"] == "h1") == ("h1", False)
 
 
+def test_a_processor_that_one_target_lacks(lab: Laboratory, start: Start) -> None:
+    """Nobody knew when the plan was made: the look before the start says no to that pair alone,
+    the rest of the plan goes on, and the next cycle takes the guest to the other host."""
+    lab.boot(GuestSpec("modern", cpu_model="Westmere", load=Load(set=8)), GuestSpec("plain"))
+    planner = start()
+    made = planner.plan()
+    (target,) = (action.target for action in made.actions if action.name == "modern")
+    lab[target].lose_cpu_feature("aes")  # Westmere has it, and the guest was started with it
+    ended = {o.action.name: o for o in planner.begin(made).over()}
+    assert (ended["modern"].result, ended["plain"].result) == (Result.REFUSED, Result.DONE), ended
+    no = f"modern cannot run on {target}: it cannot give the guest the CPU that it has"
+    assert ended["modern"].reason == no
+    assert hosts_of(lab)["modern"] == "h1"
+    (told,) = planner.events("refused")
+    assert no in told.text
+    (again,) = in_order(planner).outcomes
+    assert (again.action.name, again.action.target) == ("modern", ({"h2", "h3"} - {target}).pop())
+    assert "h1" not in hosts_of(lab).values()
+
+
 BUSY = GuestSpec("busy", load=Load(set=32, dirty=20))
 ALLOWED = "[allow]\npost_copy = true\n"
 
