@@ -1,8 +1,7 @@
 """Which moves had better go slowly: a move holds its rate during set-up and while it sends again.
 
 At half the rate it holds less of a link in all, as set-up takes as long as before. Where a link is
-what a schedule waits for, moves whose hosts have time to spare should therefore share it. (At the
-bound itself every link that all moves pass at their top rates carries set-ups for nothing.)
+what a schedule waits for, moves whose hosts have time to spare should therefore share it.
 """
 
 from typing import Final
@@ -10,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from balancer.planner.order.kernels.passes import duration
-from balancer.planner.order.yard import UNLIMITED, Compiled, Floats
+from balancer.planner.order.yard import UNLIMITED, Bools, Compiled, Floats, Ints
 
 LEVELS: Final = (1.0, 0.5)
 """Shares of the top rate that are looked at: such as add up to whole ones."""
@@ -23,11 +22,10 @@ WORTH: Final = 0.995
 """A share of the load from which on less is worth going slowly."""
 
 
-def gentle(c: Compiled, share: float = 0.5) -> np.ndarray:
-    """Return [legs]: whether a leg at this share of its top rate holds less of its links in all."""
+def gentle(c: Compiled) -> Bools:
+    """Return [legs]: whether a leg at half its top rate holds less of its links in all."""
     top = c.legs.top
-    full, slow = _lengths(c, top), _lengths(c, share * top)
-    found: np.ndarray = (top > 0) & (share * slow < WORTH * full)
+    found: Bools = (top > 0) & (0.5 * _lengths(c, 0.5 * top) < WORTH * _lengths(c, top))
     return found
 
 
@@ -71,7 +69,7 @@ def _lengths(c: Compiled, rate: Floats) -> Floats:
     return np.array([duration(legs, j, r, c.pause) for j, r in enumerate(rate.tolist())])
 
 
-def _held(c: Compiled, path: np.ndarray, seconds: float, rate: float) -> Floats:
+def _held(c: Compiled, path: Ints, seconds: float, rate: float) -> Floats:
     """Return [2, channels of a path]: how long each is busy with one move, by rate, by number."""
     flow = c.flow
     found: Floats = np.stack([seconds * rate / flow.rate[path], seconds / flow.number[path]])
