@@ -103,9 +103,9 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
         guards=Guards(auto_after=0.0),
         effort=Effort.INSTANT,
     )
-    for share in (0.6, 1.0):  # it is started anew on the way, as after an upgrade
+    for minutes in (250, 420):  # it is started anew on the way, as by an upgrade
         service = Service(installation, nap=scenario.interval)
-        service.run(scenario.start + share * scenario.length)
+        service.run(scenario.start + 60 * minutes)
     world = simulation.world
     cluster = Cluster(
         tuple(h.spec for h in world.hosts.values()),
@@ -174,6 +174,17 @@ def test_it_may_begin_in_the_middle(lived: Lived, hours: float) -> None:
     report = replayed(lived.track(since=hours * 3600.0))
     assert report.looks[0].at >= lived.start + hours * 3600
     assert report.same == len(report.looks)
+
+
+def test_a_service_started_anew_remembers_nothing(lived: Lived, live: ReplayReport) -> None:
+    """As it was then: heat has to last again before anybody moves."""
+    made = lived.track()
+    assert made.record is not None
+    (restart,) = made.record.restarts
+    assert made.looks[restart] == lived.start + 250 * 60
+    acts = next(n for n, look in enumerate(live.looks) if look.plan)
+    anew = replace(made, record=replace(made.record, restarts=frozenset({acts})))
+    assert replayed(anew).looks[acts].plan == ""
 
 
 def test_another_policy_goes_its_own_way(lived: Lived, live: ReplayReport) -> None:
