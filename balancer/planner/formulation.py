@@ -51,7 +51,12 @@ class Penalty:
 
     def price(self, excess: int) -> int:
         """Return the price of `excess`, in the level's unit."""
-        return sum(slope * max(0, excess - start) for start, slope in self.pieces)
+        total = 0
+        for start, slope in self.pieces:
+            if start >= excess:
+                break
+            total += slope * (excess - start)
+        return total
 
 
 HARD: Final[Penalty] = Penalty(Level.REPAIR)

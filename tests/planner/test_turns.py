@@ -182,6 +182,7 @@ def test_at_that_instant_a_place_is_free_and_not_before(ends, most, wait) -> Non
     [
         ({"auto_converge": True}, "auto-converge is not allowed for this guest"),
         ({"rungs": (Rung(kind=RungKind.AUTO_CONVERGE),)}, "auto-converge is not allowed"),
+        ({"unsafe_storage": True}, "storage that libvirt calls unsafe is not allowed for this"),
         ({"rungs": (Rung(kind=RungKind.POST_COPY),)}, "post-copy is not allowed for this guest"),
         (
             {"rungs": (Rung(kind=RungKind.DOWNTIME, downtime_ms=900),)},
