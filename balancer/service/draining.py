@@ -143,9 +143,7 @@ def _nearby(
     found = _verdict(decision, host, here, problem.planner, {}, PLAIN)
     left = {block.guest for block in found.blocked}
     certain = all(
-        bonds(guest, problem.policy.allow) or hopeless(problem, guest.uuid)
-        for guest in here
-        if guest.name in left
+        bonds(guest) or hopeless(problem, guest.uuid) for guest in here if guest.name in left
     )
     return found if certain else None
 

@@ -180,14 +180,14 @@ def _thoroughly(  # noqa: PLR0913, PLR0917 - all of `failure`, and what it knows
 
 def _stuck(known: Atlas, gone: Collection[str], hosts: Collection[str]) -> Mapping[str, str]:
     """Return the guests that could run nowhere else, whatever room there is, and why."""
-    cluster, allow = known.problem.cluster, known.problem.policy.allow
+    cluster = known.problem.cluster
     others = frozenset(known.problem.receiving).difference(hosts)
     alike: dict[frozenset[str], bool] = {}
     found: dict[str, str] = {}
     for uuid in gone:
         guest = cluster.guest[uuid]
         lasting = tuple(tie for tie in guest.ties if tie.kind in IN_HARDWARE)
-        if tied := bonds(replace(guest, owner="", ties=lasting), allow):
+        if tied := bonds(replace(guest, owner="", ties=lasting)):
             found[uuid] = tied
             continue
         barred = known.barred[uuid]
@@ -218,7 +218,7 @@ def _homeless(
     for account in weighed(after, settled, left):
         guest = after.cluster.guest[account.guest]
         against = ", ".join(f"{why} ({number})" for why, number in account.rejected.items())
-        tied = bonds(guest, after.policy.allow)
+        tied = bonds(guest)
         known = tied or account.stays or against or stuck.get(guest.uuid, "")
         found[guest.name] = known or "no host is left"
     return found
