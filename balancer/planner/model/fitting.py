@@ -48,6 +48,11 @@ def why_not(guest: Guest, source: Host, target: Host) -> str:
     return "" if source.name == target.name else _objection(guest, source, target)
 
 
+def all_why_not(guest: Guest, source: Host, target: Host) -> tuple[str, ...]:
+    """Return everything that keeps `guest`, running on `source`, from running on `target`."""
+    return () if source.name == target.name else tuple(_objections(guest, source, target))
+
+
 def _objection(guest: Guest, source: Host, target: Host) -> str:
     """Return the same for a target that is like `target`, but not the source itself."""
     return next(_objections(guest, source, target), "")
