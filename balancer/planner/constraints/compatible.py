@@ -42,9 +42,13 @@ class Compatible:
     ) -> tuple[Violation, ...]:
         """Return each guest that is away from home where it does not fit."""
         found: list[Violation] = []
+        known = problem.once("why not", dict[tuple[str, str], str])
         for uuid, host in problem.moved(occupancy, touched):
-            guest, source = problem.cluster.guest[uuid], problem.host(problem.home(uuid))
-            if reason := why_not(guest, source, problem.host(host)):
+            guest = problem.cluster.guest[uuid]
+            if (uuid, host) not in known:
+                source = problem.host(problem.home(uuid))
+                known[uuid, host] = why_not(guest, source, problem.host(host))
+            if reason := known[uuid, host]:
                 found.append(
                     Violation(
                         rule=self.label,
