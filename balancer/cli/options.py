@@ -56,3 +56,13 @@ def common(command: F) -> F:
     ):
         command = add(command)
     return command
+
+
+def first_moves(command: F) -> F:
+    """Add the option that cuts a plan short."""
+    return click.option(
+        "--first",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Only the first N moves, with what they wait for; says what gain that keeps.",
+    )(command)
