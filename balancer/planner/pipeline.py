@@ -301,7 +301,9 @@ def cut(observation: Observation, policy: Policy, made: Plan, first: int) -> Pla
     if refused := _refused(problem, ordered):
         return refused
     shorter = _led(problem, formulation, ordered)
-    return replace(shorter, gained=_gained(formulation, _in_turn(shorter.actions)))
+    quality = replace(made.quality, proven=False)
+    gained = _gained(formulation, _in_turn(shorter.actions))
+    return replace(shorter, quality=quality, gained=gained)
 
 
 def _share(formulation: Formulation, made: Plan, kept: Collection[Action]) -> str:

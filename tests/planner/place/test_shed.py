@@ -42,8 +42,8 @@ def test_heat_that_must_stay_is_known_and_what_clearing_the_rest_costs(
 ) -> None:
     """Some guests are too large for every site: the bounds hold of what is proven the best."""
     guests, sites = data.draw(st.integers(2, 5)), data.draw(st.integers(2, 3))
-    drawn = [f"g{n}" for n in range(guests)]
-    lines = [f"h{s} : {' | '.join(drawn[s::sites])}" for s in range(sites)]
+    drawn = [f"g{n} 1v/1g" for n in range(guests)]
+    lines = [f"h{s} 8c/64g : {' | '.join(drawn[s::sites])}" for s in range(sites)]
     given_ = Formulation(Problem(draw("\n".join(lines)), Demand({}, {}), policy()))
     some = st.lists(st.integers(1, 30), min_size=guests, max_size=guests)
     given_.move_cost[:] = data.draw(some)
