@@ -43,6 +43,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "check": Verb("check", "Judge a saved plan again; no solver takes part."),
     "capacity": Verb("capacity", "Say what the cluster could bear: guests, losses, drains."),
     "compat": Verb("compat", "Draw which guest could run on which host, and say why not."),
+    "rightsize": Verb("rightsize", "Say which guests have far more or less than they want."),
     "export": Verb("export", "Write a plan as a script, playbook, table or picture."),
     "rules": Verb("rules", "List every rule, whom it concerns and where it is broken."),
     "serve": Verb("serve", "Look every interval, and do what the mode allows."),
