@@ -51,7 +51,7 @@ class Amount(click.ParamType):  # type: ignore[type-arg]  # older click has no p
         return found
 
     def _bound(self) -> str:
-        return "" if self._most == inf else ", and at most all of it"
+        return "" if self._most == inf else f", and at most {self._most:.0%}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +164,20 @@ class Past:
 
 def read(session: Session, screen: Screen, asked: Asked) -> Past:
     """Return the past asked for. Raises UsageError where there is none."""
+    _check(asked)
     return _own(session, screen, asked) if asked.trace is None else _traced(session, asked)
+
+
+def _check(asked: Asked) -> None:
+    """Raise UsageError where options of one kind of past are given for the other."""
+    if asked.trace is None and (asked.skip, asked.length, asked.share) != (0.0, inf, 1.0):
+        raise UsageError(
+            "--skip, --length and --share cut a --trace: for your own past say --since"
+        )
+    if asked.trace is not None and (asked.since is not None or asked.source is not None):
+        raise UsageError(
+            "--since and --from are for your own past: a --trace is cut by --skip and --length"
+        )
 
 
 def _traced(session: Session, asked: Asked) -> Past:

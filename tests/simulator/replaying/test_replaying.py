@@ -168,6 +168,23 @@ def test_the_verb_replays_the_services_own_past(
     assert f"{len(live.looks)} of {len(live.looks)} decisions are those of then." in shown
 
 
+def test_the_verb_tunes_by_the_services_own_past(
+    lived: Lived, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its second part begins where guests stood then; nothing is written unless asked."""
+    (tmp_path / "case.json").write_text(dump_observation(Observation(lived.start, lived.cluster)))
+    (tmp_path / "config.toml").write_text(
+        f'interval = "15min"\njournal = "{lived.folder}/journal.sqlite"\n'
+        f'history = "{lived.folder}/history.sqlite"\n'
+    )
+    words = ["tune", "-c", str(tmp_path / "config.toml"), "--from", str(tmp_path / "case.json")]
+    assert run([*words, "--only", "hot.lasting", "--held-out", "40%", "--jobs", "1"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "2 candidates tried" in shown
+    assert 'hot.lasting = "30min"' in shown
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["case.json", "config.toml"]
+
+
 @pytest.mark.parametrize("hours", [0.5, 2.1, 4.0])
 def test_it_may_begin_in_the_middle(lived: Lived, hours: float) -> None:
     """With what the journal knew by then, heat that had not lasted yet among it."""
