@@ -5,8 +5,9 @@ from difflib import get_close_matches
 
 from balancer.config.fields import means_hosts, selectors
 from balancer.config.groups import named_groups
+from balancer.planner.constraints.spread import Spread
 from balancer.planner.model.cluster import Cluster
-from balancer.planner.model.policy import Constraint, Policy
+from balancer.planner.model.policy import Constraint, Objective, Policy
 from balancer.planner.model.selector import GUEST_KINDS, Selector, split
 
 WILD = str.maketrans("", "", "*?[]!")
@@ -29,7 +30,11 @@ def check_selectors(policy: Policy, cluster: Cluster) -> tuple[str, ...]:
             for name in dead
         ),
         *_consents(policy, cluster, empty),
-        *(text for rule in policy.constraints for text in _rule(rule, policy, cluster, empty)),
+        *(
+            text
+            for rule in (*policy.constraints, *policy.objectives)
+            for text in _rule(rule, policy, cluster, empty)
+        ),
     )
 
 
@@ -41,7 +46,7 @@ def _consents(policy: Policy, cluster: Cluster, empty: frozenset[str]) -> Iterat
 
 
 def _rule(
-    rule: Constraint, policy: Policy, cluster: Cluster, empty: frozenset[str]
+    rule: Constraint | Objective, policy: Policy, cluster: Cluster, empty: frozenset[str]
 ) -> Iterator[str]:
     for key, selector in selectors(rule).items():
         hosts = means_hosts(key)
@@ -50,7 +55,8 @@ def _rule(
             yield f"{rule.label}: {key}: {_nothing(selector, cluster, policy, hosts=hosts)}"
     across = getattr(rule, "across", "host")
     labels = {label for host in cluster.hosts for label in host.labels}
-    if across != "host" and across not in labels:
+    void = all(selector.may_be_empty for selector in selectors(rule).values())
+    if across != "host" and across not in labels and not (void and isinstance(rule, Spread)):
         known = f"known are {', '.join(sorted({'host', *labels}))}"
         yield f'{rule.label}: across = "{across}": no host has this label; {known}'
 

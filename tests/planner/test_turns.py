@@ -47,6 +47,20 @@ def test_a_place_is_free_once_enough_moves_have_ended() -> None:
     assert turn.free_at([9.0, 5.0, 7.0]) == 17
 
 
+@pytest.mark.parametrize(
+    ("share", "members", "most"),
+    [(0.5, 3, 1), (0.34, 3, 1), (0.29, 100, 29), (0.1, 5, 1), (1.0, 4, 4)],
+)
+def test_a_share_of_a_group_is_rounded_down_but_never_to_nobody(
+    share: float, members: int, most: int
+) -> None:
+    """A tenth of five is one: else nobody could ever be moved."""
+    guests = " | ".join(f"k-{n} 1v/1g" for n in range(members))
+    rule = Careful(guests=select("k-*"), share_at_once=share)
+    (turn,) = rule.turns(problem(f"a 200c/200g : {guests}"))
+    assert turn.most == most
+
+
 def test_the_timetable_lets_them_take_turns_and_nobody_else_wait() -> None:
     """Quarter of an hour between members; a guest that is no member goes at once."""
     posed = problem(ROOMY, ZOO, limits=WIDE)

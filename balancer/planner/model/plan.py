@@ -60,6 +60,8 @@ class Worth:
     """Expected over the horizon; below 0 where guests will wait longer for it."""
     spent: float
     """While it is carried out: copying, pause, what both hosts bear for it."""
+    nearer: float = 0.0
+    """Part of `saved` that is not for load: answers to declared traffic come from nearer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ import numpy as np
 from balancer.planner.formulation import Ints, Level
 from balancer.planner.model.request import Effort
 from balancer.planner.place.exchange import attempt
+from balancer.planner.place.groups import Streams
 from balancer.planner.place.state import State
 
 WORK: Final = {Effort.QUICK: 0.008, Effort.NORMAL: 0.08, Effort.THOROUGH: 1.0}
@@ -131,10 +132,13 @@ class Parts:
 
 
 def costly(state: State) -> Ints:
-    """Return the sites that cost something: by their rows, or because guests of theirs moved."""
+    """Return the sites that cost something: by rows, by guests that moved or talk from afar."""
     score = np.zeros(state.sites, dtype=np.int64)
     away = state.site != state.home
     np.add.at(score, state.home[away], state.formulation.move_cost[away])
     for number in range(len(state.rows)):
         score += state.priced[number]
+    for group in state.groups:
+        if isinstance(group, Streams) and group.cost():
+            score[np.unique(state.site[group.members])] += group.cost()
     return np.flatnonzero(score > 0)
