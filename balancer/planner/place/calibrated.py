@@ -101,6 +101,7 @@ class Calibrated:
     ) -> tuple[int, float]:
         """Return (the number of the best heat to start from, the share of the budget used)."""
         ranks: list[tuple[int, int, int, int]] = []
+        best = 0
         for number, hot in enumerate(heats):
             ranks.append(self._short(hot, begin, spent, number * RACE, (number + 1) * RACE).rank)
             best = min(range(len(ranks)), key=lambda n: ranks[n])

@@ -28,7 +28,9 @@ class Trader:
         self.arrays = arrays
         self.seed = np.array([(seed * 0x9E3779B97F4A7C15 + 1) % 2**64], dtype=np.uint64)
         self.logs: Floats = -np.log((np.arange(LOGS) + 0.5) / LOGS)
-        self.use: Ints = np.vstack([arrays.use, np.zeros((1, arrays.use.shape[1]), dtype=np.int64)])
+        self.use: Ints = np.vstack(
+            [arrays.use, np.zeros((1, arrays.use.shape[1]), dtype=np.int64)]
+        )
         self.home: Ints = np.append(arrays.state.home, -1)
         self.ways: Ints = np.cumsum(OFTEN) * 2**31 // sum(OFTEN)
         self.tried: Ints = np.zeros(len(OFTEN), dtype=np.int64)
@@ -82,13 +84,14 @@ class Trader:
         """Find who is where, and what each site pays."""
         a = self.arrays
         sites = len(a.load)
-        self.inside: Ints = np.bincount(a.site, minlength=sites)
-        order = np.argsort(a.site, kind="stable")
+        at = a.site[a.movers]
+        self.inside: Ints = np.bincount(at, minlength=sites)
+        order = np.argsort(at, kind="stable")
         start = np.cumsum(self.inside) - self.inside
         self.place: Ints = np.zeros(len(a.site), dtype=np.int64)
-        self.place[order] = np.arange(len(a.site)) - start[a.site[order]]
+        self.place[a.movers[order]] = np.arange(len(at)) - start[at[order]]
         self.members: NDArray[np.int32] = np.zeros((sites, self.widest), dtype=np.int32)
-        self.members[a.site, self.place] = np.arange(len(a.site))
+        self.members[at, self.place[a.movers]] = a.movers
         self.known = a.site.copy()
         self._charge()
 

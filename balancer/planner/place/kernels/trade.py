@@ -1,8 +1,10 @@
-"""A walk whose steps rearrange up to four guests at once: for problems all of whose prices are straight.
+"""A walk whose steps rearrange up to four guests at once, where all prices are straight.
 
 `walk` knows every price and level; this one knows rows of one slope or none, and groups that are
 never broken. In exchange a step may push somebody on to make room, bring two where one was, or
-move two together, and costs less time: what each site pays is remembered, and no row is branched on.
+move two together, and costs less time: what each site pays is remembered, and no row is branched
+on. Compiled once and cached on disk; all sums are integers, so the same seed walks the same way on
+every machine.
 """
 
 import numpy as np
@@ -11,7 +13,6 @@ from numba import njit
 from balancer.planner.place.kernels.walk import _draw, _pick
 
 HOME, SHIFT, SWAP, PUSH_HOME, PUSH_ON, TWO_FOR_ONE, TWO_FOR_TWO, PAIR = range(8)
-WAYS = 8
 
 
 @njit(cache=True, inline="always")
@@ -77,8 +78,10 @@ def _asked_of_four(m, p, s, q, t, use, load, limit, cap, slope, plain, home, nob
 
 @njit(cache=True, inline="always")
 def _fare(g, a, b, home, move_cost, routes):
-    """Return what going from a to b adds to what g's own journey costs."""
+    """Return what going from a to b adds to what g's own journey costs; nobody has no home."""
     h = home[g]
+    if h < 0:
+        return np.int64(0)
     fare = (np.int64(b != h) - np.int64(a != h)) * move_cost[g]
     if routes.shape[0]:
         fare += np.int64(routes[h, b]) - np.int64(routes[h, a])
@@ -127,6 +130,27 @@ def _recount(
     return broken
 
 
+@njit(cache=True, inline="always")
+def _put(x, a, b, home, use, load, plain, site, members, inside, place):
+    """Let x go from a to b."""
+    for r in range(plain):
+        load[a, r] -= use[x, r]
+        load[b, r] += use[x, r]
+    for r in range(plain, load.shape[1]):
+        if a != home[x]:
+            load[a, r] -= use[x, r]
+        if b != home[x]:
+            load[b, r] += use[x, r]
+    site[x] = b
+    inside[a] -= 1
+    last = members[a, inside[a]]
+    members[a, place[x]] = last
+    place[last] = place[x]
+    members[b, inside[b]] = x
+    place[x] = inside[b]
+    inside[b] += 1
+
+
 @njit(cache=True)
 def trade(
     seed, proposals, heat, strict, ways, site, home, movers, allowed, move_cost, routes,
@@ -138,8 +162,8 @@ def trade(
 
     `strict` is the price of each unit above a cap, or negative where none may be; who lingers
     never stands above one. Nothing is accepted that breaks more of the groups' rules.
-    `ways` [WAYS] adds up to 2^31: how often each is tried. `paid` [sites], `members`, `inside`
-    and `place` (who is where) are kept true. With `sample` nothing is accepted, and the sizes
+    `ways` [8] ends with 2^31: how often each is tried, summed up. `paid` [sites], `members`,
+    `inside` and `place` (which movers are where) are kept true. With `sample` nothing is accepted, and the sizes
     of rises are written there.
     """
     who = np.zeros(4, np.int64)
@@ -149,7 +173,6 @@ def trade(
     sampled = 0
     gained = np.int64(0)
     sites = load.shape[0]
-    rows = load.shape[1]
     nobody = use.shape[0] - 1
     restricted = allowed.shape[0] > 0
     room = members.shape[1]
@@ -167,37 +190,31 @@ def trade(
         c = np.int64(-1)
         if way == HOME:
             b = home[g]
-        elif way == SHIFT or way == PAIR:
+        elif way in (SHIFT, PAIR):
             b = _pick(seed, sites)
         else:
             h = movers[_pick(seed, movers.shape[0])]
             b = site[h]
         if a == b:
             continue
-        n = 1
-        if way == SWAP or way == TWO_FOR_ONE or way == TWO_FOR_TWO:
+        if way in (SWAP, TWO_FOR_ONE, TWO_FOR_TWO):
             c = a
-            n = 2
         elif way == PUSH_HOME:
             c = home[h]
-            n = 2
-            if c == b or c == a:
+            if c in (b, a):
                 continue
         elif way == PUSH_ON:
             c = _pick(seed, sites)
-            n = 2
-            if c == b or c == a:
+            if c in (b, a):
                 continue
         if way >= TWO_FOR_ONE:
             s = np.int64(members[a, _pick(seed, inside[a])])
             if s == g:
                 continue
-            n = 3 if way == TWO_FOR_ONE else 2
         if way == TWO_FOR_TWO:
             t = np.int64(members[b, _pick(seed, inside[b])])
             if t == h:
                 continue
-            n = 4
         tried[way] += 1
         if inside[b] + 2 > room or inside[a] + 2 > room or (c >= 0 and inside[c] + 2 > room):
             continue
@@ -210,10 +227,14 @@ def trade(
             if at_a < 0:
                 continue
         else:
-            at_b = _asked_of_four(b, g, s, h, t, use, load, limit, cap, slope, plain, home, nobody, strict)
+            at_b = _asked_of_four(
+                b, g, s, h, t, use, load, limit, cap, slope, plain, home, nobody, strict
+            )
             if at_b < 0:
                 continue
-            at_a = _asked_of_four(a, h, t, g, s, use, load, limit, cap, slope, plain, home, nobody, strict)
+            at_a = _asked_of_four(
+                a, h, t, g, s, use, load, limit, cap, slope, plain, home, nobody, strict
+            )
             if at_a < 0:
                 continue
         more = at_a + at_b - paid[a] - paid[b]
@@ -223,24 +244,22 @@ def trade(
             if at_c < 0:
                 continue
             more += at_c - paid[c]
-        more += _fare(g, a, b, home, move_cost, routes)
-        who[0], start[0], end[0] = g, a, b
-        k = 1
-        if s != nobody:
-            more += _fare(s, a, b, home, move_cost, routes)
-            who[k], start[k], end[k] = s, a, b
-            k += 1
-        if h != nobody:
-            more += _fare(h, b, c, home, move_cost, routes)
-            who[k], start[k], end[k] = h, b, c
-            k += 1
-        if t != nobody:
-            more += _fare(t, b, c, home, move_cost, routes)
-            who[k], start[k], end[k] = t, b, c
-            k += 1
+        more += _fare(g, a, b, home, move_cost, routes) + _fare(s, a, b, home, move_cost, routes)
+        more += _fare(h, b, c, home, move_cost, routes) + _fare(t, b, c, home, move_cost, routes)
         bar = heat * logs[_pick(seed, logs.shape[0])]
         if not sampling and more > bar:
             continue
+        who[0], start[0], end[0] = g, a, b
+        n = 1
+        if s != nobody:
+            who[n], start[n], end[n] = s, a, b
+            n += 1
+        if h != nobody:
+            who[n], start[n], end[n] = h, b, c
+            n += 1
+        if t != nobody:
+            who[n], start[n], end[n] = t, b, c
+            n += 1
         lawful = True
         if restricted:
             for i in range(n):
@@ -265,22 +284,7 @@ def trade(
             continue
         for i in range(n):
             x, o, d = who[i], start[i], end[i]
-            for r in range(plain):
-                load[o, r] -= use[x, r]
-                load[d, r] += use[x, r]
-            for r in range(plain, rows):
-                if o != home[x]:
-                    load[o, r] -= use[x, r]
-                if d != home[x]:
-                    load[d, r] += use[x, r]
-            site[x] = d
-            inside[o] -= 1
-            last = members[o, inside[o]]
-            members[o, place[x]] = last
-            place[last] = place[x]
-            members[d, inside[d]] = x
-            place[x] = inside[d]
-            inside[d] += 1
+            _put(x, o, d, home, use, load, plain, site, members, inside, place)
         paid[a], paid[b] = at_a, at_b
         if c >= 0 and c != a:
             paid[c] = at_c
