@@ -54,7 +54,7 @@ def command(
     finish_what_was_begun(configuration, screen)
     sight = look(session, screen, policy=policy)
     answer = (
-        decide(sight.observation, sight.policy, Request(), screen)
+        decide(sight.observation, sight.policy, Request(barred=sight.barred), screen)
         if saved is None
         else _judged(saved, sight)
     )

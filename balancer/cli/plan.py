@@ -73,7 +73,11 @@ def command(  # noqa: PLR0913 - one argument an option
     """
     screen = Screen(session)
     sight = look(session, screen, source, policy)
-    request = Request(relieve=known_hosts(relieve, sight.observation), effort=Effort(effort))
+    request = Request(
+        relieve=known_hosts(relieve, sight.observation),
+        barred=sight.barred,
+        effort=Effort(effort),
+    )
     wish = Wish(
         gib=gib, gain_per_gib=gain_per_gib, hosts=known_hosts(host, sight.observation), hole=hole
     )

@@ -3,7 +3,7 @@
 Every fault is a UsageError of one sentence that names file, table, key and remedy.
 """
 
-from balancer.config.check import check_selectors
+from balancer.config.check import check_selectors, chosen_guests
 from balancer.config.groups import load_groups
 from balancer.config.guards import Guards
 from balancer.config.host import HostConfig
@@ -24,6 +24,7 @@ __all__ = [
     "LoadedPolicy",
     "Mode",
     "check_selectors",
+    "chosen_guests",
     "default_policy",
     "find",
     "load",

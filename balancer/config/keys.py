@@ -83,8 +83,7 @@ KEYS: Final[Mapping[str, Key]] = {
     # of allow
     "post_copy": Key("let these go on at the target before all memory is there, where nothing milder helps: if the link or a host dies then, the guest is lost"),
     "auto_converge": Key("slow these down as far as it takes, where nothing milder helps"),
-    "copy_local_disks": Key("copy disks that only the source has"),
-    "unsafe_storage": Key("migrate with disk caches that libvirt calls unsafe"),
+    "unsafe_storage": Key("move these though libvirt calls the cache mode of their disks unsafe: what the target reads too early, it reads wrong"),
     "temporary_moves": Key("go through a third host where a direct order does not exist"),
     # of rules and goals
     "guests": Key("the guests it speaks of: a pattern or a list of them"),

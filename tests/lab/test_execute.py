@@ -234,6 +234,7 @@ def test_more_bandwidth_lets_it_arrive(lab: Laboratory) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(300)
 def test_auto_converge_begins_anew_with_the_flag(lab: Laboratory) -> None:
     """The first attempt is aborted, the second slows the guest; it runs exactly once throughout."""
     hosts = [config(h) for h in lab.hosts.values()]

@@ -88,6 +88,6 @@ def _homeless(after: Problem, settled: Placement, left: list[str]) -> Mapping[st
     for account in weighed(after, settled, left):
         guest = after.cluster.guest[account.guest]
         against = ", ".join(f"{why} ({number})" for why, number in account.rejected.items())
-        tied = bonds(guest, after.policy.allow)
+        tied = bonds(guest)
         found[guest.name] = tied or account.stays or against or "no host is left"
     return found

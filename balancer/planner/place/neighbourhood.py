@@ -188,9 +188,9 @@ class Neighbourhood:
                     self.model.add(seen <= cp_model.LinearExpr.sum(coming))
                     self.model.add(seen <= len(coming) * way)
                     together.append((seen, 1))
-        most = len(rule.one) * len(rule.other) - certain
-        paid = self.model.new_int_var(0, -(-rule.points * most // rule.pairs), "")
-        self.model.add(rule.pairs * paid >= rule.points * (most - _sum(together)))
+        most = stream.products - certain
+        paid = self.model.new_int_var(0, -(-rule.points * most // stream.pairs), "")
+        self.model.add(stream.pairs * paid >= rule.points * (most - _sum(together)))
         self.terms[stream.level].append((paid, 1))
 
     def _inside(self, stream: Streams) -> tuple[dict[int, list[cp_model.IntVar]], ...]:

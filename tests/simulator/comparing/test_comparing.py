@@ -16,6 +16,7 @@ from balancer.simulator.comparing.spread import Spread
 from balancer.simulator.comparing.sweep import OWN, Comparison, compared, sweep, tasks
 from balancer.simulator.run import Simulation
 from balancer.simulator.scenario import load_scenario
+from balancer.simulator.spreading import Workers
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 CASE = """
@@ -49,7 +50,8 @@ def case(tmp_path: Path) -> Path:
 def comparison(case: Path, seeds: int = 3, processes: int = 1) -> Comparison:
     """Return both policies over some seeds."""
     policies = [str(case.parent / name) for name in ("lazy.toml", "eager.toml")]
-    return compared(case, sweep(tasks(case, policies, range(1, 1 + seeds)), processes))
+    workers = Workers(processes=processes)
+    return compared(case, sweep(tasks(case, policies, range(1, 1 + seeds)), workers))
 
 
 def test_policies_meet_the_same_cluster_and_load_in_each_run(case: Path) -> None:
@@ -68,12 +70,12 @@ def test_a_run_of_a_sweep_is_the_run_by_itself(case: Path) -> None:
     """Figure for figure, in this process or in another one; every end is told."""
     ends: list[int] = []
     wanted = tasks(case, [OWN], (1, 2))
-    there = sweep(wanted, 2, lambda: ends.append(1))
+    there = sweep(wanted, Workers(processes=2), lambda: ends.append(1))
     alone = Simulation(load_scenario(case, seed=2)).run()
     assert there[1].counted == alone.figures.counted
     assert there[1].course.load.tobytes() == alone.course.load.tobytes()
     assert len(ends) == 2
-    assert [run.counted for run in sweep(wanted, 1)] == [run.counted for run in there]
+    assert [run.counted for run in sweep(wanted)] == [run.counted for run in there]
 
 
 def test_spread_is_by_quartiles() -> None:
