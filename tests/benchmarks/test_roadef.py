@@ -2,6 +2,7 @@
 
 import gzip
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 
 from balancer.planner.place.arrays import Arrays
 from balancer.planner.place.calibrated import Calibrated
+from balancer.planner.place.polish import polish
+from balancer.planner.place.region import Region
 from balancer.planner.place.state import State
 from balancer.planner.place.trader import STRICT, Trader, suits
 from balancer.planner.place.walker import Walker
@@ -164,3 +167,43 @@ def test_plain_and_zipped_files_read_alike(tmp_path: Path) -> None:
         assert instance.machine_move.tolist() == [[0, 1], [2, 0]]
         assert instance.weights == (1, 2, 3)
         assert cost(instance, np.array([1])) == 10 * 0 + 1 * 1 + 2 * 1 + 3 * 1
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_region_solved_is_what_trying_everything_finds(seed: int) -> None:
+    """Every way of two machines' processes among these two, judged by the definition."""
+    instance = drawn(seed)
+    formulation, terms = state(instance)
+    trader = Trader(Arrays(State(formulation), terms), seed)
+    trader.walk(400, 1e9, trader.arrays.budget)
+    a, b = np.random.default_rng(seed).permutation(MACHINES)[:2].tolist()
+    who = np.flatnonzero((trader.arrays.site == a) | (trader.arrays.site == b))
+    least = int(trader.arrays.total[2])
+    for ends in product((a, b), repeat=len(who)):
+        placed = trader.arrays.site.copy()
+        placed[who] = ends
+        if lawful(instance, placed):
+            paid = cost(instance, placed) - service_moves(instance, placed)
+            least = min(least, paid)
+    changes, _, proven = Region(trader, [a, b]).solve(10.0, 1)
+    trader.bring(changes)
+    assert proven
+    assert int(trader.arrays.total[2]) == least
+    assert lawful(instance, trader.arrays.site)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_polishing_is_lawful_and_gains(seed: int) -> None:
+    """Sums stay true, regions grow, and the same work gives the same answer."""
+    instance = drawn(seed)
+    formulation, terms = state(instance)
+    found = []
+    for _ in range(2):
+        trader = Trader(Arrays(State(formulation), terms), seed)
+        polish(trader, seed, lambda work: work / 0.05)
+        found.append(trader.arrays.site)
+        paid = cost(instance, trader.arrays.site) - service_moves(instance, trader.arrays.site)
+        assert trader.arrays.total.tolist() == [0, 0, paid]
+        assert lawful(instance, trader.arrays.site)
+    assert (found[0] == found[1]).all()
+    assert cost(instance, found[0]) < cost(instance, instance.start)

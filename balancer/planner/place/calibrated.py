@@ -33,8 +33,13 @@ The longer a run is, the hotter it may start."""
 HOTTER: Final = 2
 LAST: Final = 0.98
 """Share of a run after which only what gains is accepted."""
-EVENLY: Final = 0.2
-"""Share of the long run that is spread evenly over its heats."""
+EVENLY: Final = 0.8
+"""Share of the time above the coldest heat that mattered that is spread evenly over heats; the
+rest goes where the cost fell."""
+MATTERED: Final = 0.99
+"""Share of the fall of cost by which a short run shows where it matters no more to be colder."""
+TAIL: Final = 0.15
+"""Share of the long run for all heats below that."""
 CHUNK: Final = 100_000
 SAMPLED: Final = 2_000
 BINS: Final = 60
@@ -184,13 +189,24 @@ class _Runner:
 
 
 def _where_it_fell(runner: _Runner) -> Course:
-    """Return heats down to the coldest, with time by the root of how far the cost fell at each."""
+    """Return heats down to the coldest, with time by the root of how far the cost fell at each.
+
+    Below the heat at which nearly all of the fall is over, little time is spent.
+    """
     known = np.geomspace(runner.hot, runner.hot / SPAN, BINS)
-    heats = np.geomspace(runner.hot, min(COLDEST, runner.hot / SPAN), BINS)
-    weight = np.sqrt(np.maximum(0.0, runner.falls))
-    weight = np.interp(-np.log(heats), -np.log(known), weight, right=0.0)
-    if not weight.any():
-        return Course(heats)
-    share = EVENLY / BINS + (1 - EVENLY) * weight / weight.sum()
-    until = np.cumsum(share)
-    return Course(heats, np.concatenate([[0.0], until[:-1] / until[-2]]))
+    falls = np.maximum(0.0, runner.falls)
+    falls[-1] = 0.0  # there nothing that loses was accepted: that fall tells of no heat
+    total = falls.sum()
+    if not total:
+        return Course(np.geomspace(runner.hot, min(COLDEST, known[-1]), BINS))
+    last = max(1, int(np.searchsorted(np.cumsum(falls), MATTERED * total)))
+    warm = np.geomspace(known[0], known[last], BINS)
+    weight = np.sqrt(np.interp(-np.log(warm), -np.log(known), falls))[1:]
+    share = EVENLY / len(weight) + (1 - EVENLY) * weight / weight.sum()
+    cold = np.geomspace(known[last], min(COLDEST, known[last]), BINS)
+    until = np.cumsum(share) * (1 - TAIL)
+    tail = np.linspace(1 - TAIL, 1.0, BINS)[1:]
+    return Course(
+        np.concatenate([warm, cold[1:]]),
+        np.concatenate([[0.0], until / until[-1] * (1 - TAIL), tail]),
+    )

@@ -1,5 +1,6 @@
 """A walk over the arrays by rearrangements of up to four guests: for problems of straight prices."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -79,6 +80,39 @@ class Trader:
         a.total[Level.COST] += gained - self.strict * (after - before)
         self.known[:] = a.site
         return int(done)
+
+    def bring(self, changes: Sequence[tuple[int, int]]) -> int:
+        """Bring guests to sites; return what that adds to the cost. The result must be lawful."""
+        from balancer.planner.place.kernels.trade import bring  # noqa: PLC0415 - loads the compiler
+
+        a = self.arrays
+        who = np.array([guest for guest, _ in changes], dtype=np.int64)
+        end = np.array([site for _, site in changes], dtype=np.int64)
+        before = int(self.paid.sum()) + self._fares(who)
+        bring(
+            who, end, a.site, self.home, self.use, a.load, a.plain, self.members, self.inside,
+            self.place, a.first, a.groups, a.map_of, a.maps, a.offset, a.count, a.used, a.roof,
+            a.least_used, a.most_used, a.needs_first, a.needs, a.by_first, a.by,
+        )  # fmt: skip
+        self._charge()
+        gained = int(self.paid.sum()) + self._fares(who) - before
+        a.total[Level.COST] += gained
+        self.known[:] = a.site
+        return gained
+
+    def settle(self, placement: Ints) -> None:
+        """Bring everybody to where a lawful `placement` has him; from now on no cap is exceeded."""
+        self.press(STRICT)
+        changed = np.flatnonzero(self.arrays.site != placement)
+        self.bring(list(zip(changed.tolist(), placement[changed].tolist(), strict=True)))
+
+    def _fares(self, who: Ints) -> int:
+        a = self.arrays
+        home, site = a.state.home[who], a.site[who]
+        fares = int(a.state.formulation.move_cost[who[home != site]].sum())
+        if len(a.terms.routes):
+            fares += int(a.terms.routes[home, site].sum())
+        return fares
 
     def _stand(self) -> None:
         """Find who is where, and what each site pays."""

@@ -292,3 +292,21 @@ def trade(
         accepted += 1
         taken[way] += 1
     return (sampled if sampling else accepted), gained
+
+
+@njit(cache=True)
+def bring(
+    who, end, site, home, use, load, plain, members, inside, place,
+    first, groups, map_of, maps, offset, count, used, roof, least_used, most_used,
+    needs_first, needs, by_first, by,
+):  # fmt: skip
+    """Bring each of `who` to its `end`; return how much more is broken by it."""
+    worse = np.int64(0)
+    for i in range(who.shape[0]):
+        a, b = site[who[i]], end[i]
+        worse += _recount(
+            who[i], a, b, first, groups, map_of, maps, offset, count, used,
+            roof, least_used, most_used, needs_first, needs, by_first, by,
+        )  # fmt: skip
+        _put(who[i], a, b, home, use, load, plain, site, members, inside, place)
+    return worse
