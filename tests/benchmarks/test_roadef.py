@@ -1,8 +1,9 @@
 """The contest's problem in the algebra: what the walk sums up is what the definition says."""
 
 import gzip
+from collections.abc import Callable
 from dataclasses import replace
-from itertools import product
+from itertools import count, product
 from pathlib import Path
 
 import numpy as np
@@ -192,7 +193,13 @@ def test_a_region_solved_is_what_trying_everything_finds(seed: int) -> None:
     assert lawful(instance, trader.arrays.site)
 
 
-@pytest.mark.parametrize("seed", range(3))
+def asked(times: int) -> Callable[[float], float]:
+    """A budget that is spent once it was asked for so many times."""
+    numbers = count()
+    return lambda _: next(numbers) / times
+
+
+@pytest.mark.parametrize("seed", range(2))
 def test_polishing_is_lawful_and_gains(seed: int) -> None:
     """Sums stay true, regions grow, and the same work gives the same answer."""
     instance = drawn(seed)
@@ -200,7 +207,7 @@ def test_polishing_is_lawful_and_gains(seed: int) -> None:
     found = []
     for _ in range(2):
         trader = Trader(Arrays(State(formulation), terms), seed)
-        polish(trader, seed, lambda work: work / 0.05)
+        polish(trader, seed, asked(60))
         found.append(trader.arrays.site)
         paid = cost(instance, trader.arrays.site) - service_moves(instance, trader.arrays.site)
         assert trader.arrays.total.tolist() == [0, 0, paid]
