@@ -75,9 +75,12 @@ def laboratory() -> Iterator[Laboratory]:
 @pytest.fixture
 def lab(laboratory: Laboratory) -> Iterator[Laboratory]:
     """The laboratory with healthy hosts and no guests; left in that state, too."""
-    laboratory.clear()
+    if laboratory.used:  # whoever had it before could not clear it
+        laboratory.clear()
+    laboratory.used = True
     yield laboratory
     laboratory.clear()
+    laboratory.used = False
 
 
 @pytest.fixture(autouse=True)

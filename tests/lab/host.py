@@ -268,12 +268,9 @@ class Host:
 
     def repair(self) -> None:
         """Bring it back to normal, whatever was done to it."""
-        for link in LINKS:
-            self.shape(None, link)
+        self.wire.repair(self.index)
         if not self.is_on():
             self.power_on()
-        for link in LINKS:
-            self.mend(link)
         self.thaw_libvirtd()
         if self._mend_capabilities() or not self.libvirtd_pids():
             self.restart_libvirtd()

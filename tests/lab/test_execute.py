@@ -217,6 +217,7 @@ def test_what_does_not_converge_arrives_by_post_copy(lab: Laboratory) -> None:
     executor.close()
 
 
+@pytest.mark.soak
 def test_more_bandwidth_lets_it_arrive(lab: Laboratory) -> None:
     """At 3 MiB/s it would take half a minute and never catch up; given room it goes at 60."""
     hosts = [config(h) for h in lab.hosts.values()]
