@@ -61,6 +61,10 @@ memory = "6GiB"
 cpu = 2.5
 boot_cpu = 3
 [[events]]
+at = "200min"
+what = "guest_stops"
+guests = "web-07"
+[[events]]
 at = "10s"
 what = "migration_fails"
 guests = "job-2"
@@ -142,6 +146,10 @@ def test_guests_that_came_later_are_there_from_then_on(lived: Lived, live: Repla
     assert len(late) == 3
     assert not late & made.cluster.placement.keys()
     assert {change.guest for change in made.changes if change.comes} == late
+    (gone,) = [change.guest for change in made.changes if not change.comes]
+    assert gone not in lived.cluster.guest
+    spec = made.cluster.guest[gone]
+    assert (spec.name, spec.allocation["memory"] in {4096, 8192}) == ("web-07", True)
     assert live.counted.never_began == 0
     first = min(change.at for change in made.changes)
     assert sum(look.at >= first for look in live.looks) > 10
@@ -226,6 +234,17 @@ def test_what_came_later_changes_no_earlier_decision(lived: Lived, live: ReplayR
     other = replace(track, guests={m: upset(c) for m, c in track.guests.items()})
     first, second = live.looks[: middle + 1], replayed(other).looks[: middle + 1]
     assert [look.plan for look in first] == [look.plan for look in second]
+
+
+def test_energy_is_by_the_curve_of_each_host(lived: Lived) -> None:
+    """Where it is declared; else by the usual one."""
+    made = lived.track()
+    flat = tuple(replace(host, power=(100, 100)) for host in made.cluster.hosts)
+    report = Replay(
+        track=replace(made, cluster=replace(made.cluster, hosts=flat)), policy=POLICY
+    ).run()
+    minutes = 5 * (made.column(made.looks[-1] + 900) - made.column(made.looks[0]))
+    assert report.counted.energy == pytest.approx(5 * 100 * minutes / 60, rel=0.03)
 
 
 def test_a_journal_or_history_without_that_time_is_one_sentence(
