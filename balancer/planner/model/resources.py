@@ -25,6 +25,9 @@ class Dimension:
 
 CPU: Final = "cpu"
 VCPUS: Final = "vcpus"
+EMULATED: Final = "emulated-vcpus"
+"""vCPUs of guests whose code is translated on hosts that could run code as it is: never counted
+among those, whose ratio to cores says nothing of them."""
 MEMORY: Final = "memory"
 DISK: Final = "disk"
 NETWORK: Final = "network"
@@ -36,6 +39,7 @@ DIMENSIONS: Final[Mapping[str, Dimension]] = {
     for d in (
         Dimension(CPU, "millicores", "processor time in use"),
         Dimension(VCPUS, "vCPUs", "virtual processors configured"),
+        Dimension(EMULATED, "vCPUs", "virtual processors whose code is translated"),
         Dimension(MEMORY, "MiB", "memory"),
         Dimension(DISK, "KiB/s", "disk traffic, read and write"),
         Dimension(NETWORK, "KiB/s", "network traffic, in and out"),
