@@ -39,7 +39,6 @@ DIMENSIONS: Final[Mapping[str, Dimension]] = {
     for d in (
         Dimension(CPU, "millicores", "processor time in use"),
         Dimension(VCPUS, "vCPUs", "virtual processors configured"),
-        Dimension(EMULATED, "vCPUs", "virtual processors whose code is translated"),
         Dimension(MEMORY, "MiB", "memory"),
         Dimension(DISK, "KiB/s", "disk traffic, read and write"),
         Dimension(NETWORK, "KiB/s", "network traffic, in and out"),
