@@ -14,7 +14,7 @@ from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Infeasible, Plan
 from balancer.planner.model.policy import Policy
 from balancer.planner.model.request import Request
-from balancer.planner.pipeline import assess, plan
+from balancer.planner.pipeline import assess, cut, plan
 from balancer.render.hosts import hosts_now, meaning
 from balancer.render.plan import infeasible as infeasible_text
 from balancer.render.plan import plan as plan_text
@@ -26,6 +26,15 @@ def decide(
     """Return the answer of the planner; Ctrl-C ends the search with the best found so far."""
     with searching(screen, "Looking for a better placement") as keep_going:
         return plan(seen, policy, request, keep_going)
+
+
+def shortened(
+    answer: Plan | Infeasible, first: int | None, seen: Observation, policy: Policy
+) -> Plan | Infeasible:
+    """Return the answer, or of a plan only its first so many moves, judged as a plan of its own."""
+    if first is None or isinstance(answer, Infeasible):
+        return answer
+    return cut(seen, policy, answer, first)
 
 
 @contextmanager

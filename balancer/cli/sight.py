@@ -1,9 +1,10 @@
 """What most verbs begin with: the configuration, the policy, and the cluster as it is."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Final
 
 from balancer import config, service
 from balancer.adapters.stand_in import SilentTelemetry
@@ -16,6 +17,8 @@ from balancer.ports import UsageError
 from balancer.render.words import count
 from balancer.wiring import ports_for, saved_ports
 
+AGAIN: Final = "Also where a host lately said no to a guest just before its start."
+
 
 @dataclass(frozen=True)
 class Sight:
@@ -24,6 +27,8 @@ class Sight:
     config: Config
     policy: Policy
     observation: Observation
+    barred: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Pairs of a guest's uuid and a host that lately said no to it just before a start, and why."""
 
 
 def look(
@@ -43,7 +48,12 @@ def look(
     with screen.busy(f"Observing {count(len(configuration.hosts), 'host')}"):
         observation = service.observe(ports, loaded.policy)
     check(loaded.policy, observation, screen)
-    return Sight(configuration, loaded.policy, observation)
+    since = observation.at - configuration.guards.failed_guest_again_after
+    barred = {
+        pair: f"{reason} (said lately; --again asks anew)"
+        for pair, reason in service.barred(ports.journal, since).items()
+    }
+    return Sight(configuration, loaded.policy, observation, barred)
 
 
 def check(policy: Policy, observation: Observation, screen: Screen) -> None:

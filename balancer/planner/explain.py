@@ -75,14 +75,15 @@ def reasons(problem: Problem, formulation: Formulation, target: Placement) -> Ma
     talk = Talk(problem.conversations, problem.domain)
     counts = talk.counts(target)
     repairs = _repairs(problem, target)
-    choice = formulation.allowed.sum(axis=1)
     found = {}
     for uuid, host in target.items():
         if host == now[uuid]:
             continue
         whom = talk.whom(counts, uuid, now[uuid], host)
         because = _because(problem, uuid, load, marked, (repairs.get(uuid, ()), whom))
-        others = int(choice[formulation.guest_number[uuid]]) - 1
+        number = formulation.guest_number[uuid]
+        open_to = formulation.allowed[number]
+        others = int(open_to.sum()) - int(open_to[formulation.start[number]])
         found[uuid] = f"{because}; {_why_there(load[host])}, {_of_others(others)}"
     return found
 

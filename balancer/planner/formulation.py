@@ -216,18 +216,18 @@ class Flow:
         return np.union1d(self.one, self.other)
 
     @property
-    def pairs(self) -> int:
-        """How many ordered pairs there are; never 0, so that it divides."""
-        both = len(np.intersect1d(self.one, self.other))
-        return max(1, len(self.one) * len(self.other) - both)
+    def most(self) -> tuple[int, int]:
+        """How many are apart where nobody is together, and how many pairs that is; never 0.
+
+        A guest on both sides is together with itself, always, so that the first is the larger.
+        """
+        products = len(self.one) * len(self.other)
+        return products, max(1, products - len(np.intersect1d(self.one, self.other)))
 
     def cost(self, together: Ints) -> Ints:
-        """Return the excess where the products of both sides' counts add up to `together`.
-
-        A guest on both sides is together with itself: that is in the products, and in their most.
-        """
-        apart = len(self.one) * len(self.other) - together
-        return -(-self.points * apart // self.pairs)
+        """Return the excess where the products of both sides' counts add up to `together`."""
+        products, pairs = self.most
+        return -(-self.points * (products - together) // pairs)
 
 
 Primitive = Row | AtMostPerDomain | DomainCount | Near | Apart | Packing | Refuge | Flow | Budget

@@ -57,7 +57,8 @@ def test_tables_keys_and_units(tmp_path: Path) -> None:
         same_guest_again_after = "2h"
         default_link = "25Gbit"
         [allow]
-        copy_local_disks = true
+        copy_local_disks = false
+        unsafe_storage = "web-*"
         [[only_on]]
         guests = ["spark-*", "!spark-x"]
         hosts = "label:class=gen3"
@@ -71,7 +72,7 @@ def test_tables_keys_and_units(tmp_path: Path) -> None:
     assert policy.limits.data_per_hour == 1024 * 1024
     assert policy.limits.same_guest_again_after == 7200.0
     assert policy.limits.default_link_kib_s == 3_051_757
-    assert policy.allow.copy_local_disks
+    assert policy.allow.unsafe_storage == Selector(("web-*",))
     balance = policy.objectives[list(OBJECTIVES).index("balance")]
     assert balance == OBJECTIVES["balance"](within=0.1, memory=False)
     assert policy.constraints == (
@@ -128,6 +129,7 @@ def test_tables_keys_and_units(tmp_path: Path) -> None:
         ("[groups]\na = 'group:a'", 'groups.a = "group:a": contains itself (a → a)'),
         ("extends = 'nowhere'", 'extends = "nowhere": nowhere: no such file (looked for'),
         ("extends = 'p.toml'", "extend each other in a circle"),
+        ("[allow]\ncopy_local_disks = true", "allow.copy_local_disks: copying local disks is not in this version yet; remove the key"),
         ("extends = 1", "extends = 1: must be a string in quotes"),
     ],
 )  # fmt: skip

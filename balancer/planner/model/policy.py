@@ -190,8 +190,8 @@ class Allow:
 
     post_copy: Selector = NOBODY
     auto_converge: Selector = NOBODY
-    copy_local_disks: bool = False
-    unsafe_storage: bool = False
+    emulation: Selector = NOBODY
+    unsafe_storage: Selector = NOBODY
     temporary_moves: bool = True
 
 

@@ -275,11 +275,12 @@ class Streams:
         self.side = np.array([np.isin(self.members, side) for side in sides], dtype=np.int64)
         self.number = {guest: i for i, guest in enumerate(self.members.tolist())}
         self.count = np.array([held(rule.domain, side, self.start) for side in sides])
+        self.products, self.pairs = rule.most
         self.together = int(self.count[0] @ self.count[1])
 
     def cost(self) -> int:
         """Return what is paid now."""
-        return int(self.rule.cost(np.array([self.together]))[0])
+        return -(-self.rule.points * (self.products - self.together) // self.pairs)
 
     def _steps(self, guest: int, site: int) -> Ints:
         """Return [domains]: what is added with the guest in each instead of where `site` is."""
@@ -290,7 +291,9 @@ class Streams:
         rest = self.together - int(self.count[0, here] * self.count[1, here])
         rest += int(left[0, here] * left[1, here])
         there = mine[0] * left[1] + mine[1] * left[0] + mine[0] * mine[1]
-        return self.rule.cost(rest + there) - self.cost()
+        apart = self.products - rest - there
+        steps: Ints = -(-self.rule.points * apart // self.pairs) - self.cost()
+        return steps
 
     def best(self, guest: int, site: int) -> int:
         """Return what the dearest partners' domain saves."""

@@ -301,8 +301,8 @@ class Model:
                 self.model.add(seen <= len(near) * here)
                 together.append(seen)
         paid = self.model.new_int_var(0, int(rule.cost(np.zeros(1, dtype=np.int64))[0]), "")
-        most = len(rule.one) * len(rule.other)
-        self.model.add(rule.pairs * paid >= rule.points * (most - sum(together)))
+        most, pairs = rule.most
+        self.model.add(pairs * paid >= rule.points * (most - sum(together)))
         self.terms[rule.penalty.level].append(paid)
 
     def _refuge(self, rule: Refuge) -> None:
