@@ -47,7 +47,7 @@ def _why(before: Floats, now: int) -> str:
     """Return what is odd about `now` after these known amounts, all in millicores."""
     if len(before) < STUCK:
         return ""
-    alike = _enough(before, now)
+    alike = _enough(before, now) if before[-1] == before[-STUCK // 2] == now else 0
     if alike and not _whole(np.array(now)) and bool((before[-alike:] == now).all()):
         return f"its CPU has read exactly {now} millicores {alike + 1} times in a row"
     if now == 0 and (wont := float(before.mean())) >= BUSY:

@@ -6,7 +6,6 @@ lasts is believed no later than heat itself would be.
 """
 
 from dataclasses import replace
-from typing import Final
 
 import numpy as np
 
