@@ -24,7 +24,7 @@ from balancer.ports import Refused
 from balancer.render.live import Live
 from balancer.render.outcomes import outcomes as outcomes_text
 from balancer.render.words import count
-from balancer.wiring import brake_of, ports_for
+from balancer.wiring import brake_of, dirty_meter, ports_for
 
 INFEASIBLE: Final = 2
 NOT_ALL: Final = 5
@@ -54,7 +54,7 @@ def command(
     finish_what_was_begun(configuration, screen)
     sight = look(session, screen, policy=policy)
     answer = (
-        decide(sight.observation, sight.policy, Request(), screen)
+        decide(sight.observation, sight.policy, Request(), screen, dirty_meter(configuration))
         if saved is None
         else _judged(saved, sight)
     )

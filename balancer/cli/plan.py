@@ -17,6 +17,7 @@ from balancer.planner.model.plan import Infeasible
 from balancer.planner.model.policy import Policy
 from balancer.planner.model.request import Effort, Request
 from balancer.ports import UsageError
+from balancer.wiring import dirty_meter
 
 INFEASIBLE: Final = 2
 FOUND_MOVES: Final = 4
@@ -78,7 +79,8 @@ def command(  # noqa: PLR0913 - one argument an option
         gib=gib, gain_per_gib=gain_per_gib, hosts=known_hosts(host, sight.observation), hole=hole
     )
     wanted = _in_mode(sight.policy, mode, wish)
-    answer = decide(sight.observation, wanted, request, screen)
+    meter = None if source else dirty_meter(sight.config)
+    answer = decide(sight.observation, wanted, request, screen, meter)
     show(answer, screen)
     if isinstance(answer, Infeasible):
         return INFEASIBLE
