@@ -129,6 +129,15 @@ class Execution(Protocol):
         ...
 
 
+class Passing(str):
+    """An objection of the moment, which does not forbid the guest that host for later.
+
+    The guest is busy or gone, a host is silent, another planner is at work.
+    """
+
+    __slots__ = ()
+
+
 ABANDONED: Final = "whoever began it is gone, and it never left"
 """Reason of an outcome: nobody failed, the planner died."""
 
@@ -151,7 +160,10 @@ class Executor(Protocol):
     """Carries actions out."""
 
     def look_again(self, action: Action) -> str:
-        """Return why `action` must not start at this moment, or an empty string."""
+        """Return why `action` must not start at this moment, or an empty string.
+
+        A `Passing` objection says nothing of this guest on this target.
+        """
         ...
 
     def start(self, action: Action) -> Execution:

@@ -68,7 +68,6 @@ def ports_for(
             config.hosts,
             clock,
             Patience(stalled_after=config.guards.stalled_after),
-            unsafe_storage=config.policy.allow.unsafe_storage,
             objection=owner.objection,
         )
         lease = owner

@@ -42,6 +42,7 @@ from balancer.planner.constraints.numa import Numa
 from balancer.planner.constraints.only_on import OnlyOn
 from balancer.planner.constraints.places import Places
 from balancer.planner.constraints.prefer import Prefer
+from balancer.planner.constraints.quiet import Quiet
 from balancer.planner.constraints.reachable import Reachable
 from balancer.planner.constraints.returning import Returning
 from balancer.planner.constraints.spread import Spread
@@ -397,6 +398,9 @@ RULES: Mapping[type, st.SearchStrategy[Constraint]] = {
         each_group_alone=st.booleans(),
         evenly=st.booleans(),
         hard=st.booleans(),
+    )
+    | st.builds(
+        Spread, guests=selectors(), across=ACROSS, quorum=st.just(True), hard=st.booleans()
     ),
     Together: st.builds(Together, guests=selectors(), across=ACROSS, hard=st.booleans()),
     Apart: st.builds(
@@ -446,6 +450,7 @@ RULES: Mapping[type, st.SearchStrategy[Constraint]] = {
         each_group_alone=st.booleans(),
     ),
     Blackout: st.builds(Blackout, when=WINDOWS, guests=selectors()),
+    Quiet: st.builds(Quiet, when=WINDOWS, guests=selectors()),
 }
 """How to draw a rule of every class there is."""
 

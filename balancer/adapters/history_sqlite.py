@@ -71,7 +71,7 @@ class Retention:
     """How long what is kept, and how large the file may grow."""
 
     raw_seconds: float = 2 * DAY
-    mean_seconds: float = 28 * DAY
+    mean_seconds: float = 31 * DAY
     bytes: int = 2**30
 
 

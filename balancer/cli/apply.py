@@ -9,10 +9,10 @@ import click
 
 from balancer import config, service
 from balancer.adapters.stand_in import SilentTelemetry
-from balancer.cli.decision import decide, readable, show
+from balancer.cli.decision import decide, readable, shortened, show
 from balancer.cli.interrupts import Interrupts, abortable
 from balancer.cli.logs import Logged
-from balancer.cli.options import FILE, Session, common
+from balancer.cli.options import FILE, Session, common, first_moves
 from balancer.cli.screen import Screen
 from balancer.cli.sight import Sight, look
 from balancer.codec import read_plan
@@ -35,10 +35,17 @@ NOT_ALL: Final = 5
 @click.option("--now", is_flag=True, help="Plan at this moment, instead of a saved plan.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask. Skips no check.")
 @click.option("--policy", metavar="FILE", help="Instead of the configured policy.")
+@first_moves
 @common
 @click.pass_obj
 def command(
-    session: Session, plan_file: Path | None, policy: str | None, *, now: bool, yes: bool
+    session: Session,
+    plan_file: Path | None,
+    policy: str | None,
+    first: int | None,
+    *,
+    now: bool,
+    yes: bool,
 ) -> int:
     """Carry a plan out: judge it against the cluster as it is, ask, migrate, verify.
 
@@ -53,11 +60,12 @@ def command(
     may_change(configuration)
     finish_what_was_begun(configuration, screen)
     sight = look(session, screen, policy=policy)
-    answer = (
-        decide(sight.observation, sight.policy, Request(), screen, dirty_meter(configuration))
-        if saved is None
-        else _judged(saved, sight)
-    )
+    if saved is None:
+        request, meter = Request(barred=sight.barred), dirty_meter(configuration)
+        seen, answer = decide(sight.observation, sight.policy, request, screen, meter)
+    else:
+        seen, answer = sight.observation, _judged(saved, sight)
+    answer = shortened(answer, first, seen, sight.policy)
     if isinstance(answer, Infeasible):
         show(answer, screen)
         return INFEASIBLE

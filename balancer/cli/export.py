@@ -17,37 +17,95 @@ from balancer.ports import UsageError
 from balancer.render.export.ends import End, unknown
 
 FORMS: Final = ("virsh", "ansible", "btrplace", "csv", "gantt")
+TOPOLOGY: Final = "hdfs-topology"
+"""In place of a plan: the placement as it is, as Hadoop asks for it."""
 
 
 @click.command("export")
-@click.argument("plan_file", metavar="[PLAN]", type=FILE, required=False)
-@click.option("--as", "form", type=click.Choice(FORMS), required=True, help="What to make of it.")
+@click.argument("plan_file", metavar=f"[PLAN | {TOPOLOGY}]", type=FILE, required=False)
+@click.option("--as", "form", type=click.Choice(FORMS), help="What to make of a plan.")
 @click.option(
     "--done",
     "done",
     metavar="ID",
     help="A plan that was carried out, from the journal: real times beside predicted (gantt).",
 )
+@click.option(
+    "--from", "source", type=FILE, help=f"{TOPOLOGY}: a saved observation, not the hosts."
+)
+@click.option("--guests", "chosen", multiple=True, help=f"{TOPOLOGY}: a pattern; else all guests.")
+@click.option(
+    "--node-groups", is_flag=True, help=f"{TOPOLOGY}: the host as a level below the rack."
+)
 @click.option("--output", "-o", type=FILE, metavar="FILE", help="Instead of standard output.")
 @common
 @click.pass_obj
-def command(
-    session: Session, plan_file: Path | None, form: str, done: str | None, output: Path | None
+def command(  # noqa: PLR0913, PLR0917 - one argument an option
+    session: Session,
+    plan_file: Path | None,
+    form: str | None,
+    done: str | None,
+    source: Path | None,
+    chosen: tuple[str, ...],
+    node_groups: bool,  # noqa: FBT001 - click hands it over by name
+    output: Path | None,
 ) -> None:
     """Write a saved plan as a virsh script, an Ansible playbook, BtrPlace JSON, CSV, or a picture.
 
     Scripts and playbooks make one move after the other, in an order that is safe, and judge
     nothing anew; `balancer apply` does. The picture (SVG) shows the schedule by host.
+
+    With hdfs-topology in place of a plan: the rack-awareness script of where guests are now, for
+    Hadoop's net.topology.script.file.name. Racks are the hosts' labels `rack` and `room`.
     """
+    screen = Screen(session)
+    if plan_file == Path(TOPOLOGY):
+        if form or done:
+            raise click.UsageError(f"{TOPOLOGY} is a form of its own: without --as and --done")
+        _written(
+            screen, _topology(session, screen, source, chosen, node_groups=node_groups), output
+        )
+        return
+    if source or chosen or node_groups:
+        raise click.UsageError(f"--from, --guests and --node-groups belong to {TOPOLOGY}")
+    if not form:
+        raise click.UsageError(f"say what to make of it: --as {'|'.join(FORMS)}")
     if (plan_file is None) == (done is None):
         raise click.UsageError("name a saved plan, or --done ID (balancer history lists plans)")
-    screen = Screen(session)
     outcomes: Sequence[Outcome] = ()
     if plan_file is not None:
         plan = read_plan(plan_file)
     else:
         plan, outcomes = _carried_out(config.load(session.config), done or "")
-    text = _text(form, plan, outcomes, lambda: _ends(session))
+    _written(screen, _text(form, plan, outcomes, lambda: _ends(session)), output)
+
+
+def _topology(
+    session: Session,
+    screen: Screen,
+    source: Path | None,
+    chosen: tuple[str, ...],
+    *,
+    node_groups: bool,
+) -> str:
+    """Return the script of the present placement. Raises UsageError."""
+    from balancer.cli.sight import look
+    from balancer.planner.model.placement import fingerprint
+    from balancer.render.export.hdfs import topology
+
+    sight = look(session, screen, source)
+    cluster = sight.observation.cluster
+    guests = cluster.guests
+    if chosen:
+        uuids = config.chosen_guests(chosen, sight.policy, cluster)
+        guests = tuple(guest for guest in guests if guest.uuid in uuids)
+    try:
+        return topology(cluster, guests, fingerprint(cluster.placement), node_groups=node_groups)
+    except ValueError as error:
+        raise UsageError(f"{TOPOLOGY}: {error}") from None
+
+
+def _written(screen: Screen, text: str, output: Path | None) -> None:
     if output is None:
         sys.stdout.write(text)
     else:

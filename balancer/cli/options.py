@@ -56,3 +56,30 @@ def common(command: F) -> F:
     ):
         command = add(command)
     return command
+
+
+def first_moves(command: F) -> F:
+    """Add the option that cuts a plan short."""
+    return click.option(
+        "--first",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Only the first N moves, with what they wait for; says what gain that keeps.",
+    )(command)
+
+
+def spread_over(command: F) -> F:
+    """Add the options of verbs that make many runs: who makes them."""
+    for add in (
+        click.option(
+            "--dask",
+            default="",
+            metavar="ADDRESS",
+            help="Send the runs to a Dask cluster, as tcp://scheduler:8786.",
+        ),
+        click.option(
+            "--jobs", type=click.IntRange(1, 1024), metavar="N", help="Processes; else one a core."
+        ),
+    ):
+        command = add(command)
+    return command

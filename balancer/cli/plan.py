@@ -7,8 +7,8 @@ from typing import Final
 import click
 
 from balancer import codec
-from balancer.cli.decision import decide, show
-from balancer.cli.options import FILE, Session, common
+from balancer.cli.decision import decide, shortened, show
+from balancer.cli.options import FILE, Session, common, first_moves
 from balancer.cli.screen import Screen
 from balancer.cli.sight import known_hosts, look
 from balancer.config import Config, Mode
@@ -49,6 +49,7 @@ FOUND_MOVES: Final = 4
     show_default=True,
     help="How long to look: about 2, 20 or 300 seconds.",
 )
+@first_moves
 @click.option("--exit-code", is_flag=True, help="End with 4 if there is anything to move.")
 @common
 @click.pass_obj
@@ -65,6 +66,7 @@ def command(  # noqa: PLR0913 - one argument an option
     gain_per_gib: int | None,
     host: tuple[str, ...],
     hole: str,
+    first: int | None,
     exit_code: bool,
 ) -> int:
     """Say what would move, in which order, for how long and why. Changes nothing.
@@ -74,13 +76,18 @@ def command(  # noqa: PLR0913 - one argument an option
     """
     screen = Screen(session)
     sight = look(session, screen, source, policy)
-    request = Request(relieve=known_hosts(relieve, sight.observation), effort=Effort(effort))
+    request = Request(
+        relieve=known_hosts(relieve, sight.observation),
+        barred=sight.barred,
+        effort=Effort(effort),
+    )
     wish = Wish(
         gib=gib, gain_per_gib=gain_per_gib, hosts=known_hosts(host, sight.observation), hole=hole
     )
     wanted = _in_mode(sight.policy, mode, wish)
     meter = None if source else dirty_meter(sight.config)
-    answer = decide(sight.observation, wanted, request, screen, meter)
+    seen, answer = decide(sight.observation, wanted, request, screen, meter)
+    answer = shortened(answer, first, seen, wanted)
     show(answer, screen)
     if isinstance(answer, Infeasible):
         return INFEASIBLE

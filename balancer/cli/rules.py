@@ -1,6 +1,9 @@
 """`balancer rules`: every rule of the policy, whom it concerns, where it is broken now."""
 
+from collections.abc import Iterator
+from math import fsum
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -8,12 +11,15 @@ from balancer.cli.options import FILE, Session, common
 from balancer.cli.screen import Screen
 from balancer.cli.sight import look
 from balancer.planner.constraints import all_rules
+from balancer.planner.model.conversation import Talk
 from balancer.planner.model.placement import at_rest
 from balancer.planner.model.policy import caveat
 from balancer.planner.model.problem import Problem
 from balancer.planner.pipeline import assess
 from balancer.render.rules import RuleReport
 from balancer.render.rules import rules as rules_text
+
+HOUR: Final = 3600
 
 
 @click.command("rules")
@@ -47,4 +53,21 @@ def report(problem: Problem) -> tuple[RuleReport, ...]:
                 doubt=caveat(rule, problem),
             )
         )
-    return tuple(reports)
+    return (*reports, *_traffic(problem))
+
+
+def _traffic(problem: Problem) -> Iterator[RuleReport]:
+    """Yield what is declared to talk: nothing of it can be broken, but it costs."""
+    placement = problem.cluster.placement
+    for conversation in problem.conversations:
+        talk = Talk([conversation], problem.domain)
+        now = HOUR * talk.waits(talk.counts(placement))
+        most = HOUR * fsum(wait for _, wait in conversation.steps)
+        yield RuleReport(
+            label=conversation.label,
+            hard=False,
+            guests=tuple(sorted(map(problem.name, conversation.members))),
+            everyone=len(conversation.members) == len(problem.cluster.guests),
+            broken=(),
+            doubt=f"answers from afar cost {now:,.0f} s of waiting an hour, at most {most:,.0f} s",
+        )

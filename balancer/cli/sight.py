@@ -1,7 +1,7 @@
 """What most verbs begin with: the configuration, the policy, and the cluster as it is."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -24,6 +24,8 @@ class Sight:
     config: Config
     policy: Policy
     observation: Observation
+    barred: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Pairs of a guest's uuid and a host that lately said no to it just before a start, and why."""
 
 
 def look(
@@ -43,7 +45,8 @@ def look(
     with screen.busy(f"Observing {count(len(configuration.hosts), 'host')}"):
         observation = service.observe(ports, loaded.policy)
     check(loaded.policy, observation, screen)
-    return Sight(configuration, loaded.policy, observation)
+    since = observation.at - configuration.guards.failed_guest_again_after
+    return Sight(configuration, loaded.policy, observation, service.barred(ports.journal, since))
 
 
 def check(policy: Policy, observation: Observation, screen: Screen) -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from balancer.adapters.stand_in import MemoryJournal
-from balancer.cli.options import FILE, Session, common
+from balancer.cli.options import FILE, Session, common, spread_over
 from balancer.cli.screen import Screen
 from balancer.config import find
 from balancer.ports import UsageError
@@ -23,6 +23,7 @@ from balancer.simulator.comparing.sweep import OWN, Comparison, compared, sweep,
 from balancer.simulator.counting.telling import LINES, figure, sentence
 from balancer.simulator.run import Simulation, SimulationReport
 from balancer.simulator.scenario import load_scenario
+from balancer.simulator.spreading import Workers
 
 BROKEN = 5
 SELDOM = (100_000, 20, 50)
@@ -36,18 +37,17 @@ SELDOM = (100_000, 20, 50)
     "--seeds", type=click.IntRange(1, 1000), metavar="N", help="Run it N times, each drawn anew."
 )
 @click.option("--report", type=FILE, metavar="FILE", help="Write the comparison as a page (HTML).")
-@click.option(
-    "--jobs", type=click.IntRange(1, 1024), metavar="N", help="Processes; else one a core."
-)
+@spread_over
 @common
 @click.pass_obj
-def command(
+def command(  # noqa: PLR0913, PLR0917 - one argument an option
     session: Session,
     scenario: str,
     compare: str | None,
     seeds: int | None,
     report: Path | None,
     jobs: int | None,
+    dask: str,
 ) -> int:
     """Run the service over the cluster of SCENARIO, a file or the name of one that is shipped.
 
@@ -61,7 +61,8 @@ def command(
     path = find(scenario, Path.cwd(), "simulations")
     if compare is None and seeds is None and report is None:
         return _one(session, screen, path)
-    made = _many(screen, path, compare, seeds or 1, jobs or os.cpu_count() or 1)
+    workers = Workers(processes=jobs or os.cpu_count() or 1, dask=dask)
+    made = _many(screen, path, compare, seeds or 1, workers)
     screen.document("comparison", comparison=json.loads(json.dumps(_comparison(made))))
     screen.show(_side_by_side(made))
     if report:
@@ -69,7 +70,9 @@ def command(
     return 0
 
 
-def _many(screen: Screen, path: Path, compare: str | None, seeds: int, jobs: int) -> Comparison:
+def _many(
+    screen: Screen, path: Path, compare: str | None, seeds: int, workers: Workers
+) -> Comparison:
     """Return the runs side by side. Raises UsageError before the first run where it can."""
     policies = [
         str(find(word.strip(), Path.cwd())) for word in (compare or "").split(",") if word.strip()
@@ -83,7 +86,7 @@ def _many(screen: Screen, path: Path, compare: str | None, seeds: int, jobs: int
     for task in wanted[::seeds]:
         task.check()
     with screen.progress("Simulating", len(wanted)) as done:
-        return compared(path, sweep(wanted, jobs, done))
+        return compared(path, sweep(wanted, workers, done))
 
 
 def _one(session: Session, screen: Screen, path: Path) -> int:

@@ -3,7 +3,7 @@
 Every fault is a UsageError of one sentence that names file, table, key and remedy.
 """
 
-from balancer.config.check import check_selectors
+from balancer.config.check import check_selectors, chosen_guests
 from balancer.config.groups import load_groups
 from balancer.config.guards import Guards
 from balancer.config.host import HostConfig
@@ -13,6 +13,7 @@ from balancer.config.policy import (
     default_policy,
     load_policy,
     open_policy,
+    overlaid,
     read_policy,
 )
 from balancer.config.search import find
@@ -24,12 +25,14 @@ __all__ = [
     "LoadedPolicy",
     "Mode",
     "check_selectors",
+    "chosen_guests",
     "default_policy",
     "find",
     "load",
     "load_groups",
     "load_policy",
     "open_policy",
+    "overlaid",
     "policy_for",
     "read_policy",
 ]

@@ -1,13 +1,17 @@
 """Does a policy speak of guests, hosts and labels that exist? Known once the cluster is seen."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 
 from balancer.config.fields import means_hosts, selectors
 from balancer.config.groups import named_groups
+from balancer.config.patterns import check_pattern
+from balancer.config.reading import nearest
+from balancer.planner.constraints.spread import Spread
 from balancer.planner.model.cluster import Cluster
-from balancer.planner.model.policy import Constraint, Policy
+from balancer.planner.model.policy import Constraint, Objective, Policy
 from balancer.planner.model.selector import GUEST_KINDS, Selector, split
+from balancer.ports import UsageError
 
 WILD = str.maketrans("", "", "*?[]!")
 
@@ -29,8 +33,30 @@ def check_selectors(policy: Policy, cluster: Cluster) -> tuple[str, ...]:
             for name in dead
         ),
         *_consents(policy, cluster, empty),
-        *(text for rule in policy.constraints for text in _rule(rule, policy, cluster, empty)),
+        *(
+            text
+            for rule in (*policy.constraints, *policy.objectives)
+            for text in _rule(rule, policy, cluster, empty)
+        ),
     )
+
+
+def chosen_guests(patterns: Sequence[str], policy: Policy, cluster: Cluster) -> frozenset[str]:
+    """Return the uuids of the guests that patterns of a command line mean. Raises UsageError."""
+    for pattern in patterns:
+        if fault := check_pattern(pattern, hosts=False):
+            raise UsageError(f"--guests {pattern}: {fault}")
+    selector = Selector(tuple(patterns))
+    for name in named_groups(selector):
+        if name not in policy.groups:
+            hint = nearest(name, policy.groups) if policy.groups else ""
+            raise UsageError(f'--guests: there is no group "{name}"{hint}')
+    found = selector.guests(cluster, policy.groups)
+    if not found:
+        wanted = " ".join(patterns)
+        hint = _suggestion(selector, cluster, policy, hosts=False)
+        raise UsageError(f"--guests {wanted}: matches no guest{hint}")
+    return frozenset(found)
 
 
 def _consents(policy: Policy, cluster: Cluster, empty: frozenset[str]) -> Iterator[str]:
@@ -41,7 +67,7 @@ def _consents(policy: Policy, cluster: Cluster, empty: frozenset[str]) -> Iterat
 
 
 def _rule(
-    rule: Constraint, policy: Policy, cluster: Cluster, empty: frozenset[str]
+    rule: Constraint | Objective, policy: Policy, cluster: Cluster, empty: frozenset[str]
 ) -> Iterator[str]:
     for key, selector in selectors(rule).items():
         hosts = means_hosts(key)
@@ -50,7 +76,8 @@ def _rule(
             yield f"{rule.label}: {key}: {_nothing(selector, cluster, policy, hosts=hosts)}"
     across = getattr(rule, "across", "host")
     labels = {label for host in cluster.hosts for label in host.labels}
-    if across != "host" and across not in labels:
+    void = all(selector.may_be_empty for selector in selectors(rule).values())
+    if across != "host" and across not in labels and not (void and isinstance(rule, Spread)):
         known = f"known are {', '.join(sorted({'host', *labels}))}"
         yield f'{rule.label}: across = "{across}": no host has this label; {known}'
 

@@ -27,7 +27,7 @@ def build(kind: type[T], table: Table, base: T | None = None) -> T:
     """
     known = keys(kind)
     table.only([*known, EMPTY] if _speaks_of_something(kind) else known.keys())
-    values = {known[key].name: _value(table, key, kind) for key in table.values if key != EMPTY}
+    values = {known[key].name: _value(table, key, kind) for key in table.values if key in known}
     for key, entry in known.items():
         if base is None and key not in table.values and _required(entry):
             table.fail(key, f"missing: {KEYS[key].sentence if key in KEYS else 'give it'}")

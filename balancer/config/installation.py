@@ -38,7 +38,7 @@ KEYS: Final[Mapping[str, Entry]] = {
     "state": Entry("path", "/var/lib/balancer", "folder for what must survive a restart; for users other than root below their home"),
     "journal": Entry("path", "journal.sqlite in `state`", "file of the journal"),
     "history": Entry("path", "history.sqlite in `state`", "file of what was measured before"),
-    "history_age": Entry('duration, as `"28d"`', '"28d"', "how far back 5-minute means are kept; samples are kept two days"),
+    "history_age": Entry('duration, as `"28d"`', '"31d"', "how far back 5-minute means are kept; samples are kept two days"),
     "history_size": Entry('size, as `"1GiB"`', '"1GiB"', "how large the history may grow"),
     "prometheus": Entry("table", "none", "a store of metrics that measures beside the hypervisors; see `[prometheus]`"),
     "metrics": Entry('text, as `"127.0.0.1:9478"`', '"127.0.0.1:9478"', 'where the service serves `/metrics`; `"off"`: nowhere'),
@@ -85,7 +85,7 @@ class Config:
     state_dir: Path
     journal_path: Path
     history_path: Path
-    history_seconds: float = 28 * 86_400.0
+    history_seconds: float = 31 * 86_400.0
     reasons_seconds: float = 28 * 86_400.0
     """How far back the journal keeps why guests stood as they did."""
     """How far back 5-minute means are kept."""

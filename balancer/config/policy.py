@@ -1,6 +1,6 @@
 """Policy files: what the operator wants, as a checked and typed `Policy`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -14,8 +14,17 @@ from balancer.config.search import find
 from balancer.config.units import COUNT
 from balancer.planner.constraints import CONSTRAINTS
 from balancer.planner.forecast import FORECASTERS
-from balancer.planner.model.policy import Allow, Constraint, Forecast, Hot, Limits, Policy
-from balancer.planner.objectives import OBJECTIVES
+from balancer.planner.model.policy import (
+    Allow,
+    Constraint,
+    Distance,
+    Forecast,
+    Hot,
+    Limits,
+    Objective,
+    Policy,
+)
+from balancer.planner.objectives import OBJECTIVES, REPEATED
 from balancer.ports import UsageError
 
 STANDING: Final = ("capacity",)
@@ -24,7 +33,8 @@ SURVIVE: Final = "survive_hosts_lost"
 """Of `[capacity]`: short for a rule `survive` with so many hosts lost."""
 NO_GROUPS: Final[Groups] = {}
 PLAIN_KEYS: Final = ("extends", "aggressiveness", "timezone", "forecaster")
-TABLES: Final = ("groups", "hot", "forecast", "limits", "allow", *CONSTRAINTS, *OBJECTIVES)
+SETTINGS: Final = ("hot", "forecast", "limits", "distance", "allow")
+TABLES: Final = ("groups", *SETTINGS, *CONSTRAINTS, *OBJECTIVES, *REPEATED)
 MOST_EAGER: Final = 5
 
 
@@ -60,6 +70,11 @@ def load_policy(path: Path, groups: Groups = NO_GROUPS) -> Policy:
 def read_policy(table: Table, groups: Groups = NO_GROUPS) -> Policy:
     """Return the policy that a table holds as a policy file would. Raises UsageError."""
     return _loaded(table, groups).policy
+
+
+def overlaid(policy: Policy, values: Mapping[str, object]) -> Policy:
+    """Return the policy with what a file of these tables would change. Raises UsageError."""
+    return sealed(_overlaid(policy, Table(Path(policy.name), "", values), NO_GROUPS, {}))
 
 
 def open_policy(path: Path, groups: Groups = NO_GROUPS) -> LoadedPolicy:
@@ -109,13 +124,40 @@ def _overlaid(base: Policy, table: Table, groups: Groups, rules: dict[str, Table
         hot=build(Hot, table.table("hot"), base.hot),
         limits=build(Limits, table.table("limits"), base.limits),
         forecast=build(Forecast, table.table("forecast"), base.forecast),
+        distance=build(Distance, table.table("distance"), base.distance),
         allow=build(Allow, table.table("allow"), base.allow),
         constraints=_rules(table, base.constraints, rules),
-        objectives=tuple(
-            build(type(goal), table.table(name), goal)
-            for name, goal in zip(OBJECTIVES, base.objectives, strict=True)
-        ),
+        objectives=(*_goals(table, base.objectives), *_declared(table, base.objectives, rules)),
     )
+
+
+def _goals(table: Table, inherited: tuple[Objective, ...]) -> Iterator[Objective]:
+    """Yield each goal there is once, with what the file says of it."""
+    for name, goal in zip(OBJECTIVES, inherited, strict=False):
+        yield build(type(goal), table.table(name), goal)
+
+
+def _declared(
+    table: Table, inherited: tuple[Objective, ...], places: dict[str, Table]
+) -> tuple[Objective, ...]:
+    """Return the inherited goals of which there may be many, and the file's own, as with rules."""
+    goals = {goal.label: goal for goal in inherited[len(OBJECTIVES) :]}
+    mine: dict[str, Table] = {}
+    for name, kind in REPEATED.items():
+        for place in table.tables(name):
+            goal: Objective = build(kind, place)
+            _named_apart(place, goal.label, mine)
+            goals[goal.label] = goal
+            mine[goal.label] = place
+    places.update(mine)
+    return tuple(goals.values())
+
+
+def _named_apart(place: Table, label: str, mine: dict[str, Table]) -> None:
+    """Refuse two rules, or goals, of one file that are called the same."""
+    if label in mine:
+        twin = mine[label].path
+        place.fail("", f'is called "{label}" like {twin}: give it a name = "…" of its own')
 
 
 def _rules(
@@ -125,11 +167,7 @@ def _rules(
     rules = {rule.label: rule for rule in inherited}
     mine: dict[str, Table] = {}
     for place, rule, replaced in _own_rules(table, inherited):
-        if rule.label in mine:
-            twin = mine[rule.label].path
-            place.fail(
-                "", f'is called "{rule.label}" like {twin}: give it a name = "…" of its own'
-            )
+        _named_apart(place, rule.label, mine)
         rules = {
             (rule.label if label == replaced else label): (rule if label == replaced else other)
             for label, other in rules.items()
@@ -167,8 +205,8 @@ def _apart(place: Table) -> tuple[Table, list[tuple[Table, Constraint]]]:
 
 
 def _check_groups(policy: Policy, places: dict[str, Table]) -> None:
-    """Refuse rules that speak of groups nobody defined."""
-    for rule in policy.constraints:
+    """Refuse rules and goals that speak of groups nobody defined."""
+    for rule in (*policy.constraints, *policy.objectives):
         for key, selector in selectors(rule).items():
             if rule.label in places:
                 check_group_names(places[rule.label], key, selector, policy.groups)

@@ -21,15 +21,16 @@ from balancer.config.prometheus import KEYS as PROMETHEUS
 from balancer.config.units import Unit
 from balancer.planner.constraints import CONSTRAINTS
 from balancer.planner.forecast import FORECASTERS
-from balancer.planner.model.policy import Allow, Forecast, Hot, Limits
+from balancer.planner.model.policy import Allow, Distance, Forecast, Hot, Limits
 from balancer.planner.model.resources import Resources
 from balancer.planner.model.selector import EVERYTHING, Selector
-from balancer.planner.objectives import OBJECTIVES
+from balancer.planner.objectives import OBJECTIVES, REPEATED
 
 SETTINGS: Final[Mapping[str, type]] = {
     "hot": Hot,
     "forecast": Forecast,
     "limits": Limits,
+    "distance": Distance,
     "allow": Allow,
 }
 NOUGHT: Final = str.maketrans("123456789", "000000000")
@@ -48,7 +49,12 @@ TOP: Final = (
         "2",
         "1 acts on broken rules only, 2 also on hot hosts … 5 evens out nearly everything",
     ),
-    ("timezone", "name", '"UTC"', "of the windows of `[[blackout]]`, as `Europe/Berlin`"),
+    (
+        "timezone",
+        "name",
+        '"UTC"',
+        "of the windows of `[[blackout]]` and `[[quiet]]`, as `Europe/Berlin`",
+    ),
     (
         "forecaster",
         "name",
@@ -72,6 +78,8 @@ def _lines() -> Iterator[str]:
     for name, kind in OBJECTIVES.items():
         if keys(kind):
             yield from _section(f"[{name}]", kind)
+    for name, kind in REPEATED.items():
+        yield from _section(f"[[{name}]]", kind)
     yield from ("", "## Rules")
     for name, kind in CONSTRAINTS.items():
         yield from _section(f"[{name}]" if name in STANDING else f"[[{name}]]", kind)

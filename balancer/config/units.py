@@ -93,6 +93,12 @@ _RATES = (
     | {f"{unit}/s": size / 1024 for unit, size in _BYTES.items()}
 )
 
+MICROSECONDS: Final = Unit(
+    name="duration",
+    becomes="us",
+    example='"150us"',
+    factors={"us": Fraction(1)} | {u: 1_000_000 * seconds for u, seconds in _SECONDS.items()},
+)
 MILLISECONDS: Final = Unit(
     name="duration",
     becomes="ms",
@@ -107,6 +113,12 @@ MIB: Final = Unit(
     becomes="MiB",
     example='"8GiB"',
     factors={unit: size / 1024**2 for unit, size in _BYTES.items()},
+)
+KIB: Final = Unit(
+    name="size",
+    becomes="KiB",
+    example='"64KiB"',
+    factors={unit: size / 1024 for unit, size in _BYTES.items()},
 )
 KIB_S: Final = Unit(name="rate", becomes="KiB/s", example='"10Gbit"', factors=_RATES)
 RATIO: Final = Unit(

@@ -49,7 +49,7 @@ def eased(problem: Problem, rule: Constraint, broken: Sequence[Violation]) -> Ea
             rested = replace(problem, policy=policy, cooling=frozenset())
             return Eased(rested, '[limits] same_guest_again_after = "0min"', 0)
         case Tied():
-            return _consent(problem, broken)
+            return None
         case Capacity():
             changes = _overcommit(problem, rule, broken)
         case Headroom():
@@ -185,19 +185,6 @@ def _limits(problem: Problem, broken: Sequence[Violation]) -> Eased:
     )
     policy = replace(problem.policy, limits=wider)
     return Eased(replace(problem, policy=policy), f"[limits] {', '.join(said)}", 0)
-
-
-def _consent(problem: Problem, broken: Sequence[Violation]) -> Eased | None:
-    """Return the problem with the one consent that unties all of these guests."""
-    guests = [problem.cluster.guest[u] for violation in broken for u in violation.guests]
-    kinds = {tie.kind for guest in guests for tie in guest.ties}
-    consent = {"local-disk": "copy_local_disks", "unknown-storage": "unsafe_storage"}
-    if any(guest.owner for guest in guests) or len(kinds) != 1 or not kinds <= consent.keys():
-        return None
-    key = consent[kinds.pop()]
-    allow = replace(cast("Any", problem.policy.allow), **{key: True})
-    policy = replace(problem.policy, allow=allow)
-    return Eased(replace(problem, policy=policy), f"[allow] {key} = true", len(guests))
 
 
 def _said(value: object) -> str:

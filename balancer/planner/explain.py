@@ -8,6 +8,7 @@ import numpy as np
 from balancer.planner.constraints import all_rules
 from balancer.planner.formulation import Formulation, Row
 from balancer.planner.model.cluster import HostState
+from balancer.planner.model.conversation import Talk
 from balancer.planner.model.placement import Placement
 from balancer.planner.model.plan import HostLoad, Plan
 from balancer.planner.model.policy import Constraint
@@ -71,14 +72,18 @@ def reasons(problem: Problem, formulation: Formulation, target: Placement) -> Ma
     load = {line.host: line for line in loads(problem, target)}
     hot_names = {line.host for line in hot(problem, load.values())}
     marked = (hot_names, _holes(problem, formulation))
+    talk = Talk(problem.conversations, problem.domain)
+    counts = talk.counts(target)
     repairs = _repairs(problem, target)
-    choice = formulation.allowed.sum(axis=1)
     found = {}
     for uuid, host in target.items():
         if host == now[uuid]:
             continue
-        because = _because(problem, uuid, load, marked, repairs.get(uuid, ()))
-        others = int(choice[formulation.guest_number[uuid]]) - 1
+        whom = talk.whom(counts, uuid, now[uuid], host)
+        because = _because(problem, uuid, load, marked, (repairs.get(uuid, ()), whom))
+        number = formulation.guest_number[uuid]
+        open_to = formulation.allowed[number]
+        others = int(open_to.sum()) - int(open_to[formulation.start[number]])
         found[uuid] = f"{because}; {_why_there(load[host])}, {_of_others(others)}"
     return found
 
@@ -187,9 +192,9 @@ def _because(
     uuid: str,
     load: Mapping[str, HostLoad],
     marked: tuple[set[str], frozenset[str]],
-    repairs: tuple[str, ...],
+    serves: tuple[tuple[str, ...], str],
 ) -> str:
-    hot_names, holes = marked
+    (hot_names, holes), (repairs, whom) = marked, serves
     source = problem.cluster.placement[uuid]
     line = load[source]
     if problem.host(source).state is not HostState.UP:
@@ -205,6 +210,7 @@ def _because(
     why = (
         (source in problem.relieve, f"relieves {level}"),
         (source in hot_names, f"hot: {heat}"),
+        (bool(whom), f"brings it nearer to whom it talks to: {whom}"),
         (not line.after.get(VCPUS, 0), f"empties {source}"),
         (source in holes, f"makes room in one piece on {source}"),
     )

@@ -16,7 +16,7 @@ Guests and sites are numbered in the cluster's order. Amounts are integers.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,12 @@ class Penalty:
 
     def price(self, excess: int) -> int:
         """Return the price of `excess`, in the level's unit."""
-        return sum(slope * max(0, excess - start) for start, slope in self.pieces)
+        total = 0
+        for start, slope in self.pieces:
+            if start >= excess:
+                break
+            total += slope * (excess - start)
+        return total
 
 
 HARD: Final[Penalty] = Penalty(Level.REPAIR)
@@ -185,7 +190,47 @@ class Budget:
     limit: int
 
 
-Primitive = Row | AtMostPerDomain | DomainCount | Near | Apart | Packing | Refuge | Budget
+@dataclass(frozen=True, slots=True, eq=False)
+class Flow:
+    """Guests of `one` talk to guests of `other`; excess: what it costs that they do so from afar.
+
+    That is ceil(points * apart / pairs), of all ordered pairs of a guest of `one` and another of
+    `other` those that are not in the same domain. Never hard. The same guest may be on both sides.
+    """
+
+    penalty: ClassVar[Penalty] = Penalty(Level.COST)
+    hard: ClassVar[bool] = False
+
+    label: str
+    one: Ints
+    """Guest numbers."""
+    other: Ints
+    domain: Ints
+    """[sites]: domain number of each site, from 0."""
+    points: int
+    """What it costs where no two of them are in the same domain."""
+
+    @property
+    def members(self) -> Ints:
+        """Everybody on either side, once each."""
+        return np.union1d(self.one, self.other)
+
+    @property
+    def most(self) -> tuple[int, int]:
+        """How many are apart where nobody is together, and how many pairs that is; never 0.
+
+        A guest on both sides is together with itself, always, so that the first is the larger.
+        """
+        products = len(self.one) * len(self.other)
+        return products, max(1, products - len(np.intersect1d(self.one, self.other)))
+
+    def cost(self, together: Ints) -> Ints:
+        """Return the excess where the products of both sides' counts add up to `together`."""
+        products, pairs = self.most
+        return -(-self.points * (products - together) // pairs)
+
+
+Primitive = Row | AtMostPerDomain | DomainCount | Near | Apart | Packing | Refuge | Flow | Budget
 
 
 @dataclass(eq=False)

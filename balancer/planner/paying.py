@@ -1,4 +1,4 @@
-"""A move that is made for evenness alone must pay: save more waiting than it costs.
+"""A move that is made for evenness or for traffic alone must pay: save more waiting than it costs.
 
 Repairs, overload, orders, soft rules and whatever else a policy asks for come before: a move
 without which any of that would be worse stays.
@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from balancer.planner.formulation import Formulation, Ints, Row
+from balancer.planner.formulation import Flow, Formulation, Ints, Row
 from balancer.planner.model.placement import Placement
 from balancer.planner.model.plan import Prediction
 from balancer.planner.model.problem import Problem
@@ -125,4 +125,5 @@ def _moments(problem: Problem) -> Iterator[Problem]:
 
 
 def _for_evenness(primitive: object) -> bool:
-    return isinstance(primitive, Row) and primitive.for_evenness
+    """True if nobody is helped by it but by waiting less: even load, and answers from nearer."""
+    return isinstance(primitive, Flow) or (isinstance(primitive, Row) and primitive.for_evenness)

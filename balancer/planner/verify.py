@@ -116,6 +116,8 @@ def _ladder(problem: Problem, action: Action) -> Iterator[str]:
         yield "auto-converge is not allowed for this guest"
     if RungKind.POST_COPY in kinds and not problem.consented(allow.post_copy, action.guest):
         yield "post-copy is not allowed for this guest"
+    if action.unsafe_storage and not problem.consented(allow.unsafe_storage, action.guest):
+        yield "storage that libvirt calls unsafe is not allowed for this guest"
     longest = max((rung.downtime_ms for rung in action.rungs), default=0)
     if longest > problem.pause_at_most(action.guest):
         yield f"a step up to a pause of {longest} ms"

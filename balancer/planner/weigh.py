@@ -1,6 +1,7 @@
 """Why this host and no other: every host a guest could have gone to, and what spoke against it."""
 
 from collections import Counter
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
@@ -12,6 +13,7 @@ from balancer.planner.formulation import (
     Bools,
     Budget,
     DomainCount,
+    Flow,
     Formulation,
     Ints,
     Level,
@@ -27,6 +29,7 @@ from balancer.planner.model.resources import CPU
 from balancer.planner.model.weighed import Weighed
 from balancer.planner.place.conflict import why_stays
 from balancer.planner.place.evaluate import excesses, per_mille
+from balancer.planner.place.groups import Streams
 
 SHOWN = 3
 """Hosts left over that are named."""
@@ -108,7 +111,25 @@ class Scales:
                 worse = self._worse(number, primitive, guest)
                 if worse is not None:
                     _note(words, np.flatnonzero(worse).tolist(), heat or primitive.label)
+        for label, further in self._further(guest):
+            _note(
+                words, np.flatnonzero(further).tolist(), f"further from whom it talks to: {label}"
+            )
         return words
+
+    def _further(self, guest: int) -> Iterator[tuple[str, Bools]]:
+        """Yield, for each conversation the guest has, [sites]: whether it is dearer from there.
+
+        Than from where it is once all have moved.
+        """
+        cost: dict[str, Ints] = {}
+        for primitive in self._formulation.primitives:
+            if isinstance(primitive, Flow) and guest in primitive.members:
+                sites = np.zeros_like(self._formulation.site_cost)
+                steps, _ = Streams(primitive, self._placed).shift(guest, int(self._placed[guest]))
+                cost[primitive.label] = cost.get(primitive.label, sites) + steps
+        for label, more in cost.items():
+            yield label, more > 0
 
     def _worse(self, number: int, primitive: Primitive, guest: int) -> Bools | None:
         """Return [sites]: whether `primitive` is exceeded by more with the guest there than at home.

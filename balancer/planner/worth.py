@@ -5,12 +5,13 @@ the predicted copy and pause. docs/model.md tells the formulas, `model.waiting` 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import fsum, sqrt
 from statistics import NormalDist
 from typing import Final
 
 from balancer.planner.model.cluster import Guest, Host
+from balancer.planner.model.conversation import Counts, Talk
 from balancer.planner.model.placement import Placement
 from balancer.planner.model.plan import Action, Prediction, Worth
 from balancer.planner.model.problem import Problem
@@ -26,8 +27,15 @@ THROTTLED: Final = 0.2
 SENDER: Final = Burden(running=1.0)
 """What sending, and what receiving, puts on a host meanwhile: one thread that copies."""
 
-Sums = tuple[Mapping[str, Burden], ...]
-"""What hosts bear, by name, in each future that is looked at."""
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """One placement, summed up."""
+
+    loads: tuple[Mapping[str, Burden], ...]
+    """What hosts bear, by name, in each future that is looked at."""
+    talk: Counts
+    """Who is where of those who talk to each other."""
 
 
 class Currency:
@@ -38,33 +46,35 @@ class Currency:
         self.horizon = problem.policy.forecast.horizon
         self._room = {host.name: _room(host) for host in problem.cluster.hosts}
         self._futures = _futures(problem)
+        self._talk = Talk(problem.conversations, problem.domain)
 
     def sums(self, placement: Placement) -> Sums:
         """Return what each host bears where guests are placed so."""
         guests: dict[str, list[str]] = {host: [] for host in self._room}
         for uuid, host in placement.items():
             guests[host].append(uuid)
-        return tuple(
+        loads = tuple(
             {host: together(future[uuid] for uuid in here) for host, here in guests.items()}
             for future in self._futures
         )
+        return Sums(loads, self._talk.counts(placement))
 
     def total(self, sums: Sums) -> float:
         """Return the guest-seconds of waiting a second in the whole cluster."""
-        return fsum(self._waits(host, load) for loads in sums for host, load in loads.items()) / (
-            len(sums)
-        )
+        return self._talk.waits(sums.talk) + fsum(
+            self._waits(host, load) for loads in sums.loads for host, load in loads.items()
+        ) / len(sums.loads)
 
     def waits(self, placement: Placement, hosts: Iterable[str]) -> tuple[float, ...]:
-        """Return the guest-seconds of waiting a second on each of these hosts."""
-        sums = self.sums(placement)
+        """Return the guest-seconds of waiting a second on each of these hosts, for its load."""
+        sums = self.sums(placement).loads
         return tuple(
             fsum(self._waits(host, loads[host]) for loads in sums) / len(sums) for host in hosts
         )
 
     def spread(self, placement: Placement, host: str) -> tuple[float, float]:
         """Return how many vCPUs want to run on a host: the mean, and by how much that varies."""
-        loads = [sums[host] for sums in self.sums(placement)]
+        loads = [sums[host] for sums in self.sums(placement).loads]
         variance = fsum(load.variance for load in loads) / len(loads)
         return fsum(load.running for load in loads) / len(loads), sqrt(max(0.0, variance))
 
@@ -74,12 +84,21 @@ class Currency:
         `reached` is with the guest on `target`: all other moves are made.
         """
         gain = 0.0
-        for loads, future in zip(reached, self._futures, strict=True):
+        for loads, future in zip(reached.loads, self._futures, strict=True):
             mine = future[uuid]
             here, there = loads[source], loads[target]
             gain += self._waits(source, here.plus(mine)) - self._waits(source, here)
             gain += self._waits(target, there.plus(mine, -1)) - self._waits(target, there)
-        return self.horizon * gain / len(reached)
+        load = self.horizon * gain / len(reached.loads)
+        return load + self.nearer(reached, uuid, source, target)
+
+    def nearer(self, reached: Sums, uuid: str, source: str, target: str) -> float:
+        """Return the part of `saved` that is declared traffic's: answers come from nearer."""
+        return self.horizon * self._talk.nearer(reached.talk, uuid, source, target)
+
+    def all_nearer(self, now: Sums, reached: Sums) -> float:
+        """Return what declared traffic waits less over the horizon where all moves are made."""
+        return self.horizon * (self._talk.waits(now.talk) - self._talk.waits(reached.talk))
 
     def spent(
         self, now: Sums, reached: Sums, uuid: str, way: tuple[str, str], takes: Prediction
@@ -89,12 +108,12 @@ class Currency:
         slowed = self._problem.consented(self._problem.policy.allow.auto_converge, uuid)
         share = THROTTLED if slowed else SLOWED
         cost = 0.0
-        for before, after, future in zip(now, reached, self._futures, strict=True):
+        for before, after, future in zip(now.loads, reached.loads, self._futures, strict=True):
             runs = max(1.0, future[uuid].running)
             cost += runs * (share * takes.seconds + takes.downtime_ms / 1000)
             cost += takes.seconds * self._more(source, before[source])
             cost += takes.seconds * self._more(target, after[target])
-        return cost / len(now)
+        return cost / len(now.loads)
 
     def _more(self, host: str, load: Burden) -> float:
         """Return how much more the guests of a host wait while it sends or receives."""
@@ -118,15 +137,20 @@ def priced(
     told = []
     for action in actions:
         way = (action.source, action.target)
-        saved = 0.0
+        saved = nearer = 0.0
         if not action.temporary:
-            home = problem.cluster.placement[action.guest]
-            saved = currency.saved(then, action.guest, home, reached[action.guest])
+            ends = (problem.cluster.placement[action.guest], reached[action.guest])
+            saved = currency.saved(then, action.guest, *ends)
+            nearer = currency.nearer(then, action.guest, *ends)
         spent = currency.spent(now, then, action.guest, way, action.predicted)
-        told.append(replace(action, worth=Worth(saved=round(saved, 1), spent=round(spent, 1))))
+        told.append(replace(action, worth=_worth(saved, spent, nearer)))
     saved = currency.horizon * (currency.total(now) - currency.total(then))
     spent = fsum(action.worth.spent for action in told if action.worth)
-    return tuple(told), Worth(saved=round(saved, 1), spent=round(spent, 1))
+    return tuple(told), _worth(saved, spent, currency.all_nearer(now, then))
+
+
+def _worth(saved: float, spent: float, nearer: float) -> Worth:
+    return Worth(saved=round(saved, 1), spent=round(spent, 1), nearer=round(nearer, 1))
 
 
 def _room(host: Host) -> Room:

@@ -17,6 +17,7 @@ COLUMNS: Final = (("starts", 7), ("takes", 7), ("data", 8), ("pause", 7))
 LONGEST_HOST: Final = 16
 SHORTEST_NAME: Final = 8
 SLOWED: Final = "the guest is slowed down as far as it takes"
+UNSAFE: Final = "the target may read old data, where its disks' cache mode is not none"
 BARS: Final = "▁▂▃▄▅▆▇█"
 FEWEST_DRAWN: Final = 3
 """Moves from which on a curve says more than the list."""
@@ -189,12 +190,13 @@ def _broken(made: Plan) -> RenderableType:
 def risks(action: Action) -> tuple[str, ...]:
     """Return what this move may do to its guest beyond a short pause, one phrase each."""
     slowed = f"begins with auto-converge: {SLOWED}" if action.auto_converge else ""
+    storage = f"unsafe storage: {UNSAFE}" if action.unsafe_storage else ""
     rungs = (f"{rung.kind.value}: {rung.risk}" for rung in action.rungs if rung.risk)
-    return tuple(filter(None, (slowed, *rungs)))
+    return tuple(filter(None, (slowed, storage, *rungs)))
 
 
 def _risks(actions: Sequence[Action]) -> RenderableType:
-    """Return what guests may have to bear that do not converge, guests of the same fate together."""
+    """Return what guests may have to bear by the policy's consent, those of the same fate together."""
     found: dict[str, list[str]] = {}
     for action in actions:
         for risk in risks(action):
@@ -202,7 +204,7 @@ def _risks(actions: Sequence[Action]) -> RenderableType:
     lines = [
         _labelled(f"  ! {risk} ", f"({listed(names)})", "yellow") for risk, names in found.items()
     ]
-    return Group(Text("Allowed by the policy where a guest does not converge:"), *lines)
+    return Group(Text("Allowed by the policy where a guest does not move without it:"), *lines)
 
 
 def _left(made: Plan) -> str:

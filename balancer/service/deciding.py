@@ -4,14 +4,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from balancer.codec import load_outcome_data
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.placement import fingerprint
 from balancer.planner.model.plan import Infeasible, Plan
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Effort, Request
 from balancer.planner.pipeline import asked, assess, plan_for
-from balancer.service.guards import at_fault, failures
+from balancer.service.guards import at_fault, barred, failures
 from balancer.service.world import Memory, World
 
 RETRIED_AFTER: Final = 3600.0
@@ -80,18 +79,11 @@ class Decider:
             self._beat()
             return not world.ports.stop_requested()
 
-        self.asked = Request(
-            held=held, passing=self._passing, barred=self._barred(seen), effort=effort
-        )
+        since = seen.at - world.guards.failed_guest_again_after
+        never = barred(world.ports.journal, since)
+        self.asked = Request(held=held, passing=self._passing, barred=never, effort=effort)
         known = self._problem or assess(seen, world.policy)
         return plan_for(asked(known, self.asked), self.asked, keep_going)
-
-    def _barred(self, seen: Observation) -> Mapping[tuple[str, str], str]:
-        """Return where guests are not sent for a while: the look before a start said no."""
-        since = seen.at - self._world.guards.failed_guest_again_after
-        told = self._world.ports.journal.read(since, ("refused",))
-        outcomes = [load_outcome_data(e.data["outcome"]) for e in told if e.data.get("barred")]
-        return {(o.action.guest, o.action.target): o.reason for o in outcomes}
 
     def held(self, seen: Observation) -> dict[str, str]:
         """Return the guests to be left alone: moved by others, or failed a while ago."""

@@ -4,11 +4,12 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from balancer.codec import load_outcome_data
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.placement import Placement
 from balancer.planner.model.plan import Infeasible, Outcome, Plan, Result
 from balancer.planner.model.problem import Problem
-from balancer.ports import ABANDONED, Event
+from balancer.ports import ABANDONED, Event, Journal
 
 HOUR: Final = 3600.0
 STOP_ASKED: Final = "a stop was requested"
@@ -101,6 +102,17 @@ def failures(outcomes: Iterable[Outcome], since: float) -> tuple[Outcome, ...]:
         and o.result not in (Result.DONE, Result.REFUSED)
         and o.reason not in STOPPED
     )
+
+
+def barred(journal: Journal, since: float) -> Mapping[tuple[str, str], str]:
+    """Return where guests are not sent for a while, and why: the look before a start said no.
+
+    By a guest's uuid and a host. Raises UsageError if the journal cannot be read.
+    """
+    told = journal.read(since, ("refused",))
+    noes = [event.data for event in told if event.data.get("barred")]
+    outcomes = [load_outcome_data(data.get("outcome")) for data in noes]
+    return {(o.action.guest, o.action.target): o.reason for o in outcomes}
 
 
 def too_few_seen(seen: Observation, share: float) -> str:

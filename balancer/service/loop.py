@@ -73,13 +73,17 @@ class Service:
         board: Board | None = None,
         reload: Callable[[], World | None] = lambda: None,
         nap: float = NAP,
+        memory: Memory | None = None,
     ) -> None:
-        """`reload` returns a new world where one was asked for; it raises BalancerError if bad."""
+        """`reload` returns a new world where one was asked for; it raises BalancerError if bad.
+
+        `memory` is what an earlier process left, where somebody kept it.
+        """
         self._world = world
         self._board = board or NoBoard()
         self._reload = reload
         self._nap = nap
-        self._memory = Memory()
+        self._memory = memory or Memory()
         self._troubles: tuple[str, ...] = ()
         self._looked_back = False
         """True once the whole journal was searched for what a planner left open."""

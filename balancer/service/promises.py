@@ -12,7 +12,7 @@ from typing import Final, cast
 from balancer.codec import as_data, load_outcome_data, load_plan_data
 from balancer.planner.felt import MEANINGS, felt, since
 from balancer.planner.model.observation import Observation, Promise
-from balancer.planner.model.plan import Action, Outcome, Plan, Result
+from balancer.planner.model.plan import Action, Outcome, Plan, Result, Worth
 from balancer.planner.model.problem import Problem
 from balancer.planner.quality import gate
 from balancer.ports import Event, Journal
@@ -130,15 +130,20 @@ def _due(decided: Event, ended: Mapping[str, Sequence[Outcome]]) -> Due | None:
         for o in others
     ):
         return None
-    shares = [o.action.worth.saved for o in done if o.action.worth]
+    shares = [_for_load(o.action.worth) for o in done if o.action.worth]
     return Due(
         plan=plan.id,
         horizon=plan.horizon,
         hosts=hosts,
-        promised=plan.worth.saved if len(done) == len(plan.actions) else sum(shares),
+        promised=_for_load(plan.worth) if len(done) == len(plan.actions) else sum(shares),
         ended=max(o.ended for o in mine),
         before=cast("Mapping[str, float]", decided.data["waiting"]),
     )
+
+
+def _for_load(worth: Worth) -> float:
+    """Return what hosts will show: how long answers take is measured nowhere."""
+    return worth.saved - worth.nearer
 
 
 def _promise(data: Mapping[str, object]) -> Promise:

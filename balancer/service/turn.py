@@ -27,7 +27,7 @@ from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Request
 from balancer.planner.quality import gate
 from balancer.planner.verify import judge
-from balancer.ports import Event, Execution, Executor, Ports, Refused, UsageError
+from balancer.ports import Event, Execution, Executor, Passing, Ports, Refused, UsageError
 from balancer.service import telling
 from balancer.service.climbing import Steps, give_room, hasten
 from balancer.service.guards import LATE, STOP_ASKED
@@ -275,7 +275,8 @@ class _Run:
         misfit = "" if for_now else self._executor.look_again(action)
         if objection := for_now or misfit:
             self._state = dispatch.ended(self._state, action.id, Result.REFUSED)
-            self._end(self._never_started(action, objection), "refused", barred=bool(misfit))
+            lasting = bool(misfit) and not isinstance(misfit, Passing)
+            self._end(self._never_started(action, str(objection)), "refused", barred=lasting)
             return False
         if not self._written(self._announced(action)):
             return False

@@ -3,7 +3,7 @@
 from balancer.planner import ladder
 from balancer.planner.ladder import Patience
 from balancer.planner.model.plan import Action, Outcome, Passed, Result, Rung, RungKind
-from balancer.ports import ABANDONED, Begun, Progress
+from balancer.ports import ABANDONED, Begun, Passing, Progress
 from balancer.simulator.physics import HANDOVER, SETUP
 from balancer.simulator.world import Move, World
 
@@ -21,9 +21,9 @@ class SimulatedExecutor:
         """Return why `action` must not start at this moment, or an empty string."""
         where = self._world.placement.get(action.guest)
         if where is None:
-            return f"{action.name} runs no more"
+            return Passing(f"{action.name} runs no more")
         if where != action.source:
-            return f"{action.name} runs on {where} now, not on {action.source}"
+            return Passing(f"{action.name} runs on {where} now, not on {action.source}")
         return self._world.objection(action.guest, action.target)
 
     def start(self, action: Action) -> "SimulatedExecution":

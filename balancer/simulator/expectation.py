@@ -36,6 +36,8 @@ class Figures:
     """Seconds from the start until the last migration ended."""
     quiet_cycles: int
     """Cycles at the end in which nothing was moved."""
+    traffic: float = 0.0
+    """Guest-seconds of waiting an hour that declared traffic has, as guests stand at the end."""
     stopped: bool = False
     """Whether the service stopped itself."""
     counted: Counted = field(default_factory=Counted)
@@ -67,6 +69,7 @@ KEYS: Final[Mapping[str, _Promise]] = {
     "pause_at_most": _Promise(SECONDS, lambda f: f.longest_pause_ms / 1000),
     "stops_itself_at_most": _Promise(COUNT, lambda f: f.stopped),
     "stops_itself_at_least": _Promise(COUNT, lambda f: f.stopped, least=True),
+    "traffic_at_most": _Promise(SECONDS, lambda f: f.traffic),
     "contention_at_most": _Promise(SECONDS, lambda f: f.counted.contention),
     "overload_at_most": _Promise(SECONDS, lambda f: f.counted.overload),
     "downtime_at_most": _Promise(SECONDS, lambda f: f.counted.downtime),

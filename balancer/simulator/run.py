@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from balancer.adapters.experience import JournalExperience
 from balancer.adapters.stand_in import (
@@ -12,6 +13,7 @@ from balancer.adapters.stand_in import (
 )
 from balancer.config import Mode
 from balancer.planner.ladder import Patience
+from balancer.planner.model.conversation import Talk
 from balancer.planner.model.plan import Outcome, Plan, Result
 from balancer.planner.model.resources import CPU, MEMORY
 from balancer.planner.pipeline import assess, broken
@@ -29,6 +31,8 @@ from balancer.simulator.expectation import Figures
 from balancer.simulator.inventory import SimulatedInventory
 from balancer.simulator.scenario import Scenario
 from balancer.simulator.world import SimulatedHost, World
+
+HOUR: Final = 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +140,7 @@ class Simulation:
         observation = SimulatedInventory(self.world).observe()
         problem = assess(observation, self.scenario.policy)
         faults = broken(problem, observation.cluster.placement)
+        talk = Talk(problem.conversations, problem.domain)
         return Figures(
             cycles=len(cycles),
             moves=len(arrived),
@@ -151,6 +156,7 @@ class Simulation:
             done_after=max((o.ended for o in tried), default=self.scenario.start)
             - self.scenario.start,
             quiet_cycles=_quiet(cycles),
+            traffic=round(HOUR * talk.waits(talk.counts(observation.cluster.placement)), 1),
             stopped=bool(self.brake.reason()),
             counted=self._counted(cycles, tried),
         )

@@ -147,6 +147,24 @@ def test_a_move_that_is_refused_ends_with_five(
     assert "is busy" in answer.out
 
 
+def test_where_the_last_look_said_no_nobody_is_sent_by_the_next_plan(
+    balancer: Terminal, world: World, plan: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pair is forbidden for a while, to `plan` and `apply --now` as to the service."""
+    first = json.loads(plan.read_text())["plan"]["actions"][0]
+    said_no = (first["name"], first["target"])
+
+    def objection(_self: SimulatedExecutor, action: Action) -> str:
+        return "it lacks a CPU feature" if (action.name, action.target) == said_no else ""
+
+    monkeypatch.setattr(SimulatedExecutor, "look_again", objection)
+    assert balancer("apply", plan, "--yes").code == 5
+    assert world.placement[first["name"]] == first["source"]
+    planned = json.loads(balancer("plan", "--format", "json").out)["plan"]["actions"]
+    assert said_no not in {(a["name"], a["target"]) for a in planned}
+    assert balancer("apply", "--now", "--yes").code == 0
+
+
 def test_rules_that_conflict_are_refused(balancer: Terminal, world: World, tmp_path: Path) -> None:
     """--now without a way out is infeasible: 2, and nothing moves."""
     policy = tmp_path / "policy.toml"

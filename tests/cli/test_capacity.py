@@ -31,14 +31,14 @@ def test_fit_says_how_many(balancer: Terminal, racks: Path) -> None:
     assert "memory" in answer.out
     answer = balancer("capacity", "fit", "--guest", "4c/40g", "--count", "3", "--from", racks)
     assert answer.code == 4
-    assert "With one more host like" in answer.out
+    assert "one more host like" in answer.out
 
 
 def test_room_is_made_and_the_moves_are_shown(balancer: Terminal, tmp_path: Path) -> None:
     """After moves more fit, and the moves are listed."""
     file = saved(tmp_path / "o.json", "a 16c/64g : x 4v/20g cpu=1\nb 16c/64g : y 4v/20g cpu=1")
     answer = balancer("capacity", "fit", "--guest", "4c/60g", "--from", file)
-    assert "1 more guest of 4c/60g fits: 0 now, the rest once there is room." in answer.out
+    assert "1 more guest of 4c/60g fits: 0 now, the rest after moves." in answer.out
     assert "Room is made by 1 move" in answer.out
 
 
@@ -150,3 +150,34 @@ def test_what_was_asked_wrongly_is_said(
     answer = balancer("capacity", "fit", *words, "--from", racks)
     assert answer.code == 3
     assert told in answer.err
+
+
+@pytest.fixture
+def sized(tmp_path: Path) -> Path:
+    """One guest with ten days of idling in four vCPUs and 20 GiB, one that is known for an hour."""
+    seen = with_past("a 16c/64g : idle 4v/20g cpu=0.5 used=2 | busy 4v/8g cpu=3.5", steps=2880)
+    (tmp_path / "sized.json").write_text(dump_observation(seen))
+    return tmp_path / "sized.json"
+
+
+def test_rightsize_says_what_to_set_and_what_it_risks(balancer: Terminal, sized: Path) -> None:
+    """A table of those that are far off, what it frees, and by which memory."""
+    answer = balancer("rightsize", "--from", sized)
+    assert answer.code == 0, answer
+    assert "2 of 2 guests far from what they want" in answer.out
+    assert "4 → 1" in answer.out
+    assert "resident on the host" in answer.out
+    told = json.loads(balancer("rightsize", "--from", sized, "--json", "--guests", "idle").out)
+    assert told["format"] == "balancer-rightsize/1"
+    (idle,) = told["guests"]
+    assert idle["vcpus"]["set"] == 1
+    assert told["frees"]["vcpus"] == 3
+    assert told["frees"]["memory"] == idle["memory"]["now"] - idle["memory"]["set"]
+
+
+def test_rightsize_is_honest_about_too_little(balancer: Terminal, racks: Path) -> None:
+    """No past, no size; a pattern that matches nobody is a slip."""
+    answer = balancer("rightsize", "--from", racks)
+    assert answer.code == 0, answer
+    assert "Too little is known" in answer.out
+    assert balancer("rightsize", "--from", racks, "--guests", "zzz").code == 3

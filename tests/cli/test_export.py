@@ -36,3 +36,33 @@ def test_a_plan_is_named_once(balancer: Terminal, hot: Path) -> None:
     assert balancer("export", "plan.json", "--done", "P-1", "--as", "csv").code == 3
     answer = balancer("export", "--done", "P-1", "--as", "csv")
     assert (answer.code, "knows of no plan P-1" in answer.err) == (3, True)
+
+
+def test_hadoop_is_told_where_guests_are(balancer: Terminal, hot: Path) -> None:
+    """The script of the placement as it is, to standard output or a file; of some guests alone."""
+    answer = balancer("export", "hdfs-topology", "--from", hot)
+    assert (answer.code, answer.out.startswith("#!/bin/sh\n")) == (0, True)
+    assert balancer("export", "hdfs-topology", "--from", hot, "-o", "out").code == 0
+    assert Path("out").read_text() == answer.out
+    nobody = balancer("export", "hdfs-topology", "--from", hot, "--guests", "nobody-*")
+    assert (nobody.code, "matches no guest" in nobody.err) == (3, True)
+    unknown = balancer("export", "hdfs-topology", "--from", hot, "--guests", "group:x")
+    assert (unknown.code, 'there is no group "x"' in unknown.err) == (3, True)
+    wrong = balancer("export", "hdfs-topology", "--from", hot, "--guests", "lable:x")
+    assert (wrong.code, "did you mean" in wrong.err) == (3, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("hdfs-topology", "--as", "csv"),
+        ("plan.json", "--as", "csv", "--node-groups"),
+        ("plan.json",),
+    ],
+)
+def test_a_form_and_its_options_belong_together(
+    balancer: Terminal, hot: Path, words: tuple[str, ...]
+) -> None:
+    """What does not is refused before anything is looked at."""
+    balancer("plan", "--from", hot, "-o", "plan.json")
+    assert balancer("export", *words).code == 3

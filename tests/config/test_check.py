@@ -8,6 +8,7 @@ from balancer.planner.constraints.spread import Spread
 from balancer.planner.constraints.stay import Stay
 from balancer.planner.model.policy import Constraint
 from balancer.planner.model.selector import Selector
+from balancer.planner.objectives.traffic import Traffic
 from tests.drawing import draw, policy, select
 
 CLUSTER = draw("""
@@ -54,6 +55,18 @@ def test_what_matches_nothing_is_told_with_the_nearest(rule: Constraint, said: s
     (sentence,) = told(rule)
     assert said in sentence
     assert sentence.startswith(rule.label)
+
+
+def test_goals_are_checked_like_rules() -> None:
+    """Traffic of nobody is a slip, too."""
+    goal = Traffic(guests=must("kafak-1"), rate=1)
+    (sentence,) = check_selectors(policy(objectives=(goal,)), CLUSTER)
+    assert 'guests: "kafak-1" matches no guest (nearest: "kafka-1")' in sentence
+
+
+def test_a_label_that_no_host_has_may_be_meant() -> None:
+    """Rules that may be empty wait for racks to be told apart."""
+    assert told(Spread(guests=select("*"), across="room")) == ()
 
 
 def test_may_be_empty_is_believed() -> None:

@@ -84,3 +84,4 @@ def test_what_this_version_cannot_do_is_refused(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("balancer.config.reading.LATER", {"soon": "something new"})
     with pytest.raises(UsageError, match="something new is not in this version yet; remove"):
         table(soon=1).only(["guests"])
+    table(soon=False).only(["guests"])  # asks for nothing

@@ -55,6 +55,8 @@ class Laboratory:
             f"h{index}": Host(name, index, keepalive, labels={"rack": f"r{index}"})
             for index in range(1, hosts + 1)
         }
+        self.used = False
+        """Whether a test has it, or left it as it was."""
         self._image: Image | None = None
         self._lock: int | None = None
 
@@ -149,8 +151,8 @@ class Laboratory:
         while domains := [d for h in self.hosts.values() for d in h.connection().listAllDomains()]:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"guests {[d.name() for d in domains]} cannot be removed")
-            for domain in domains:
-                remove(domain)
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                list(pool.map(remove, domains))
         for folder in (DISKS / self.name).iterdir():
             for disk in folder.iterdir():
                 disk.unlink()

@@ -3,12 +3,14 @@
 ``laboratory`` is three hosts, made once per test session. ``lab`` is the same with no guests and
 everything repaired, for one test. Where the laboratory cannot be had, tests skip and say exactly
 what is missing; where it is required (CI, or BALANCER_LAB=required) that is a failure.
+
+No test may hang: each has a limit (watchdog.py), and the report of one that fails has its journal.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,15 +19,45 @@ from balancer.service import recovery, turn
 
 from .cluster import Laboratory
 from .requirements import missing, required
+from .watchdog import LIMIT, journals, watched
 
 HERE = Path(__file__).resolve().parent
+NAME = os.environ.get("BALANCER_LAB_NAME", "lab-test")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything in this folder, so that ``-m 'not lab'`` leaves it out."""
+    """Mark everything in this folder, so that ``-m 'not lab'`` leaves it out, and limit it.
+
+    Where tests run on several cores they share one laboratory, so one core runs all of these; they
+    come first, since nothing takes longer.
+    """
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.lab)
+            item.add_marker(pytest.mark.xdist_group("lab"))
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(LIMIT))
+    items.sort(key=lambda item: HERE not in item.path.parents)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Have what hangs in libvirt let go once the limit is over."""
+    limit = item.get_closest_marker("timeout")
+    with watched(NAME, limit.args[0] if limit else LIMIT):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the journals of a test that failed to its report."""
+    report = yield
+    folder = getattr(item, "funcargs", {}).get("tmp_path")
+    if report.failed and folder is not None:
+        report.sections.extend(journals(folder))
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -36,16 +68,19 @@ def laboratory() -> Iterator[Laboratory]:
         if required():
             pytest.fail(sentence)
         pytest.skip(sentence)
-    with Laboratory(3, name=os.environ.get("BALANCER_LAB_NAME", "lab-test")) as up:
+    with Laboratory(3, name=NAME) as up:
         yield up
 
 
 @pytest.fixture
 def lab(laboratory: Laboratory) -> Iterator[Laboratory]:
     """The laboratory with healthy hosts and no guests; left in that state, too."""
-    laboratory.clear()
+    if laboratory.used:  # whoever had it before could not clear it
+        laboratory.clear()
+    laboratory.used = True
     yield laboratory
     laboratory.clear()
+    laboratory.used = False
 
 
 @pytest.fixture(autouse=True)

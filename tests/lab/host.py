@@ -227,6 +227,21 @@ class Host:
         """Undo ``freeze_libvirtd``."""
         self._signal(signal.SIGCONT)
 
+    def lose_cpu_feature(self, name: str) -> None:
+        """Have its QEMU unable to emulate a feature of processors, by all that libvirt knows of it.
+
+        What libvirt has probed of QEMU is told otherwise; it answers by that from now on.
+        """
+        has = f"<property name='{name}' type='boolean' value='true' migratable='yes'/>"
+        lacks = f"<property name='{name}' type='boolean' value='false'/>"
+        changed = 0
+        for known in self.capabilities.glob("*.xml"):
+            head, mark, tail = known.read_text().partition("<hostCPU type='tcg'")
+            changed += has in tail
+            known.write_text(head + mark + tail.replace(has, lacks))
+        assert changed, f"{self.name} has no feature {name} that it could lose"
+        self.restart_libvirtd()
+
     def run(self, *command: str) -> str:
         """Run a command on the host, in its namespaces and control groups."""
         pid = self.pid()
@@ -253,14 +268,11 @@ class Host:
 
     def repair(self) -> None:
         """Bring it back to normal, whatever was done to it."""
-        for link in LINKS:
-            self.shape(None, link)
+        self.wire.repair(self.index)
         if not self.is_on():
             self.power_on()
-        for link in LINKS:
-            self.mend(link)
         self.thaw_libvirtd()
-        if not self.libvirtd_pids():
+        if self._mend_capabilities() or not self.libvirtd_pids():
             self.restart_libvirtd()
 
     # --- readings --------------------------------------------------------------------------
@@ -287,6 +299,16 @@ class Host:
         }
 
     # --- private ---------------------------------------------------------------------------
+
+    def _mend_capabilities(self) -> bool:
+        """Put back what libvirt knew of QEMU; True if it had been told otherwise."""
+        changed = False
+        for kept in (cache() / "capabilities").glob("*.xml"):
+            told = self.capabilities / kept.name
+            if told.exists() and told.read_bytes() != kept.read_bytes():
+                shutil.copy(kept, told)
+                changed = True
+        return changed
 
     def _environment(self) -> dict[str, str]:
         group = self.group

@@ -86,6 +86,17 @@ class Wire:
                      "rate", f"{round(mbit * 1000)}kbit",
                      "burst", str(BURST), "latency", "50ms"])  # fmt: skip
 
+    def repair(self, index: int) -> None:
+        """Take the limits off all links of a host, and plug all its cables in."""
+        for namespace, devices in (
+            (self.switch, [f"h{index}-{link}" for link in LINKS]),
+            (self.namespace(index), [_inner(link) for link in LINKS]),
+        ):
+            lines = "".join(f"qdisc del dev {device} root\n" for device in devices)
+            with contextlib.suppress(CommandError):  # some had no limit
+                run(["tc", "-n", namespace, "-force", "-batch", "-"], lines)
+        _ip(self.switch, [f"link set h{index}-{link} up" for link in LINKS])
+
     def cut(self, index: int, link: Link) -> None:
         """Pull the cable: nobody is told, packets just stop."""
         _ip(self.switch, [f"link set h{index}-{link} down"])

@@ -22,7 +22,7 @@ from balancer.planner.model.plan import Action, Infeasible, Outcome, Plan, Resul
 from balancer.planner.model.request import Effort, Request
 from balancer.planner.pipeline import plan
 from balancer.ports import Event
-from balancer.service import CycleReport, execute, left_open, observe, resume, turn
+from balancer.service import CycleReport, barred, execute, left_open, observe, resume, turn
 from balancer.wiring import ports_for
 from tests.worlds import Diary
 
@@ -31,6 +31,7 @@ from .cluster import Laboratory
 from .operator import Operator
 
 AT_ONCE = Request(effort=Effort.INSTANT)
+HOUR = 3600.0
 QUICK: dict[str, float] = {"stalled_after": 3, "least": 40, "settling": 5, "poll": 0.1}
 """What is waited for minutes elsewhere takes seconds here."""
 
@@ -132,7 +133,8 @@ class Planner:
     def cycle(self) -> CycleReport:
         """Take up what was left open, observe, plan, and carry out."""
         resume(self.ports)
-        return turn.cycle(self.ports, self.policy, AT_ONCE)
+        request = replace(AT_ONCE, barred=barred(self.ports.journal, time.time() - HOUR))
+        return turn.cycle(self.ports, self.policy, request)
 
     def under_way(self, mib: int = 4) -> Action:
         """Wait until a move has sent so much; return it. Raises what ends the turn before that."""

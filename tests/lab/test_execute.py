@@ -217,6 +217,7 @@ def test_what_does_not_converge_arrives_by_post_copy(lab: Laboratory) -> None:
     executor.close()
 
 
+@pytest.mark.soak
 def test_more_bandwidth_lets_it_arrive(lab: Laboratory) -> None:
     """At 3 MiB/s it would take half a minute and never catch up; given room it goes at 60."""
     hosts = [config(h) for h in lab.hosts.values()]
@@ -234,6 +235,7 @@ def test_more_bandwidth_lets_it_arrive(lab: Laboratory) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(300)
 def test_auto_converge_begins_anew_with_the_flag(lab: Laboratory) -> None:
     """The first attempt is aborted, the second slows the guest; it runs exactly once throughout."""
     hosts = [config(h) for h in lab.hosts.values()]

@@ -25,6 +25,7 @@ from balancer.planner.model.plan import Action, Result
 from balancer.ports import Refused, UsageError
 from balancer.service import abort, turn
 
+from .binding import libvirt
 from .cluster import Laboratory
 from .guest import GuestSpec, Load
 from .operator import Operator
@@ -223,6 +224,54 @@ def test_a_human_moves_a_guest_meanwhile(lab: Laboratory, start: Start) -> None:
 
 
 @pytest.mark.soak
+def test_a_human_is_moving_a_guest_when_its_turn_comes(lab: Laboratory, start: Start) -> None:
+    """A second job on it is not tried; the human's goes on, the rest of the plan is done."""
+    planner, going, first = pair(lab, start)
+    second = lab.guest(other(first))
+    uri, to = second.host().uri, lab["h3"]
+    human = subprocess.Popen(
+        [*("virsh", "-q", "-c", uri, "migrate", "--live", "--p2p", "--persistent"),
+         *("--undefinesource", "--bandwidth=2", f"--migrateuri=tcp://{to.migration_address}"),
+         *(f"--domain={second.uuid}", f"--desturi={to.peer_uri}")]
+    )  # fmt: skip
+    until(
+        lambda: second.domain().jobInfo()[0] != libvirt.VIR_DOMAIN_JOB_NONE, what="for the human"
+    )
+    for name in {"h1", first.target}:
+        lab[name].shape(400)
+    done, refused = sorted(going.over(), key=lambda o: o.result is Result.REFUSED)
+    assert (done.action.name, done.result) == (first.name, Result.DONE), done
+    assert refused.reason == f"{second.name}: it is being migrated"
+    slow(lab, None)
+    assert human.wait(60) == 0
+    assert not in_order(planner, by_others=[second.name]).outcomes
+    assert second.running_on() == ["h3"]
+
+
+@pytest.mark.soak
+def test_a_target_is_gone_before_its_turn(lab: Laboratory, start: Start) -> None:
+    """Where a host cannot be asked nothing is started; the guest goes elsewhere in the next cycle."""
+    lab.boot(GuestSpec("mover"))
+    planner = start()
+    made = planner.plan()
+    (action,) = made.actions
+    looks = planner.executor.look_again
+
+    def dies_first(which: Action) -> str:
+        lab[action.target].power_off()
+        return str(looks(which))
+
+    planner.executor.look_again = dies_first
+    (refused,) = planner.begin(made).over()
+    planner.executor.look_again = looks
+    assert refused.result is Result.REFUSED, refused
+    assert refused.reason.startswith(f"{action.target}: "), refused
+    assert not planner.events("started")
+    in_order(planner)
+    assert hosts_of(lab)["mover"] == ({"h2", "h3"} - {action.target}).pop()
+
+
+@pytest.mark.soak
 def test_a_guest_is_shut_down_meanwhile(lab: Laboratory, start: Start) -> None:
     """By its owner, between the start of the plan and its own: the rest of the plan goes on."""
     planner, going, first = pair(lab, start)
@@ -283,6 +332,26 @@ def test_a_processor_that_no_target_has(lab: Laboratory, start: Start) -> None:
     in_order(planner)
     after = hosts_of(lab)
     assert (after["modern"], after["plain"] == "h1") == ("h1", False)
+
+
+def test_a_processor_that_one_target_lacks(lab: Laboratory, start: Start) -> None:
+    """Nobody knew when the plan was made: the look before the start says no to that pair alone,
+    the rest of the plan goes on, and the next cycle takes the guest to the other host."""
+    lab.boot(GuestSpec("modern", cpu_model="Westmere", load=Load(set=8)), GuestSpec("plain"))
+    planner = start()
+    made = planner.plan()
+    (target,) = (action.target for action in made.actions if action.name == "modern")
+    lab[target].lose_cpu_feature("aes")  # Westmere has it, and the guest was started with it
+    ended = {o.action.name: o for o in planner.begin(made).over()}
+    assert (ended["modern"].result, ended["plain"].result) == (Result.REFUSED, Result.DONE), ended
+    no = f"modern cannot run on {target}: it cannot give the guest the CPU that it has"
+    assert ended["modern"].reason == no
+    assert hosts_of(lab)["modern"] == "h1"
+    (told,) = planner.events("refused")
+    assert no in told.text
+    (again,) = in_order(planner).outcomes
+    assert (again.action.name, again.action.target) == ("modern", ({"h2", "h3"} - {target}).pop())
+    assert "h1" not in hosts_of(lab).values()
 
 
 BUSY = GuestSpec("busy", load=Load(set=32, dirty=20))

@@ -195,12 +195,6 @@ def test_a_conflict_that_nothing_eases_is_told_without_advice() -> None:
     assert advice(told(text)) == ""
 
 
-def test_a_consent_is_advised_where_a_disk_ties() -> None:
-    """Copying the disk would let the guest leave."""
-    text = "a 8c/16g state=draining : x 1v/4g tie=local-disk\nb 8c/16g :"
-    assert advice(told(text)) == "tied: [allow] copy_local_disks = true (1 guest)"
-
-
 def test_limits_are_widened_where_an_hour_is_too_short() -> None:
     """By number, and by data in whole GiB."""
     text = "a 8c/16g state=draining : x 1v/4g | y 1v/4g\nb 8c/16g :"
@@ -300,9 +294,9 @@ def test_a_guest_without_a_name_of_its_own_is_left_out_by_uuid() -> None:
     assert way.setting == f'guests = ["*", "!uuid:{guest.uuid}"]'
 
 
-def test_owned_or_doubly_tied_guests_are_not_untied() -> None:
-    """One consent would not do."""
-    for words in ("tie=local-disk owner=nova", "tie=local-disk,job"):
+def test_tied_guests_are_not_untied() -> None:
+    """No setting would do."""
+    for words in ("tie=local-disk", "tie=local-disk owner=nova", "tie=local-disk,job"):
         text = f"a 8c/16g state=draining : x 1v/4g {words}\nb 8c/16g :"
         assert told(text)[0].helps == ()
 

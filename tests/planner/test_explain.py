@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 from balancer.config import default_policy
+from balancer.planner.constraints.avoid import Avoid
 from balancer.planner.explain import hot, loads, share
 from balancer.planner.model.plan import Plan
 from balancer.planner.model.policy import Hot
 from balancer.planner.model.problem import Problem
+from balancer.planner.model.selector import Selector
 from balancer.planner.pipeline import plan
 from tests.drawing import observation, parse
 
@@ -23,6 +25,16 @@ def test_the_reason_names_the_resource_that_is_over_its_limit() -> None:
     assert isinstance(made, Plan)
     (action,) = made.actions
     assert action.reason == "hot: a CPU 62 %; b memory 0→41 %, the only host it may go to"
+
+
+def test_a_host_that_it_must_leave_is_none_of_its_choices() -> None:
+    """Two hosts are open to a guest that may not stay where it is, and both are counted."""
+    kept_off = Avoid(guests=Selector(("x",)), hosts=Selector(("a",)))
+    policy = replace(default_policy(), constraints=(kept_off,))
+    made = plan(observation("a 8c/16g : x 1v/2g\nb 8c/16g :\nc 8c/16g :"), policy)
+    assert isinstance(made, Plan)
+    (action,) = made.actions
+    assert action.reason.endswith("best of 2 it may go to")
 
 
 def test_hosts_are_ranked_by_heat_and_unmeasured_ones_are_cold() -> None:

@@ -23,6 +23,7 @@ from balancer.planner.model.plan import Outcome, Result, Rung, RungKind
 from balancer.planner.model.policy import Allow, Limits
 from balancer.planner.model.turns import Turn
 from balancer.planner.order.schedule import order
+from balancer.planner.order.timetable import _Clockwork
 from balancer.planner.verify import judge
 from balancer.ports import Refused
 from balancer.service import execute
@@ -45,6 +46,40 @@ def test_a_place_is_free_once_enough_moves_have_ended() -> None:
     assert turn.free_at([]) == turn.free_at([5.0]) == float("-inf")
     assert turn.free_at([5.0, 7.0]) == 15
     assert turn.free_at([9.0, 5.0, 7.0]) == 17
+
+
+@pytest.mark.parametrize(
+    ("share", "members", "most"),
+    [(0.5, 3, 1), (0.34, 3, 1), (0.29, 100, 29), (0.1, 5, 1), (1.0, 4, 4)],
+)
+def test_a_share_of_a_group_is_rounded_down_but_never_to_nobody(
+    share: float, members: int, most: int
+) -> None:
+    """A tenth of five is one: else nobody could ever be moved."""
+    guests = " | ".join(f"k-{n} 1v/1g" for n in range(members))
+    rule = Careful(guests=select("k-*"), share_at_once=share)
+    (turn,) = rule.turns(problem(f"a 200c/200g : {guests}"))
+    assert turn.most == most
+
+
+def test_many_members_are_timed_without_waking_for_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who waits for a turn is looked at once for each end, not for each time that another asked."""
+    looks = []
+    start_all = _Clockwork.start_all
+
+    def counted(work: _Clockwork) -> None:
+        looks.append(work.now)
+        assert len(looks) <= 60
+        start_all(work)
+
+    monkeypatch.setattr(_Clockwork, "start_all", counted)
+    guests = " | ".join(f"zk-{n} 1v/1g" for n in range(14))
+    rule = Careful(guests=select("zk-*"), moving_at_once=1)
+    posed = problem(f"a 99c/99g link=1000 : {guests}\nb 99c/99g link=1000 :", rule, limits=WIDE)
+    ordered = order(posed, dict.fromkeys(posed.cluster.placement, "b"))
+    assert len({action.start for action in ordered.actions}) == 14
 
 
 def test_the_timetable_lets_them_take_turns_and_nobody_else_wait() -> None:
@@ -147,6 +182,7 @@ def test_at_that_instant_a_place_is_free_and_not_before(ends, most, wait) -> Non
     [
         ({"auto_converge": True}, "auto-converge is not allowed for this guest"),
         ({"rungs": (Rung(kind=RungKind.AUTO_CONVERGE),)}, "auto-converge is not allowed"),
+        ({"unsafe_storage": True}, "storage that libvirt calls unsafe is not allowed for this"),
         ({"rungs": (Rung(kind=RungKind.POST_COPY),)}, "post-copy is not allowed for this guest"),
         (
             {"rungs": (Rung(kind=RungKind.DOWNTIME, downtime_ms=900),)},
@@ -163,6 +199,15 @@ def test_the_judge_reads_the_rungs(changed: dict[str, object], fault: str) -> No
     )
     assert fault in faults
     assert bool(faults) is bool(fault)
+
+
+def test_a_plan_asks_for_unsafe_storage_where_it_is_consented_to() -> None:
+    """For the guests named, and the judge agrees; for nobody else."""
+    posed = problem(ROOMY, limits=WIDE, allow=Allow(unsafe_storage=select("web-*")))
+    made = order(posed, placed(posed.cluster, web_1="b", zk_1="b"))
+    told = {action.name: action.unsafe_storage for action in made.actions}
+    assert told == {"web-1": True, "zk-1": False}
+    assert judge(posed, made.actions).faults == ()
 
 
 def test_consents_are_for_those_they_name() -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from balancer.planner.formulation import Budget, Formulation, Ints, Level
+from balancer.planner.formulation import Budget, Flow, Formulation, Ints, Level
 from balancer.planner.place.evaluate import excesses
 
 
@@ -20,4 +20,19 @@ def against(formulation: Formulation, placed: Ints, guest: int, site: int) -> st
             before = excesses(formulation, primitive, without)
             if np.any(excesses(formulation, primitive, there) > before):
                 return words or primitive.label
-    return ""
+    return _further(formulation, placed, guest, site)
+
+
+def _further(formulation: Formulation, placed: Ints, guest: int, site: int) -> str:
+    """Return the first conversation that is dearer from there than from where the guest is."""
+    there = placed.copy()
+    there[guest] = site
+    more: dict[str, int] = {}
+    for flow in (p for p in formulation.primitives if isinstance(p, Flow)):
+        if guest in flow.members:
+            rise = int(
+                (excesses(formulation, flow, there) - excesses(formulation, flow, placed)).sum()
+            )
+            more[flow.label] = more.get(flow.label, 0) + rise
+    label = next((label for label, rise in more.items() if rise > 0), "")
+    return f"further from whom it talks to: {label}" if label else ""

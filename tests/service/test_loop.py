@@ -16,7 +16,7 @@ from balancer.planner.model.request import Effort
 from balancer.planner.model.selector import Selector
 from balancer.planner.objectives import OBJECTIVES
 from balancer.ports import Event, Refused, Status, UsageError
-from balancer.service import telling
+from balancer.service import barred, telling
 from balancer.service.deciding import Decider
 from balancer.service.loop import Service
 from balancer.service.world import World as Installation
@@ -602,11 +602,9 @@ def test_where_the_look_before_a_start_said_no_nobody_is_sent_for_a_while() -> N
     assert (action.guest, action.target) not in {
         (a.guest, a.target) for a in report.decision.actions
     }
-    seen = bench.installation().ports.inventory.observe()
-    service = bench.service()
-    decider = Decider(service._world, service._memory, lambda: None)
-    assert decider._barred(seen) == {(action.guest, action.target): "its network is not there"}
-    assert decider._barred(replace(seen, at=NOON + rest + 1)) == {}
+    pair = (action.guest, action.target)
+    assert barred(bench.journal, NOON - rest) == {pair: "its network is not there"}
+    assert barred(bench.journal, NOON + 1) == {}
 
 
 def test_a_search_in_vain_is_not_repeated_each_cycle(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,8 +18,8 @@ from balancer.planner.model.plan import Action, Infeasible, Plan, Result, Rung, 
 from balancer.planner.model.policy import Allow
 from balancer.planner.model.request import Request
 from balancer.planner.model.selector import EVERYTHING
-from balancer.ports import Event, Progress, Refused, UsageError
-from balancer.service import cycle, execute, observe
+from balancer.ports import Event, Passing, Progress, Refused, UsageError
+from balancer.service import barred, cycle, execute, observe
 from balancer.simulator.executor import SimulatedExecutor
 from balancer.simulator.world import World
 from tests.drawing import select, uuid_of
@@ -682,3 +682,17 @@ def test_a_no_just_before_a_start_bars_the_pair_and_not_the_plan() -> None:
     assert (no.result, never.result, done.result) == (Result.REFUSED, Result.REFUSED, Result.DONE)
     marked = [e.guest for e in journal.read(kinds=["refused"]) if e.data.get("barred")]
     assert marked == [uuid_of("web-1")]
+
+
+def test_an_objection_of_the_moment_bars_no_pair() -> None:
+    """Another planner at work, a guest that is busy: once that is over, the same may be tried."""
+    world, journal = world_of(THREE), MemoryJournal()
+
+    class Busy(SimulatedExecutor):
+        def look_again(self, action: Action) -> str:
+            return Passing(f"{action.name}: a backup runs")
+
+    ports = ports_of(world, journal=journal, executor=Busy(world))
+    (no,) = execute(ports, EAGER, plan_of(world, "web-1 a b"))
+    assert (no.result, no.reason) == (Result.REFUSED, "web-1: a backup runs")
+    assert barred(journal, 0.0) == {}

@@ -23,6 +23,7 @@ FIGURES = Figures(
     fullest=0.6,
     done_after=120.0,
     quiet_cycles=3,
+    traffic=600.0,
     stopped=True,
     counted=Counted(
         contention=90.0,
@@ -45,6 +46,7 @@ def unmet(figures: Figures = FIGURES, **promised: object) -> tuple[str, ...]:
     ("key", "kept", "broken"),
     [
         ("stops_itself_at_most", 1, 0),
+        ("traffic_at_most", "10min", "9min"),
         ("contention_at_most", "90s", "89s"),
         ("overload_at_most", "2min", "119s"),
         ("downtime_at_most", "2s", "1s"),

@@ -95,6 +95,7 @@ def _host(sighting: HostSighting, there: Offers) -> Host:
         devices=processor.devices,
         numa=says.numa,
         link_kib_s=config.link_kib_s,
+        power=config.power,
     )
 
 

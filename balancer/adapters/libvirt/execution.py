@@ -65,7 +65,6 @@ class LibvirtExecution:
         clock: Clock,
         *,
         patience: Patience,
-        unsafe_storage: bool = False,
         look_again: Callable[[Action], str] = lambda _: "",
         begun: Begun | None = None,
     ) -> None:
@@ -81,7 +80,6 @@ class LibvirtExecution:
         )
         self._clock = clock
         self._patience = patience
-        self._unsafe_storage = unsafe_storage
         self._look_again = look_again
         self._begun = begun
         self._began, self._started = monotonic(), begun.at if begun else clock.now()
@@ -221,7 +219,6 @@ class LibvirtExecution:
                     action,
                     persistent=self._before.persistent,
                     slowed=self._slowed,
-                    unsafe_storage=self._unsafe_storage,
                 ),
             )
         except libvirt.libvirtError:

@@ -18,7 +18,7 @@ from balancer.adapters.libvirt.workers import within
 from balancer.config.host import HostConfig
 from balancer.planner.model.plan import Action
 from balancer.planner.model.resources import HUGEPAGES, Resources
-from balancer.ports import Begun, Clock
+from balancer.ports import Begun, Clock, Passing
 
 SHUTTING_DOWN: Final = 300.0
 """Seconds that a guest may take to shut down."""
@@ -34,7 +34,6 @@ class LibvirtExecutor:
         clock: Clock,
         patience: Patience = USUAL_PATIENCE,
         *,
-        unsafe_storage: bool = False,
         objection: Callable[[str], str] = lambda _host: "",
     ) -> None:
         """Connect to nothing yet; `objection` is asked of both hosts just before a start.
@@ -45,7 +44,6 @@ class LibvirtExecutor:
         self._hosts = {host.name: host for host in hosts}
         self._clock = clock
         self._patience = patience
-        self._unsafe_storage = unsafe_storage
         self._flying: list[LibvirtExecution] = []
         self._acting = Connections(hosts, read_only=False)
         self._watching = Connections(hosts, read_only=False)
@@ -65,13 +63,13 @@ class LibvirtExecutor:
             return _at_source(connection, action, found)
 
         return (
-            self._asked(action.source, at_source)
+            Passing(self._asked(action.source, at_source))
             or self._asked(
                 action.target,
                 lambda connection: _at_target(connection, action, found[0], promised),
             )
-            or self._asked(action.source, lambda _: self._objection(action.source))
-            or self._asked(action.target, lambda _: self._objection(action.target))
+            or Passing(self._asked(action.source, lambda _: self._objection(action.source)))
+            or Passing(self._asked(action.target, lambda _: self._objection(action.target)))
         )
 
     def start(self, action: Action) -> LibvirtExecution:
@@ -82,7 +80,6 @@ class LibvirtExecutor:
             self._watching,
             self._clock,
             patience=self._patience,
-            unsafe_storage=self._unsafe_storage,
             look_again=self.look_again,
         )
         self._flying = [*(e for e in self._flying if e.outcome() is None), execution]
@@ -152,7 +149,7 @@ class LibvirtExecutor:
             return within(limit, lambda: question(self._watching.to(host)), host)
         except (libvirt.libvirtError, NotAnswering, Unreadable) as fault:
             self._watching.drop(host)
-            return f"{host}: {explain(fault).reason}"
+            return Passing(f"{host}: {explain(fault).reason}")
 
 
 def _at_source(connection: libvirt.virConnect, action: Action, found: list[Leaving]) -> str:

@@ -17,9 +17,7 @@ FLAGS: Final[int] = (
 )
 
 
-def flags(
-    action: Migration, *, persistent: bool, slowed: bool = False, unsafe_storage: bool = False
-) -> int:
+def flags(action: Migration, *, persistent: bool, slowed: bool = False) -> int:
     """Return the flags: a defined guest is defined at the target and no longer at the source.
 
     `slowed`: with auto-converge, which libvirt takes only from the beginning.
@@ -31,7 +29,7 @@ def flags(
         chosen |= libvirt.VIR_MIGRATE_AUTO_CONVERGE
     if any(rung.kind is RungKind.POST_COPY for rung in action.rungs):
         chosen |= libvirt.VIR_MIGRATE_POSTCOPY  # only allows it: execution switches where needed
-    if unsafe_storage:
+    if action.unsafe_storage:
         chosen |= libvirt.VIR_MIGRATE_UNSAFE
     return chosen
 
@@ -68,7 +66,7 @@ _MEANINGS: Final[Mapping[int, str]] = {
     libvirt.VIR_ERR_OPERATION_ABORTED: "somebody else aborted it",
     libvirt.VIR_ERR_MIGRATE_UNSAFE: (
         "libvirt calls it unsafe: its disk's cache mode needs cache='none', "
-        "or `unsafe_storage` allowed"
+        "or `[allow] unsafe_storage` for this guest"
     ),
     libvirt.VIR_ERR_CPU_INCOMPATIBLE: "{target} cannot give it the CPU that it has",
     libvirt.VIR_ERR_CONFIG_UNSUPPORTED: "{target} cannot run it as it is configured",

@@ -41,7 +41,7 @@ def matrix(problem: Problem) -> tuple[Row, ...]:
             Row(
                 guest=guest.name,
                 home=home.name,
-                tied=bonds(guest, problem.policy.allow),
+                tied=bonds(guest),
                 fits=tuple(name for name, why in words.items() if not why),
                 against={name: why for name, why in words.items() if why},
             )

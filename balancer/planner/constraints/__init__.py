@@ -24,6 +24,7 @@ from balancer.planner.constraints.numa import Numa
 from balancer.planner.constraints.only_on import OnlyOn
 from balancer.planner.constraints.places import Places
 from balancer.planner.constraints.prefer import Prefer
+from balancer.planner.constraints.quiet import Quiet
 from balancer.planner.constraints.reachable import Reachable
 from balancer.planner.constraints.returning import Returning
 from balancer.planner.constraints.spread import Spread
@@ -53,6 +54,7 @@ CONSTRAINTS: Final[Mapping[str, type]] = {
     "never_move": NeverMove,
     "drain": Drain,
     "blackout": Blackout,
+    "quiet": Quiet,
     "careful": Careful,
 }
 """What an operator can write, by the name of its TOML table."""

@@ -10,7 +10,7 @@ from balancer.planner.model.problem import Problem
 from balancer.planner.model.selector import EVERYTHING, Selector
 from balancer.planner.model.staying import strayed
 from balancer.planner.model.violation import Violation
-from balancer.planner.model.window import closed_until, window
+from balancer.planner.model.window import checked, closed_until, window
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,13 +28,7 @@ class Blackout:
 
     def __post_init__(self) -> None:
         """Raises ValueError for a window that cannot be read."""
-        if not self.when:
-            raise ValueError("when: needs at least one window")
-        for text in self.when:
-            try:
-                window(text)
-            except ValueError as error:
-                raise ValueError(f'when: "{text}" {error}') from None
+        checked(self.when)
 
     @property
     def label(self) -> str:

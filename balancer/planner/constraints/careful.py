@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from math import floor
+from typing import ClassVar, Final
 
 from balancer.planner.formulation import Formulation
 from balancer.planner.model.placement import Occupancy
@@ -11,19 +12,24 @@ from balancer.planner.model.selector import Selector
 from balancer.planner.model.turns import Turn
 from balancer.planner.model.violation import Violation
 
+ROUNDING: Final = 1e-9
+"""So that 29 % of 100 are 29, whatever a binary fraction makes of it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Careful:
     """Of these guests at most `moving_at_once` are moving at any time, orders and drains included.
 
     After one has moved the next waits for `wait_between`, also across plans. It says nothing on
-    where guests are: only on when they move, and how long they may pause.
+    where guests are: only on when they move, and how long they may pause. With `share_at_once`
+    so large a part of a group may move in place of a number, rounded down, but always one.
     """
 
     hard: ClassVar[bool] = True
 
     guests: Selector
     moving_at_once: int = 1
+    share_at_once: float = 0.0
     wait_between: float = 0.0
     pause_at_most: int = 0
     each_group_alone: bool = False
@@ -44,15 +50,22 @@ class Careful:
             if alone
             else [self.guests]
         )
+        groups = ((selector, frozenset(problem.guests(selector))) for selector in selectors)
         return tuple(
             Turn(
                 label=f"{self.label}: {selector.text}" if alone else self.label,
-                members=frozenset(problem.guests(selector)),
-                most=self.moving_at_once,
+                members=members,
+                most=self._most(len(members)),
                 wait=self.wait_between,
             )
-            for selector in selectors
+            for selector, members in groups
         )
+
+    def _most(self, members: int) -> int:
+        """Return how many of so many may move at a time."""
+        if not self.share_at_once:
+            return self.moving_at_once
+        return max(1, floor(self.share_at_once * members + ROUNDING))
 
     def pauses(self, problem: Problem) -> Mapping[str, int]:
         """Return the longest pause of each of its guests, milliseconds; nothing where it says none."""

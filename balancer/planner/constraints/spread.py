@@ -17,7 +17,8 @@ class Spread:
     """At most `at_most` of `guests` on any one host, or any one value of the label `across`.
 
     With `each_group_alone` every pattern of `guests` is a group of its own. With `evenly` no
-    domain holds more than its even share, rounded up, and `at_most` is not looked at.
+    domain holds more than its even share, rounded up; with `quorum` the loss of any one domain
+    leaves most of them. `at_most` is then not looked at.
     """
 
     guests: Selector
@@ -25,8 +26,14 @@ class Spread:
     at_most: int = 1
     each_group_alone: bool = False
     evenly: bool = False
+    quorum: bool = False
     hard: bool = True
     name: str = ""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where two measures are given."""
+        if self.evenly and self.quorum:
+            raise ValueError("evenly and quorum are two measures: give one of them")
 
     @property
     def label(self) -> str:
@@ -53,8 +60,18 @@ class Spread:
             if pattern not in barred
         )
 
+    def _tells_apart(self, problem: Problem) -> bool:
+        """False where no host has the label, and that is no fault: then it asks nothing."""
+        return (
+            self.across == "host"
+            or not self.guests.may_be_empty
+            or any(self.across in host.labels for host in problem.cluster.hosts)
+        )
+
     def _most(self, problem: Problem, members: Collection[str]) -> int:
         """Return how many of these one domain may hold."""
+        if self.quorum:
+            return max(1, (len(members) - 1) // 2)
         if not self.evenly:
             return self.at_most
         up = (h.name for h in problem.cluster.hosts if h.state is not HostState.DOWN)
@@ -64,7 +81,7 @@ class Spread:
     def post(self, formulation: Formulation) -> None:
         """Write each group as one at-most-per-domain primitive."""
         problem = formulation.problem
-        for members in self._groups(problem).values():
+        for members in self._groups(problem).values() if self._tells_apart(problem) else ():
             formulation.add(
                 AtMostPerDomain(
                     label=self.label,
@@ -84,7 +101,7 @@ class Spread:
             None if touched is None else {problem.domain(host, self.across) for host in touched}
         )
         found: list[Violation] = []
-        for group, members in self._groups(problem).items():
+        for group, members in self._groups(problem).items() if self._tells_apart(problem) else ():
             most = self._most(problem, members)
             for domain, held in _held(problem, occupancy, members, self.across).items():
                 if len(held) > most and (domains is None or domain in domains):

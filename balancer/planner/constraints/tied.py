@@ -1,4 +1,4 @@
-"""Guests that something ties to their host, as far as nobody consented to untie it."""
+"""Guests that something ties to their host."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ from typing import ClassVar
 from balancer.planner.formulation import Formulation
 from balancer.planner.model.cluster import Guest
 from balancer.planner.model.placement import Occupancy
-from balancer.planner.model.policy import Allow
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.staying import strayed
 from balancer.planner.model.violation import Violation
@@ -17,8 +16,8 @@ from balancer.planner.model.violation import Violation
 class Tied:
     """Guests with a passed-through device, a local disk, a running job, an owner … stay.
 
-    Always in force. Local disks are copied where `[allow] copy_local_disks` says so, and storage
-    of unknown kind is trusted where `unsafe_storage` does; nothing else can be consented to.
+    Always in force. No consent unties a guest: local disks are not copied, storage of unknown kind
+    is not trusted (declaring it in the hosts file is the way), owners are asked by people.
     """
 
     hard: ClassVar[bool] = True
@@ -51,18 +50,13 @@ class Tied:
 
 def because(problem: Problem) -> Mapping[str, str]:
     """Return, for each guest that is tied, by what; ordered by uuid."""
-    reasons = {g.uuid: bonds(g, problem.policy.allow) for g in problem.cluster.guests}
+    reasons = {guest.uuid: bonds(guest) for guest in problem.cluster.guests}
     return {uuid: reason for uuid, reason in sorted(reasons.items()) if reason}
 
 
-def bonds(guest: Guest, allow: Allow) -> str:
-    """Return what ties `guest` to its host under these consents, in one phrase, or nothing."""
-    consented = set()
-    if allow.copy_local_disks:
-        consented.add("local-disk")
-    if allow.unsafe_storage:
-        consented.add("unknown-storage")
-    left = [f"{tie.kind}: {tie.detail}" for tie in guest.ties if tie.kind not in consented]
+def bonds(guest: Guest) -> str:
+    """Return what ties `guest` to its host, in one phrase, or nothing."""
+    left = [f"{tie.kind}: {tie.detail}" for tie in guest.ties]
     if guest.owner and not any(tie.kind == "owner" for tie in guest.ties):
         left.append(f"owner: {guest.owner}")
     return ", ".join(left)

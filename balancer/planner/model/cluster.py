@@ -66,6 +66,8 @@ class Host:
     numa: tuple[NumaCell, ...] = ()
     link_kib_s: int = 0
     """Rate of the migration link each way, KiB/s; 0 is unknown (a default is used)."""
+    power: tuple[int, ...] = ()
+    """Watts at evenly spaced loads from idle to busy, as declared; empty is unknown."""
 
     @cached_property
     def usable(self) -> Resources:

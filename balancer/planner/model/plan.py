@@ -60,6 +60,8 @@ class Worth:
     """Expected over the horizon; below 0 where guests will wait longer for it."""
     spent: float
     """While it is carried out: copying, pause, what both hosts bear for it."""
+    nearer: float = 0.0
+    """Part of `saved` that is not for load: answers to declared traffic come from nearer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,8 @@ class Migration:
     """True for a step through a third host: the guest moves on later in this plan."""
     auto_converge: bool = False
     """True if the guest is slowed down from the beginning: nothing milder is expected to do."""
+    unsafe_storage: bool = False
+    """True if it goes on where libvirt calls the cache mode of its disks unsafe: by consent."""
     rungs: tuple[Rung, ...] = ()
     """What may be tried in this order should it not converge; then it is aborted."""
     worth: Worth | None = None

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from balancer.planner.model.conversation import Conversation
 from balancer.planner.model.placement import Occupancy
 from balancer.planner.model.selector import NOBODY, Selector
 from balancer.planner.model.turns import Turn
@@ -104,6 +105,15 @@ def steadying(rule: Constraint) -> bool:
     return bool(getattr(rule, "steadying", False))
 
 
+@runtime_checkable
+class Talking(Protocol):
+    """A goal that knows which guests talk to each other."""
+
+    def conversation(self, problem: "Problem") -> Conversation:
+        """Return who talks to whom, and what they wait for it."""
+        ...
+
+
 class Objective(Protocol):
     """A goal: what makes one placement better than another."""
 
@@ -180,9 +190,36 @@ class Allow:
 
     post_copy: Selector = NOBODY
     auto_converge: Selector = NOBODY
-    copy_local_disks: bool = False
-    unsafe_storage: bool = False
+    unsafe_storage: Selector = NOBODY
     temporary_moves: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distance:
+    """How long an answer takes to come, by how far apart two hosts are; on one host it takes nothing.
+
+    Which host is in which rack and room, its labels `rack` and `room` say.
+    """
+
+    same_rack: int = 50
+    """Microseconds, there and back, between two hosts of one rack."""
+    same_room: int = 150
+    """Between two racks of one room."""
+    beyond: int = 500
+    """Between two rooms."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where what is further takes less."""
+        if not self.same_rack <= self.same_room <= self.beyond:
+            raise ValueError("further away must not take less: same_rack <= same_room <= beyond")
+
+    def steps(self) -> tuple[tuple[str, int], ...]:
+        """Return what each difference adds: `host` or a label, and microseconds."""
+        return (
+            ("host", self.same_rack),
+            ("rack", self.same_room - self.same_rack),
+            ("room", self.beyond - self.same_room),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +237,7 @@ class Policy:
     hot: Hot = field(default_factory=Hot)
     limits: Limits = field(default_factory=Limits)
     allow: Allow = field(default_factory=Allow)
+    distance: Distance = field(default_factory=Distance)
     forecaster: str = "latest"
     """A name of the table FORECASTERS."""
     forecast: Forecast = field(default_factory=Forecast)

@@ -7,11 +7,12 @@ from typing import TypeVar, cast
 
 from balancer.planner.model.calibration import UNCALIBRATED, Calibration
 from balancer.planner.model.cluster import Cluster, Guest, Host, HostState
+from balancer.planner.model.conversation import Conversation
 from balancer.planner.model.demand import Demand
 from balancer.planner.model.ledger import Ledger
 from balancer.planner.model.placement import Occupancy, Placement, at_rest
 from balancer.planner.model.plan import Outcome
-from balancer.planner.model.policy import Emptying, Pausing, Policy, TakingTurns
+from balancer.planner.model.policy import Emptying, Pausing, Policy, TakingTurns, Talking
 from balancer.planner.model.resources import Resources, add
 from balancer.planner.model.selector import Selector
 from balancer.planner.model.turns import Turn
@@ -177,6 +178,14 @@ class Problem:
                 for uuid, most in rule.pauses(self).items():
                     found[uuid] = min(most, found.get(uuid, most))
         return found
+
+    @cached_property
+    def conversations(self) -> tuple[Conversation, ...]:
+        """Which guests talk to each other, as the policy declares it; none if it acts on repairs alone."""
+        if self.policy.repairs_only:
+            return ()
+        goals = self.policy.objectives
+        return tuple(goal.conversation(self) for goal in goals if isinstance(goal, Talking))
 
     @cached_property
     def receiving(self) -> tuple[str, ...]:

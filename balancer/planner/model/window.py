@@ -74,6 +74,17 @@ def closed_until(window: "Recurring | Dated", at: float, timezone: str) -> datet
     return max(ends, default=None)
 
 
+def checked(texts: "tuple[str, ...]") -> None:
+    """Raise ValueError, naming the key `when`, unless these are windows and at least one."""
+    if not texts:
+        raise ValueError("when: needs at least one window")
+    for text in texts:
+        try:
+            window(text)
+        except ValueError as error:
+            raise ValueError(f'when: "{text}" {error}') from None
+
+
 @lru_cache(maxsize=256)
 def window(text: str) -> "Recurring | Dated":
     """Return the window that `text` describes. Raises ValueError saying what to write."""

@@ -2,7 +2,7 @@
 
 1. hard rules are repaired (their own business, see `formulation`);
 2. `overload`, an order to `relieve`, and a `hole` that is asked for;
-3. `balance`, `even` or `consolidate`, soft rules, and the price of moves (`stability`), weighed in points.
+3. `balance`, `even` or `consolidate`, `traffic`, soft rules, and the price of moves (`stability`), weighed in points.
 """
 
 from collections.abc import Mapping
@@ -17,6 +17,7 @@ from balancer.planner.objectives.hole import Hole
 from balancer.planner.objectives.overload import Overload
 from balancer.planner.objectives.relieve import Relieve
 from balancer.planner.objectives.stability import Stability
+from balancer.planner.objectives.traffic import Traffic
 
 OBJECTIVES: Final[Mapping[str, type]] = {
     "overload": Overload,
@@ -28,6 +29,9 @@ OBJECTIVES: Final[Mapping[str, type]] = {
     "relieve": Relieve,
 }
 """What a policy can ask for, by the name of its TOML table."""
+
+REPEATED: Final[Mapping[str, type]] = {"traffic": Traffic}
+"""What it can ask for any number of times, each a table in double brackets."""
 
 ALWAYS: Final[tuple[Objective, ...]] = (Relieve(), Stability())
 """In force whatever the policy says, unless it holds one of the same class."""

@@ -14,6 +14,7 @@ from balancer.planner.order.aside import Searching, fewest_steps_aside
 from balancer.planner.order.bounds import Bound, bound, channel_work, lengths
 from balancer.planner.order.kernels import passes, roaming, settling
 from balancer.planner.order.kernels.passes import NEVER, duration
+from balancer.planner.order.pacing import light_paces
 from balancer.planner.order.roamers import (
     drawn_settings,
     first_settings,
@@ -31,7 +32,7 @@ from balancer.planner.order.yard import (
 )
 
 ENOUGH: Final = 1e-9
-SEARCHING: Final = 0.7
+SEARCHING: Final = 0.35
 """The share of the time in which ways round circles are sought; the rest goes into polishing."""
 
 WHOLE: Final = np.array([1.0])
@@ -72,6 +73,8 @@ class Schedule:
     end: Floats
     rate: Floats
     seconds: float
+    asked: Floats
+    """The rates that trips were to have at most: `rate` may be what was left."""
 
     @property
     def steps_aside(self) -> int:
@@ -160,12 +163,14 @@ class _Work:
         self.shares = SHARED if _odd_rates(self.direct) else WHOLE
         self.best: Schedule | None = None
         self.compiled: Compiled = self.direct
+        self.ways: list[tuple[Compiled, Schedule]] = []
+        """The best found on the way, each of other trips or times."""
 
     def run(self) -> Arranged:
         """Find, then improve."""
         if not self.n:
             nothing = np.zeros(0)
-            return Arranged(Schedule((), nothing, nothing, nothing, 0.0), self.bound, 0)
+            return Arranged(Schedule((), nothing, nothing, nothing, 0.0, nothing), self.bound, 0)
         self.find_direct()
         if self.best is None and (self.yard.temporary or self.yard.cold is not None):
             self.find_detours()
@@ -190,7 +195,9 @@ class _Work:
         return GOOD * self.bound.seconds * (1 + self.effort.price_of_a_step_aside * more)
 
     def keep(self, compiled: Compiled, schedule: Schedule) -> bool:
-        """Make `schedule` the best if it is."""
+        """Make `schedule` the best if it is; remember it if it is one of the best ways."""
+        self.ways = sorted([*self.ways, (compiled, schedule)], key=lambda way: self.cost(way[1]))
+        del self.ways[WALKS:]
         if self.best is not None and self.cost(schedule) >= self.cost(self.best):
             return False
         self.best, self.compiled = schedule, compiled
@@ -207,16 +214,17 @@ class _Work:
             if attempt and self.effort.spent() >= 1:
                 return
 
-    def stepped(self, compiled: Compiled, key: Floats) -> Schedule | None:
+    def stepped(self, c: Compiled, key: Floats, asked: Floats | None = None) -> Schedule | None:
         """Return the schedule that going by events in the order of `key` gives, if it gets far."""
-        n = len(compiled.trips)
+        n = len(c.trips)
         start, end, rate = np.zeros(n), np.zeros(n), np.zeros(n)
-        c = compiled
-        seconds = self.kernels.step(c.legs, c.stock, c.flow, key, 1.0, c.pause, start, end, rate)
+        asked = c.legs.top.copy() if asked is None else asked.copy()
+        legs = c.legs._replace(top=asked)
+        seconds = self.kernels.step(legs, c.stock, c.flow, key, 1.0, c.pause, start, end, rate)
         self.rounds += 1
         if seconds >= NEVER:
             return None
-        return Schedule(c.trips, start, end, rate, seconds)
+        return Schedule(c.trips, start, end, rate, seconds, asked)
 
     def find_detours(self) -> None:
         """Roam with many settings; keep the best of what gets everybody home."""
@@ -325,20 +333,21 @@ class _Work:
         )
         if seconds >= NEVER:
             return None
-        seconds = self.walk(c, start, end, rate, 6)
-        return Schedule(c.trips, start, end, rate, seconds)
+        made = Schedule(c.trips, start, end, rate, seconds, c.legs.top.copy())
+        return self.walk(c, made, 6)
 
-    def walk(self, c: Compiled, start: Floats, end: Floats, rate: Floats, rounds: int) -> float:
-        """Improve a schedule in place for some rounds; return its makespan."""
+    def walk(self, c: Compiled, made: Schedule, rounds: int) -> Schedule:
+        """Return what is found for some rounds on from `made`, never longer."""
         self.rounds += rounds
+        start, end = made.start.copy(), made.end.copy()
+        rate, asked = made.rate.copy(), made.asked.copy()
         weight = self.weights(c)
         seed = int(self.rng.integers(1 << 30))
-        return float(
-            self.kernels.improve(
-                c.legs, c.stock, c.flow, c.book, self.bound.seconds, weight,
-                self.shares, c.pause, KNOBS, rounds, seed, start, end, rate,
-            )
+        seconds = self.kernels.improve(
+            c.legs, c.stock, c.flow, c.book, self.bound.seconds, weight,
+            self.shares, c.pause, KNOBS, rounds, seed, start, end, rate, asked,
         )  # fmt: skip
+        return Schedule(c.trips, start, end, rate, seconds, asked)
 
     def weights(self, c: Compiled) -> Floats:
         """Return [legs]: how busy each leg's busiest channel is, 1 for the busiest of all."""
@@ -360,39 +369,37 @@ class _Work:
         if self.effort.exact > 0 and len(first.trips) <= EXACT and self.solved(first):
             return
         first = self.best or first
-        c = self.compiled
-        walks = [first, *self.others(c)]
+        walks = self.ways if first.steps_aside else [(self.compiled, first)]
+        walks = [*walks, *self.others(self.compiled)][: WALKS + 1]
         chunk = max(2, min(200, 100_000 // len(first.trips), self.effort.rounds // 20))
         while self.over() < 1 and not self.reached():
-            walks.sort(key=lambda made: made.seconds)
-            del walks[max(1, round(WALKS * (1 - 1.7 * self.over()))) :]
-            for i, made in enumerate(walks):
-                start, end, rate = made.start.copy(), made.end.copy(), made.rate.copy()
-                seconds = self.walk(c, start, end, rate, chunk)
-                walks[i] = Schedule(c.trips, start, end, rate, seconds)
-                self.keep(c, walks[i])
+            for i, (c, made) in enumerate(walks):
+                walks[i] = c, self.walk(c, made, chunk)
+                self.keep(*walks[i])
                 if self.over() >= 1 or self.reached():
                     break
+            walks.sort(key=lambda way: self.cost(way[1]))
+            del walks[max(1, round(WALKS * (1 - 1.7 * self.over()))) :]
 
     def solved(self, first: Schedule) -> bool:
         """Improve the best by CP-SAT; True if no better order of its trips is left to look for."""
         from balancer.planner.order.exact import best_starts  # noqa: PLC0415 - loads a solver
 
         c = self.compiled
-        start, end, rate = first.start.copy(), first.end.copy(), first.rate.copy()
-        seconds = self.walk(c, start, end, rate, min(FIRST_WALK, self.effort.rounds))
-        self.keep(c, Schedule(c.trips, start, end, rate, seconds))
+        walked = self.walk(c, first, min(FIRST_WALK, self.effort.rounds))
+        rate, seconds = walked.rate, walked.seconds
+        self.keep(c, walked)
         if self.reached():
             return True
         work = self.effort.exact * max(0.0, 1 - self.effort.spent())
-        key, proven = best_starts(c, start, rate, self.bound.seconds, seconds, work)
+        key, proven = best_starts(c, walked.start, rate, self.bound.seconds, seconds, work)
         proven = proven and not self.rates_matter(c, rate)
         if key is None:
             return proven
         paced = c.legs._replace(top=np.where(c.legs.top > 0, rate, c.legs.top))
         made = (np.zeros(len(key)), np.zeros(len(key)), np.zeros(len(key)))
         seconds = self.kernels.generate(paced, c.stock, c.flow, c.book, key, 1.0, c.pause, *made)
-        self.keep(c, Schedule(c.trips, *made, seconds))
+        self.keep(c, Schedule(c.trips, *made, seconds, paced.top))
         return proven or self.reached()
 
     def rates_matter(self, c: Compiled, rate: Floats) -> bool:
@@ -405,12 +412,16 @@ class _Work:
         worth = (top > 0) & (0.5 * slower < lengths(c) * (1 - ENOUGH))
         return len(self.shares) > 1 or bool(np.any(worth)) or bool(np.any(rate < top))
 
-    def others(self, c: Compiled) -> list[Schedule]:
+    def others(self, c: Compiled) -> list[tuple[Compiled, Schedule]]:
         """Return schedules of the same trips to set out from as well; few if those are many."""
         if len(c.trips) > MANY_TRIPS:
             return []
-        found = [self.stepped(c, -self.rng.random(len(c.trips))) for _ in range(WALKS - 1)]
-        return [made for made in found if made is not None]
+        slow = light_paces(c)
+        found = [
+            self.stepped(c, -self.rng.random(len(c.trips)), slow if turn % 2 else None)
+            for turn in range(WALKS - 1)
+        ]
+        return [(c, made) for made in found if made is not None]
 
     def over(self) -> float:
         """Return the share of the budget that is over."""

@@ -213,6 +213,9 @@ def _action(
         reason=_reason(travel.problem, move, reasons),
         temporary=move.temporary,
         auto_converge=begun.auto_converge,
+        unsafe_storage=travel.problem.consented(
+            travel.problem.policy.allow.unsafe_storage, move.guest
+        ),
         rungs=ladder(begun, timed.rate_kib_s, travel.means(*way)),
     )
 

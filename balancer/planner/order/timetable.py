@@ -98,7 +98,12 @@ class _Clockwork:
         return self.wishes[i].start if self.wishes else -self._tail[i]
 
     def start_all(self) -> None:
-        """Start every move that numbers and links allow now."""
+        """Start every move that numbers and links allow now.
+
+        Whoever waits for a turn says so anew each time: kept, the same few moments would be woken
+        up for again and again, and each time by more.
+        """
+        self._wakes.clear()
         waiting = []
         for i in self.ready:
             timed = self._chance(i)

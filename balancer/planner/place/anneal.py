@@ -1,4 +1,4 @@
-"""Annealing over shifts and swaps: heat from what the problem itself shows, nothing set by hand.
+"""Annealing over shifts, swaps and large guests forced in: heat from what the problem itself shows, nothing set by hand.
 
 Heat starts at a share of what a random change costs here and falls by the same factor in every
 round. A budget is held by a multiplier, raised while more than the budget is spent and lowered
@@ -18,7 +18,7 @@ from balancer.planner.place.walker import Walker
 
 PROPOSALS: Final = {
     Effort.INSTANT: 1_000_000,
-    Effort.QUICK: 8_000_000,
+    Effort.QUICK: 4_000_000,
     Effort.NORMAL: 40_000_000,
     Effort.THOROUGH: 500_000_000,
 }
@@ -34,6 +34,8 @@ SLACK: Final = 1.2
 """Times the budget that may be spent before that."""
 GRASP: Final = 1.1
 """How the multiplier follows what is spent."""
+FORCED: Final = 64
+"""Shifts and swaps proposed for each large guest that is tried to force in."""
 HEAVY: Final = 20.0
 LIGHT: Final = 1.0
 PRESS: Final = 1.15
@@ -115,4 +117,5 @@ class _Walk:
     def _walk(self, proposals: int, heat: float, *, scarce: bool) -> int:
         a = self.arrays
         ceiling = a.budget if scarce else (a.budget * SLACK).astype(np.int64)
-        return self.walker.walk(proposals, heat, ceiling)
+        forced = self.walker.force(max(1, proposals // FORCED), heat, ceiling)
+        return forced + self.walker.walk(proposals, heat, ceiling)

@@ -18,6 +18,9 @@ FREE, LINEAR, TABLED, BOTH = 0, 1, 2, 3
 """Kinds of rows, as the kernel knows them."""
 MANY: Final = 2**30
 ANY_PAIR: Final = np.ones((0, 0), dtype=np.bool_)
+FEW_LARGE: Final = 20
+MANY_LARGE: Final = 12
+"""One mover in so many counts as large, and at least so many."""
 NO_PRICE: Final = np.zeros((0, 0), dtype=np.int64)
 
 
@@ -60,7 +63,9 @@ class Arrays:
         self._rows()
         self._groups()
         self._needs()
-        self.movers = np.flatnonzero(self._mobile())
+        self.mobile = self._mobile()
+        self.movers = np.flatnonzero(self.mobile)
+        self.large = self._large()
 
     def _rows(self) -> None:
         """Lay the rows out: those with caps first, those that linger last."""
@@ -206,6 +211,13 @@ class Arrays:
         for guest, groups in enumerate(state.groups_of):
             free[guest] &= all(_simple(g) for g in groups)
         return free
+
+    def _large(self) -> Ints:
+        """Find the movers of which one takes most of a site, by the row of which it takes most."""
+        room = np.maximum(1, np.median(np.abs(self.limit), axis=0, keepdims=True))
+        share = (np.abs(self.use[self.movers]) / room).max(axis=1, initial=0.0)
+        count = max(MANY_LARGE, len(self.movers) // FEW_LARGE)
+        return self.movers[np.argsort(-share, kind="stable")[:count]]
 
     def saved(self) -> tuple[Ints, ...]:
         """Return copies of all that a walk changes, for `restore`."""

@@ -10,6 +10,7 @@ from balancer.planner.formulation import (
     AtMostPerDomain,
     Budget,
     DomainCount,
+    Flow,
     Formulation,
     Ints,
     Level,
@@ -47,7 +48,7 @@ def _misplaced(formulation: Formulation, placement: Ints) -> Iterator[Stay]:
 
 def _exceeded(formulation: Formulation, placement: Ints) -> Iterator[Stay]:
     for primitive in formulation.primitives:
-        if isinstance(primitive, Budget) or primitive.penalty.level is Level.COST:
+        if isinstance(primitive, Budget | Flow) or primitive.penalty.level is Level.COST:
             continue
         state = "stays broken" if primitive.hard else "stays exceeded"
         for number in np.flatnonzero(excesses(formulation, primitive, placement)).tolist():

@@ -9,6 +9,7 @@ from balancer.planner.formulation import (
     AtMostPerDomain,
     Budget,
     DomainCount,
+    Flow,
     Formulation,
     Ints,
     Level,
@@ -72,7 +73,7 @@ def per_mille(over: Ints, scale: Ints) -> Ints:
     return -(-over * PER_MILLE // scale)
 
 
-def strain(  # noqa: PLR0911 - one for each primitive
+def strain(  # noqa: C901, PLR0911 - one for each primitive
     formulation: Formulation, primitive: Primitive, placement: Ints
 ) -> Ints:
     """Return what is taken less what may be, negative where something is left."""
@@ -96,6 +97,8 @@ def strain(  # noqa: PLR0911 - one for each primitive
             return np.minimum(*(held(primitive.domain, m, placement) for m in sides))
         case Packing():
             return _unpacked(primitive, placement)
+        case Flow():
+            return primitive.cost(np.array([_together(primitive, placement)]))
         case Refuge():
             stranded = [len(left) for left in strandeds(primitive, placement)]
             return np.array(stranded, dtype=np.int64)
@@ -121,6 +124,10 @@ def held(domain: Ints, members: Ints, placement: Ints) -> Ints:
     counts = np.zeros(int(domain.max(initial=-1)) + 1, dtype=np.int64)
     np.add.at(counts, domain[placement[members]], 1)
     return counts
+
+
+def _together(flow: Flow, placement: Ints) -> int:
+    return int(held(flow.domain, flow.one, placement) @ held(flow.domain, flow.other, placement))
 
 
 def _plain_cost(formulation: Formulation, placement: Ints) -> int:

@@ -10,6 +10,7 @@ from balancer.planner.formulation import (
     AtMostPerDomain,
     Budget,
     DomainCount,
+    Flow,
     Formulation,
     Ints,
     Level,
@@ -59,7 +60,7 @@ def least(formulation: Formulation, giving: Formulation) -> Ints | None:
     for primitive in giving.primitives:
         if isinstance(primitive, Budget):
             both.move_cost += primitive.weight
-        else:
+        elif not isinstance(primitive, Flow):  # never hard, so that it never gives way
             both.primitives.append(_softened(primitive))
     if _plainly_not(formulation):
         return None

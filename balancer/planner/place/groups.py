@@ -10,6 +10,7 @@ from balancer.planner.formulation import (
     AtMostPerDomain,
     Bools,
     DomainCount,
+    Flow,
     Formulation,
     Ints,
     Level,
@@ -50,7 +51,9 @@ def groups(formulation: Formulation) -> list[Group]:
     return [group for group in found if group is not None and len(group.members)]
 
 
-def _group(formulation: Formulation, primitive: Primitive) -> Group | None:
+def _group(  # noqa: PLR0911 - one for each primitive
+    formulation: Formulation, primitive: Primitive
+) -> Group | None:
     match primitive:
         case AtMostPerDomain():
             return Crowds(primitive, formulation.start)
@@ -60,6 +63,8 @@ def _group(formulation: Formulation, primitive: Primitive) -> Group | None:
             return Neighbours(primitive, formulation.start)
         case Apart():
             return Sides(primitive, formulation.start)
+        case Flow():
+            return Streams(primitive, formulation.start)
         case Packing():
             return Boxes(primitive, formulation.start)
         case _:
@@ -252,6 +257,63 @@ class Sides:
     def lawful(self) -> bool:
         """True if no domain is shared more than it was."""
         return bool((self.count.min(axis=0) <= self.cap).all())
+
+
+@dataclass(eq=False)
+class Streams:
+    """Guests that talk to others, dearer from afar."""
+
+    rule: Flow
+    start: Ints
+    members: Ints = field(init=False)
+    level: Level = field(init=False)
+
+    def __post_init__(self) -> None:
+        rule = self.rule
+        self.members, self.level = rule.members, rule.penalty.level
+        sides = (rule.one, rule.other)
+        self.side = np.array([np.isin(self.members, side) for side in sides], dtype=np.int64)
+        self.number = {guest: i for i, guest in enumerate(self.members.tolist())}
+        self.count = np.array([held(rule.domain, side, self.start) for side in sides])
+        self.products, self.pairs = rule.most
+        self.together = int(self.count[0] @ self.count[1])
+
+    def cost(self) -> int:
+        """Return what is paid now."""
+        return -(-self.rule.points * (self.products - self.together) // self.pairs)
+
+    def _steps(self, guest: int, site: int) -> Ints:
+        """Return [domains]: what is added with the guest in each instead of where `site` is."""
+        mine = self.side[:, self.number[guest]]
+        here = self.rule.domain[site]
+        left = self.count.copy()
+        left[:, here] -= mine
+        rest = self.together - int(self.count[0, here] * self.count[1, here])
+        rest += int(left[0, here] * left[1, here])
+        there = mine[0] * left[1] + mine[1] * left[0] + mine[0] * mine[1]
+        apart = self.products - rest - there
+        steps: Ints = -(-self.rule.points * apart // self.pairs) - self.cost()
+        return steps
+
+    def best(self, guest: int, site: int) -> int:
+        """Return what the dearest partners' domain saves."""
+        return int(self._steps(guest, site).min())
+
+    def shift(self, guest: int, site: int) -> tuple[Ints, Bools]:
+        """Further from some, nearer to others; always allowed."""
+        added = self._steps(guest, site)[self.rule.domain]
+        return added, np.ones(len(added), dtype=np.bool_)
+
+    def moved(self, guest: int, source: int, target: int) -> None:
+        """Count anew."""
+        mine, domain = self.side[:, self.number[guest]], self.rule.domain
+        self.count[:, domain[source]] -= mine
+        self.count[:, domain[target]] += mine
+        self.together = int(self.count[0] @ self.count[1])
+
+    def lawful(self) -> bool:
+        """True: nothing is forbidden."""
+        return True
 
 
 @dataclass(eq=False)

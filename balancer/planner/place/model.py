@@ -11,6 +11,7 @@ from balancer.planner.formulation import (
     AtMostPerDomain,
     Budget,
     DomainCount,
+    Flow,
     Formulation,
     Ints,
     Level,
@@ -54,7 +55,7 @@ class Model:
         for primitive in formulation.primitives:
             self._write(primitive)
 
-    def _write(self, primitive: Primitive) -> None:
+    def _write(self, primitive: Primitive) -> None:  # noqa: C901 - one for each primitive
         match primitive:
             case Row():
                 self._row(primitive)
@@ -70,6 +71,8 @@ class Model:
                 self._boxes(primitive)
             case Refuge():
                 self._refuge(primitive)
+            case Flow():
+                self._flow(primitive)
             case _:
                 self._budget(primitive)
 
@@ -282,6 +285,25 @@ class Model:
                     self.model.add(sum(part) <= room)
             cap = int(now[site]) if rule.hard else None
             self._at_most(sum(outside), rule.penalty, len(outside), cap)
+
+    def _flow(self, rule: Flow) -> None:
+        """Let each guest of the lesser side see at most as many of the other as are beside it."""
+        lesser, other = sorted((rule.one, rule.other), key=len)
+        if not len(lesser) or not rule.points:
+            return
+        beside = dict(self._in_domains(other, rule.domain))
+        together: list[Linear] = []
+        for number, inside in self._in_domains(lesser, rule.domain).items():
+            near = [here for _, here in beside.get(number, [])]
+            for _, here in inside if near else ():
+                seen = self.model.new_int_var(0, len(near), "")
+                self.model.add(seen <= sum(near))
+                self.model.add(seen <= len(near) * here)
+                together.append(seen)
+        paid = self.model.new_int_var(0, int(rule.cost(np.zeros(1, dtype=np.int64))[0]), "")
+        most, pairs = rule.most
+        self.model.add(pairs * paid >= rule.points * (most - sum(together)))
+        self.terms[rule.penalty.level].append(paid)
 
     def _refuge(self, rule: Refuge) -> None:
         """Let each guest of each loss find a place, or none; nobody else moves."""

@@ -1,7 +1,7 @@
 """A few guests and sites of a large problem, all their ways at once: CP-SAT on a part.
 
 Everything else stays as the state has it. Guests that a rule binds to others by counting domains
-stay, too: only crowds, rows, budgets and plain prices are written here.
+stay, too: only crowds, flows, rows, budgets and plain prices are written here.
 """
 
 from collections.abc import Iterable
@@ -11,8 +11,9 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from balancer.planner.formulation import Ints, Level, Row
+from balancer.planner.place.bonds import Bonds
 from balancer.planner.place.evaluate import PER_MILLE
-from balancer.planner.place.groups import Crowds
+from balancer.planner.place.groups import Crowds, Streams
 from balancer.planner.place.state import State
 
 Term = tuple[cp_model.IntVar, int]
@@ -26,7 +27,7 @@ class Neighbourhood:
     def __init__(self, state: State, guests: Ints, sites: Ints) -> None:
         self.state = state
         self.sites = sites
-        self.guests = guests[self._free(guests)]
+        self.guests = guests[~state.formulation.held[guests]]
         self.model = cp_model.CpModel()
         self.terms: dict[Level, list[Term]] = {level: [] for level in Level}
         self.base = dict.fromkeys(Level, 0)
@@ -35,15 +36,11 @@ class Neighbourhood:
         for number, row in enumerate(state.rows):
             self._row(number, row)
         self._crowds()
+        ways = dict(zip(self.guests.tolist(), self.on, strict=True))
+        Bonds(self.model, self.terms, state, ways, self.sites)
+        self._flows()
         self._budgets()
         self._in_use()
-
-    def _free(self, guests: Ints) -> list[bool]:
-        held = self.state.formulation.held
-        return [
-            not held[g] and all(isinstance(x, Crowds) for x in self.state.groups_of[g])
-            for g in guests.tolist()
-        ]
 
     def _decide(self, guest: int) -> dict[int, cp_model.IntVar]:
         state = self.state
@@ -148,6 +145,60 @@ class Neighbourhood:
             slope, offset = slope + extra, offset + extra * begin
             self.model.add(paid >= slope * excess - offset)
         self.terms[group.level].append((paid, 1))
+
+    def _flows(self) -> None:
+        met = {
+            id(g): g
+            for guest in self.guests.tolist()
+            for g in self.state.groups_of[guest]
+            if isinstance(g, Streams)
+        }
+        for stream in met.values():
+            if stream.rule.points:
+                self._flow(stream)
+
+    def _flow(self, stream: Streams) -> None:
+        """Price a flow: who is together is counted by domain, of those who stay and who may go.
+
+        Each guest of the side with fewer that may go sees at most as many of the other side as
+        are in its domain; those of its side that stay see all of them there.
+        """
+        rule, fixed, free = stream.rule, stream.count.copy(), self._inside(stream)
+        for guest in self.guests.tolist():
+            if guest in stream.number:
+                mine = stream.side[:, stream.number[guest]]
+                fixed[:, rule.domain[self.state.site[guest]]] -= mine
+        sides = [sum(map(len, side.values())) for side in free]
+        lesser = int(sides[1] < sides[0])
+        together: list[Term] = []
+        certain = 0
+        for domain in range(fixed.shape[1]):
+            stay, others = int(fixed[lesser, domain]), int(fixed[1 - lesser, domain])
+            coming = free[1 - lesser].get(domain, [])
+            certain += stay * others
+            together += [(way, stay) for way in coming]
+            for way in free[lesser].get(domain, []):
+                together += [(way, others)]
+                if coming:
+                    seen = self.model.new_int_var(0, len(coming), "")
+                    self.model.add(seen <= cp_model.LinearExpr.sum(coming))
+                    self.model.add(seen <= len(coming) * way)
+                    together.append((seen, 1))
+        most = stream.products - certain
+        paid = self.model.new_int_var(0, -(-rule.points * most // stream.pairs), "")
+        self.model.add(stream.pairs * paid >= rule.points * (most - _sum(together)))
+        self.terms[stream.level].append((paid, 1))
+
+    def _inside(self, stream: Streams) -> tuple[dict[int, list[cp_model.IntVar]], ...]:
+        """Return, for both sides, the decisions that put a guest into each domain."""
+        found: tuple[dict[int, list[cp_model.IntVar]], ...] = ({}, {})
+        for guest, ways in zip(self.guests.tolist(), self.on, strict=True):
+            if guest not in stream.number:
+                continue
+            for side in np.flatnonzero(stream.side[:, stream.number[guest]]).tolist():
+                for site, way in ways.items():
+                    found[side].setdefault(int(stream.rule.domain[site]), []).append(way)
+        return found
 
     def _budgets(self) -> None:
         state = self.state

@@ -10,9 +10,10 @@ from typing import Final
 
 import numpy as np
 
-from balancer.planner.formulation import Ints, Level
+from balancer.planner.formulation import Ints
 from balancer.planner.model.request import Effort
 from balancer.planner.place.exchange import attempt
+from balancer.planner.place.groups import Streams
 from balancer.planner.place.state import State
 
 WORK: Final = {Effort.QUICK: 0.008, Effort.NORMAL: 0.08, Effort.THOROUGH: 1.0}
@@ -33,10 +34,12 @@ IDLE_ROUNDS: Final = 2
 class Parts:
     """One improvement by parts, of one state."""
 
-    def __init__(self, state: State, effort: Effort, seed: int, *, floor: int = 0) -> None:
+    def __init__(
+        self, state: State, effort: Effort, seed: int, *, floor: int = 0, heat: int = 0
+    ) -> None:
         self.state = state
-        self.floor = floor
-        """What is known as a bound of the cost once all is repaired and relieved."""
+        self.floor, self.heat = floor, heat
+        """Bounds of the cost once all is repaired and relieved, and of the heat that must stay."""
         self.chance = np.random.Generator(np.random.PCG64(seed))
         self.size = FIRST_SIZE
         self.work = 0.0
@@ -65,9 +68,7 @@ class Parts:
         return self.steps
 
     def _perfect(self) -> bool:
-        return not self.state.total[: Level.COST].any() and (
-            int(self.state.total[Level.COST]) == self.floor
-        )
+        return bool((self.state.total == (0, self.heat, self.floor)).all())
 
     @property
     def steps(self) -> int:
@@ -131,10 +132,13 @@ class Parts:
 
 
 def costly(state: State) -> Ints:
-    """Return the sites that cost something: by their rows, or because guests of theirs moved."""
+    """Return the sites that cost something: by rows, by guests that moved or talk from afar."""
     score = np.zeros(state.sites, dtype=np.int64)
     away = state.site != state.home
     np.add.at(score, state.home[away], state.formulation.move_cost[away])
     for number in range(len(state.rows)):
         score += state.priced[number]
+    for group in state.groups:
+        if isinstance(group, Streams) and group.cost():
+            score[np.unique(state.site[group.members])] += group.cost()
     return np.flatnonzero(score > 0)

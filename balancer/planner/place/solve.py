@@ -13,7 +13,7 @@ from balancer.planner.place.emptying import empty
 from balancer.planner.place.exact import MOST_BOOLEANS, booleans, exact
 from balancer.planner.place.greedy import greedy
 from balancer.planner.place.parts import Parts
-from balancer.planner.place.shed import carry_out, sheds
+from balancer.planner.place.shed import carry_out, hopeless, sheds
 from balancer.planner.place.shelter import refuges, sheltered
 from balancer.planner.place.state import State
 
@@ -44,7 +44,7 @@ def solve(
         )
     if two_sided(formulation) and booleans(formulation) > COMPILED:
         return _evenly(formulation, effort, seed, keep_going)
-    found, state, least = _quickly(formulation, effort, keep_going)
+    found, state, least, hot = _quickly(formulation, effort, keep_going)
     if formulation.site_cost.any() and not found.proven and keep_going():
         steps = found.steps + empty(state, keep_going)
         found = replace(found, placement=state.site, score=state.score(), steps=steps)
@@ -53,7 +53,9 @@ def solve(
     if effort is Effort.INSTANT or found.proven or not keep_going():
         return found
     if booleans(formulation) > MOST_BOOLEANS[effort]:
-        return _by_parts(found, Parts(state, effort, seed, floor=least), effort, keep_going)
+        return _by_parts(
+            found, Parts(state, effort, seed, floor=least, heat=hot), effort, keep_going
+        )
     return _sharper(found, exact(formulation, found.placement, effort, seed, keep_going))
 
 
@@ -81,15 +83,17 @@ def _evenly(
 
 def _quickly(
     formulation: Formulation, effort: Effort, keep_going: Callable[[], bool]
-) -> tuple[Answer, State, int]:
-    """Return the better of two descents, its state, and a bound of what a full repair costs.
+) -> tuple[Answer, State, int, int]:
+    """Return the better of two descents, its state, and bounds of cost and of heat that must stay.
 
-    One starts at the start, the other where each site has shed the least it must.
+    One starts at the start, the other where each site has shed the least it must. The bound of cost
+    is of placements that leave nothing to repair, and no more heat than must stay.
     """
     state, steps = greedy(formulation, effort, keep_going)
-    engine, least = "greedy", 0
+    engine, least, hot = "greedy", 0, 0
     if keep_going() and state.score() != PERFECT:
         fresh = State(formulation)
+        hot = hopeless(fresh).overload
         wanted = sheds(fresh)
         least = sum(bound for _, bound in wanted.values())
         if least and carry_out(fresh, wanted, keep_going):
@@ -98,7 +102,7 @@ def _quickly(
             if key(other.score()) < key(state.score()):
                 state, engine = other, "shed"
     score = state.score()
-    clear = not score.repair and not score.overload
+    clear = not score.repair and score.overload == hot
     return (
         Answer(
             placement=state.site,
@@ -110,6 +114,7 @@ def _quickly(
         ),
         state,
         least,
+        hot,
     )
 
 
@@ -119,12 +124,12 @@ def _by_parts(
     """Return what becomes of the greedy's answer part by part, at last as one part if that fits."""
     steps = parts.run(keep_going)
     score = parts.state.score()
-    clear = not score.repair and not score.overload
+    clear = not score.repair and score.overload == parts.heat
     proven = clear and score.cost == parts.floor
     if not proven and keep_going() and booleans(parts.state.formulation) <= WHOLE:
         proven = parts.whole(effort)
         steps, score = parts.steps, parts.state.score()
-        clear = not score.repair and not score.overload
+        clear = not score.repair and score.overload == parts.heat
     least = parts.floor if clear else None
     return Answer(
         placement=parts.state.site,

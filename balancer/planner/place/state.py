@@ -160,12 +160,12 @@ class State:
         source = int(self.site[guest])
         if source == target:
             return
-        self.total = self.total + self._one(guest, target)
-        self.load[:, source] -= self.use[:, guest]
-        self.load[:, target] += self.use[:, guest]
-        both = np.array([source, target])
-        for number in range(len(self.rows)):
-            self.priced[number, both] = self._row_price(number, self.load[number, both], both)
+        added = self._plainly(guest, source, target)
+        for group in self.groups_of[guest]:
+            extra, _ = group.shift(guest, source)
+            added[group.level] += int(extra[target])
+        self._reload(guest, source, target, added)
+        self.total = self.total + np.array(added, dtype=np.int64)
         for group in self.groups_of[guest]:
             group.moved(guest, source, target)
         self.guests_at[source] -= 1
@@ -176,10 +176,35 @@ class State:
             self.spent[number] += change * int(budget.weight[guest])
         self.site[guest] = target
 
-    def _one(self, guest: int, target: int) -> Ints:
-        added, _ = self.deltas(np.array([guest]), np.array([target]))
-        vector: Ints = added[:, 0, 0]
-        return vector
+    def _plainly(self, guest: int, source: int, target: int) -> list[int]:
+        """Return what moving, resting and sites in use add, by level."""
+        given, home = self.formulation, int(self.home[guest])
+        change = (target != home) - (source != home)
+        cost = change * int(given.move_cost[guest])
+        cost += int(given.soft_pairs[guest, target]) - int(given.soft_pairs[guest, source])
+        cost += int(given.site_cost[target]) * (self.guests_at[target] == 0)
+        cost -= int(given.site_cost[source]) * (self.guests_at[source] == 1)
+        return [-change * int(self.fault_at_home[guest]), 0, int(cost)]
+
+    def _reload(self, guest: int, source: int, target: int, added: list[int]) -> None:
+        """Let `guest` weigh on `target` instead of `source`, and add to `added` what rows cost.
+
+        One guest at a time is reckoned in plain integers: arrays of one number take far longer.
+        """
+        uses: list[int] = self.use[:, guest].tolist()
+        for number, use in enumerate(uses):
+            if not use:
+                continue
+            penalty, before, after = self.rows[number].penalty, 0, 0
+            for site, more in ((source, -use), (target, use)):
+                before += int(self.priced[number, site])
+                load = int(self.load[number, site]) + more
+                over = max(0, load - int(self.limit[number, site]))
+                price_now = penalty.price(-(-over * PER_MILLE // int(self.scale[number, site])))
+                after += price_now
+                self.load[number, site] = load
+                self.priced[number, site] = price_now
+            added[penalty.level] += after - before
 
     def lawful(self, guests: Iterable[int]) -> bool:
         """True if the law holds wherever shifting `guests` may have broken it."""

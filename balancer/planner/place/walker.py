@@ -45,3 +45,22 @@ class Walker:
                 a.weight, self.logs, sample,
             )
         )  # fmt: skip
+
+    def force(self, tries: int, heat: float, ceiling: Ints) -> int:
+        """Try so often to force a large guest in, small ones going back; return how many did.
+
+        Not for arrays with terms that are no primitives.
+        """
+        from balancer.planner.place.kernels.giants import force  # noqa: PLC0415 - as above
+
+        a, given = self.arrays, self.arrays.state.formulation
+        return int(
+            force(
+                self.seed, tries, heat, self.weights, self.dear, ceiling, a.spent, a.total, a.site,
+                a.state.home, a.large, a.mobile, a.allowed, a.fault, given.move_cost, a.pairs,
+                a.terms.routes, a.use, a.load, a.limit, a.scale, a.cap, a.kind, a.level, a.prices,
+                a.last, a.first, a.groups, a.map_of, a.maps, a.offset, a.count, a.used, a.most,
+                a.group_level, a.slope, a.roof, a.least_used, a.most_used, a.used_slope,
+                a.used_roof, a.needs_first, a.needs, a.by_first, a.by, a.weight, self.logs,
+            )
+        )  # fmt: skip

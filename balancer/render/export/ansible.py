@@ -39,6 +39,7 @@ def _words(action: Action, source: End, target: End) -> Sequence[str]:
         "--live", "--p2p", "--persistent", "--undefinesource", "--abort-on-error",
         "--change-protection",
         *(["--auto-converge"] if action.auto_converge else []),
+        *(["--unsafe"] if action.unsafe_storage else []),
         f"--bandwidth={mib_s(action.rate_kib_s)}",
         *([f"--migrateuri={network}"] if network else []),
         f"--domain={action.guest}",

@@ -16,7 +16,7 @@ HEAD: Final = """\
 set -eu
 
 move() {{
-    # step, name, uuid, source, target, migration network, MiB/s, pause in ms, how
+    # step, name, uuid, source, target, migration network, MiB/s, pause in ms, how, and how again
     printf '%s\\n' "$1: $2"
     if [ "$(virsh -q -c "$4" domstate "--domain=$3")" != running ]; then
         printf '%s\\n' "$2 does not run where the plan expects it: stopped" >&2
@@ -24,7 +24,7 @@ move() {{
     fi
     virsh -q -c "$4" migrate-setmaxdowntime "--domain=$3" "--downtime=$8" || :
     virsh -q -c "$4" migrate --live --p2p --persistent --undefinesource --abort-on-error \\
-        --change-protection ${{9:+"$9"}} "--bandwidth=$7" ${{6:+"--migrateuri=$6"}} \\
+        --change-protection ${{9:+"$9"}} ${{10:+"${{10}}"}} "--bandwidth=$7" ${{6:+"--migrateuri=$6"}} \\
         "--domain=$3" "--desturi=$5"
 }}
 
@@ -50,6 +50,7 @@ def _move(action: Action, end: Callable[[str], End]) -> str:
         str(mib_s(action.rate_kib_s)),
         str(max(1, action.downtime_ms)),
         "--auto-converge" if action.auto_converge else "",
+        "--unsafe" if action.unsafe_storage else "",
     )
     return f"move {' '.join(shlex.quote(word.replace(chr(0), '')) for word in words)}\n"
 

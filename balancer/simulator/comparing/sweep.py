@@ -1,25 +1,23 @@
-"""The same scenario under several policies and seeds: one run each, over processes.
+"""The same scenario under several policies and seeds: one run each, over processes or machines.
 
-A run depends on scenario, policy and seed alone, so how many processes take part changes nothing
-but the time it takes.
+A run depends on scenario, policy and seed alone, so who makes it changes nothing but the time it
+takes.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
 from balancer.config import load_policy
-from balancer.ports import UsageError
 from balancer.simulator.counting.counted import Counted, Course
 from balancer.simulator.run import Simulation
 from balancer.simulator.scenario import Scenario, load_scenario
+from balancer.simulator.spreading import Workers, spread
 
 OWN: Final = ""
 """Stands for the scenario's own policy."""
+ALONE: Final = Workers()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,19 +33,6 @@ class Task:
         """Return the scenario to be run. Raises UsageError where a file cannot be used."""
         policy = load_policy(Path(self.policy)) if self.policy else None
         return load_scenario(self.scenario, policy=policy, seed=self.seed)
-
-    def run(self) -> "Run":
-        """Return what came of it. Raises UsageError where a file cannot be used."""
-        report = Simulation(self.check()).run()
-        return Run(
-            task=self,
-            counted=report.figures.counted,
-            failed=report.figures.failed,
-            lost=report.figures.lost,
-            unmet=report.unmet,
-            stopped=report.stopped,
-            course=report.course,
-        )
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -81,40 +66,36 @@ def tasks(scenario: Path, policies: Sequence[str], seeds: Sequence[int]) -> tupl
 
 
 def sweep(
-    wanted: Sequence[Task], processes: int, done: Callable[[], None] = lambda: None
+    wanted: Sequence[Task], workers: Workers = ALONE, done: Callable[[], None] = lambda: None
 ) -> tuple[Run, ...]:
     """Return what came of each task, in the order given; `done` is called as each one ends.
 
-    Raises UsageError where a file cannot be used, or a process is killed from outside.
+    Raises UsageError where a file or the workers cannot be used.
     """
-    if processes <= 1 or len(wanted) <= 1:
-        return tuple(_told(task.run(), done) for task in wanted)
-    found: dict[Task, Run] = {}
-    with _pool(min(processes, len(wanted))) as pool:
-        running = [pool.submit(task.run) for task in wanted]
-        for future in as_completed(running):
-            run = _told(future.result(), done)
-            found[run.task] = run
-    return tuple(found[task] for task in wanted)
+    if workers.dask:  # other machines do not have our files
+        return spread(_sent, None, [(task, task.check()) for task in wanted], workers, done)
+    return spread(_read, None, wanted, workers, done)
 
 
-@contextmanager
-def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
-    """Yield a pool whose processes begin afresh: solvers' threads do not survive a fork."""
-    pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
-    try:
-        yield pool
-    except OSError as error:
-        raise UsageError(
-            f"the runs cannot be spread over processes: {error}: give --jobs 1"
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
+def _read(_: None, task: Task) -> Run:
+    return _lived(task, task.check())
 
 
-def _told(run: Run, done: Callable[[], None]) -> Run:
-    done()
-    return run
+def _sent(_: None, job: tuple[Task, Scenario]) -> Run:
+    return _lived(*job)
+
+
+def _lived(task: Task, scenario: Scenario) -> Run:
+    report = Simulation(scenario).run()
+    return Run(
+        task=task,
+        counted=report.figures.counted,
+        failed=report.figures.failed,
+        lost=report.figures.lost,
+        unmet=report.unmet,
+        stopped=report.stopped,
+        course=report.course,
+    )
 
 
 def compared(scenario: Path, runs: Sequence[Run]) -> Comparison:

@@ -1,17 +1,21 @@
 """A track from the service's own history and journal."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from balancer.adapters.stand_in import MemoryJournal
 from balancer.codec import load_outcome_data
 from balancer.planner.model.cluster import Cluster
 from balancer.planner.model.placement import Placement
 from balancer.planner.model.plan import Outcome, Result
 from balancer.planner.model.rollups import STEP
 from balancer.ports import Event, HistoryStore, Journal, UsageError
-from balancer.service.recall import WINDOW, Recall
+from balancer.service.guards import Patience
+from balancer.service.recall import WINDOW, Recall, last_seen
 from balancer.service.standing import KIND
-from balancer.simulator.replaying.track import Record, Track, columns_of
+from balancer.service.world import Memory
+from balancer.simulator.replaying.track import Change, Record, Track, columns_of
 
 REMEMBERED = 30 * 86_400.0
 """Seconds of the journal before the first look that still decide something."""
@@ -52,7 +56,8 @@ def recorded(
             "the history holds nothing of that time: let the service measure for a while, or "
             "fetch the past with balancer backfill"
         )
-    there = [g for g in cluster.guests if g.uuid in placements[0]]
+    ever = set[str]().union(*placements)
+    there = [g for g in cluster.guests if g.uuid in ever]
     outcomes, barred = _ended(events, first)
     track = Track(
         cluster=replace(cluster, guests=tuple(there), placement=placements[0], in_flight={}),
@@ -60,6 +65,7 @@ def recorded(
         guests=columns_of(rollups, rollups.guests),
         hosts=columns_of(rollups, rollups.hosts),
         looks=tuple(at for at, _ in looks),
+        changes=tuple(_changes([at for at, _ in looks], placements)),
         at_looks=_one_a_column([at for at, _ in looks]),
         record=Record(
             placements=placements,
@@ -67,9 +73,44 @@ def recorded(
             outcomes=outcomes,
             barred=barred,
             events=tuple(e for e in events if e.at < first),
+            restarts=_restarts(events, [at for at, _ in looks]),
         ),
     )
     return track, absent
+
+
+def _changes(looks: Sequence[float], placements: Sequence[Placement]) -> Iterator[Change]:
+    """Yield who came and who went, each at the look that saw it first."""
+    for at, before, now in zip(looks[1:], placements, placements[1:], strict=False):
+        for uuid in sorted(before.keys() - now.keys()):
+            yield Change(at, uuid, comes=False)
+        for uuid in sorted(now.keys() - before.keys()):
+            yield Change(at, uuid, comes=True, host=now[uuid])
+
+
+def _restarts(events: Iterable[Event], looks: Sequence[float]) -> frozenset[int]:
+    """Return the looks that were the first of a new process, which remembered nothing."""
+    began = [event.at for event in events if event.kind == "began"]
+    return frozenset(bisect_left(looks, at) for at in began if looks[0] < at <= looks[-1])
+
+
+def remembered(events: Sequence[Event], at: float) -> Memory:
+    """Return what the service that had written `events` remembered when it looked at `at`.
+
+    The last cycle's account says since when which host had been asking to be relieved; what
+    nobody wrote down (a search that was in vain) is not known.
+    """
+    told = [event for event in events if event.kind in {"cycle", "began"}]
+    if not told or told[-1].kind == "began" or "hot" not in told[-1].data:
+        return Memory()
+    hot = told[-1].data["hot"]
+    assert isinstance(hot, Mapping)  # noqa: S101 - the service wrote it
+    journal = MemoryJournal()
+    for event in events:
+        journal.write(event)
+    placement, seen = last_seen(journal, at, REMEMBERED)
+    since = {str(host): float(moment) for host, moment in hot.items()}
+    return Memory(placement=placement or None, at=seen, patience=Patience(since))
 
 
 def _one_a_column(looks: Sequence[float]) -> bool:

@@ -13,12 +13,10 @@ from balancer.adapters.stand_in import (
     UncontestedLease,
 )
 from balancer.config import Guards, Mode
-from balancer.planner.model.cluster import Guest
 from balancer.planner.model.observation import History
 from balancer.planner.model.plan import Infeasible, Outcome, Result
 from balancer.planner.model.policy import Policy
 from balancer.planner.model.request import Effort
-from balancer.planner.model.resources import CPU, MEMORY
 from balancer.planner.model.rollups import STEP, UNKNOWN, Cells, Rollups
 from balancer.ports import Ports
 from balancer.service.loop import Service
@@ -26,19 +24,13 @@ from balancer.service.turn import CycleReport
 from balancer.service.world import World as Installation
 from balancer.simulator.clock import VirtualClock
 from balancer.simulator.counting.counted import Counted, lasting, return_trips
-from balancer.simulator.counting.power import DEFAULT_WATTS, power
-from balancer.simulator.counting.spare import bears_any_loss
+from balancer.simulator.replaying.coming import HOT_SET, Coming, simulated
 from balancer.simulator.replaying.executor import ReplayedExecutor
 from balancer.simulator.replaying.inventory import ReplayedInventory
+from balancer.simulator.replaying.recorded import remembered
+from balancer.simulator.replaying.tally import Tally, moving
 from balancer.simulator.replaying.track import Track
-from balancer.simulator.workloads import Constant
-from balancer.simulator.world import SimulatedGuest, SimulatedHost, World
-
-USED = 0.75
-"""Share of its memory that a guest is taken to use where nobody measured it."""
-HOT_SET = 0.05
-PER_CORE = 1000
-HOUR = 3600.0
+from balancer.simulator.world import SimulatedHost, World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +53,26 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """From one moment of the track to the next, whether or not the service could look at it."""
+
+    at: float
+    waiting: float
+    """Contention, guest-seconds."""
+    moving: float
+    """What the moves begun then cost, guest-seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayReport:
     """What came of it."""
 
     policy: str
     looks: tuple[Look, ...]
     counted: Counted
+    moving: float = 0.0
+    """Guest-seconds that the moves cost the guests moved."""
+    periods: tuple[Period, ...] = ()
     stopped: str = ""
     """Why the service stopped itself, where it did."""
 
@@ -87,17 +93,14 @@ class Replay:
     effort: Effort = Effort.INSTANT
     interval: float = 900.0
     world: World = field(init=False)
-    wanted: Cells = field(init=False)
-    """[steps, guests]: millicores wanted; what is not known is as it was known last."""
-    contention: float = 0.0
-    overload: float = 0.0
-    energy: float = 0.0
-    energy_empty: float = 0.0
-    without_spare: float = 0.0
+    tally: Tally = field(init=False)
+    coming: Coming = field(init=False)
 
     def __post_init__(self) -> None:
-        self.world = _world(self.track)
-        self.wanted = _wanted(self.track)
+        track = self.track
+        self.world = _world(track)
+        self.tally = Tally(_wanted(track), track.guests["cpu"].names)
+        self.coming = Coming(self.world, track.cluster.guest, track.changes)
 
     def run(self, done: Callable[[], None] = lambda: None) -> ReplayReport:
         """Look at every moment of the track, in order; `done` is called after each."""
@@ -117,32 +120,38 @@ class Replay:
             brake=brake,
             experience=JournalExperience(journal),
         )
-        service = Service(
-            Installation(
-                ports=ports,
-                policy=self.policy,
-                mode=self.mode,
-                interval=self.interval,
-                guards=replace(self.guards, auto_after=0.0),
-                effort=self.effort,
-            )
+        installation = Installation(
+            ports=ports,
+            policy=self.policy,
+            mode=self.mode,
+            interval=self.interval,
+            guards=replace(self.guards, auto_after=0.0),
+            effort=self.effort,
         )
+        record = track.record
+        memory = remembered(record.events, track.looks[0]) if record else None
+        service = Service(installation, memory=memory)
         told: list[tuple[int, CycleReport]] = []
+        periods = []
         for number, at in enumerate(track.looks):
+            report = None
+            if record and number in record.restarts:
+                service = Service(installation)
             if self._go_on(number, at):
                 inventory.at_look(number)
                 report = service.turn()
-                if report is not None:
-                    told.append((number, _slim(report)))
-            self._count(number)
+            if report is not None:
+                told.append((number, _slim(report)))
+            periods.append(self._period(number, report.outcomes if report else ()))
             done()
-        return self._report(told, brake.reason())
+        return self._report(told, tuple(periods), brake.reason())
 
     def _go_on(self, number: int, at: float) -> bool:
         """Let time pass until that look; False where moves took longer than that."""
         if at < self.world.now:
             return False
         self.world.advance(at)
+        self.coming.until(at)
         _remember(self.track, self.world, self.track.newest(at))
         self._moved_by_others(number)
         return True
@@ -161,55 +170,57 @@ class Replay:
             if self.world.placement.get(uuid) == source:
                 self.world.put(uuid, host)
 
-    def _count(self, number: int) -> None:
-        """Count from this look to the next, column by column."""
-        looks, track = self.track.looks, self.track
-        begin, end = track.newest(looks[number]), self._end(number)
-        names = list(self.world.hosts)
-        index = {name: i for i, name in enumerate(names)}
-        uuids = track.guests["cpu"].names
-        home = np.array([index.get(self.world.placement.get(u, ""), -1) for u in uuids])
-        has = np.array([h.spec.capacity.get(CPU, 0) for h in self.world.hosts.values()])
-        inhabited = np.isin(np.arange(len(names)), home)
-        spare = bears_any_loss(self.world)
-        there = home >= 0
-        for column in range(max(0, begin), min(end, len(self.wanted))):
-            asked = np.bincount(home[there], self.wanted[column][there], len(names))
-            over = np.maximum(0, asked - has)
-            self.contention += float(over.sum()) / PER_CORE * STEP
-            self.overload += float((over > 0).sum()) * STEP
-            self.without_spare += 0.0 if spare else STEP
-            watts = np.array([power(DEFAULT_WATTS, load) for load in asked / np.maximum(1, has)])
-            self.energy += float(watts.sum()) * STEP / HOUR
-            self.energy_empty += float(watts[~inhabited].sum()) * STEP / HOUR
+    def _period(self, number: int, outcomes: tuple[Outcome, ...]) -> Period:
+        """Count from this look to the next, as guests are placed now and come and go."""
+        track, looks, tally = self.track, self.track.looks, self.tally
+        before = tally.contention
+        end = looks[number + 1] if number + 1 < len(looks) else looks[number] + self.interval
+        columns = range(track.column(looks[number]), min(track.column(end), len(tally.wanted)))
+        begin = columns.start
+        for column in columns:
+            if self.coming.pending(track.start + column * STEP):
+                tally.count(self.world, range(begin, column))
+                self.coming.until(track.start + column * STEP)
+                begin = column
+        tally.count(self.world, range(begin, columns.stop))
+        tried = [o for o in outcomes if o.result is not Result.REFUSED]
+        return Period(
+            at=looks[number],
+            waiting=tally.contention - before,
+            moving=moving(track, tally.wanted, tried),
+        )
 
-    def _end(self, number: int) -> int:
-        """Return the column at which the next look counts on; after the last one, the end."""
-        looks = self.track.looks
-        if number + 1 < len(looks):
-            return self.track.newest(looks[number + 1])
-        return self.track.newest(looks[number] + self.interval)
-
-    def _report(self, told: list[tuple[int, CycleReport]], stopped: str) -> ReplayReport:
+    def _report(
+        self, told: list[tuple[int, CycleReport]], periods: tuple[Period, ...], stopped: str
+    ) -> ReplayReport:
         record = self.track.record
         outcomes: list[Outcome] = [o for _, report in told for o in report.outcomes]
         tried = [o for o in outcomes if o.result is not Result.REFUSED]
         arrived = sorted((o for o in tried if o.result is Result.DONE), key=lambda o: o.ended)
         broken = [(r.observation.at, _broken(r)) for _, r in told]
+        tally = self.tally
         counted = Counted(
-            contention=round(self.contention, 3),
-            overload=self.overload,
+            contention=round(tally.contention, 3),
+            overload=tally.overload,
             migrations=len(arrived),
             mib=sum(o.mib for o in tried),
             downtime=sum(o.downtime_ms or 0 for o in arrived) / 1000,
-            energy=round(self.energy, 3),
-            energy_empty=round(self.energy_empty, 3),
-            without_spare=self.without_spare,
+            energy=round(tally.energy, 3),
+            energy_empty=round(tally.energy_empty, 3),
+            without_spare=tally.without_spare,
             rules_broken=lasting(broken, self.track.looks[-1] + self.interval) if broken else 0.0,
             return_trips=return_trips(arrived),
+            never_began=len(self.coming.homeless),
         )
         looks = tuple(_look(r, record.plans[n] if record else None) for n, r in told)
-        return ReplayReport(policy=self.policy.name, looks=looks, counted=counted, stopped=stopped)
+        return ReplayReport(
+            policy=self.policy.name,
+            looks=looks,
+            counted=counted,
+            moving=round(sum(p.moving for p in periods), 3),
+            periods=periods,
+            stopped=stopped,
+        )
 
 
 def _slim(report: CycleReport) -> CycleReport:
@@ -259,22 +270,11 @@ def _world(track: Track) -> World:
     world = World(
         now=track.looks[0],
         hosts={host.name: SimulatedHost(host) for host in cluster.hosts},
-        guests={guest.uuid: _guest(guest) for guest in cluster.guests},
+        guests={g.uuid: simulated(g) for g in cluster.guests if g.uuid in cluster.placement},
         placement=dict(cluster.placement),
     )
     _remember(track, world, track.newest(track.looks[0]))
     return world
-
-
-def _guest(spec: Guest) -> SimulatedGuest:
-    used = int(USED * spec.allocation.get(MEMORY, 0))
-    return SimulatedGuest(
-        spec=spec,
-        cpu=Constant(cpu=0),  # counted from the track, not from here
-        memory_mib=used,
-        dirty_mib_s=0,
-        hot_set_mib=int(HOT_SET * used),
-    )
 
 
 def _remember(track: Track, world: World, column: int) -> None:

@@ -46,6 +46,20 @@ class Record:
     """Moves that the look before the start forbade, likewise."""
     events: tuple[Event, ...] = ()
     """The journal before the first look."""
+    restarts: frozenset[int] = frozenset()
+    """Numbers of the looks before which the service had been started anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A guest that comes or goes."""
+
+    at: float
+    guest: str
+    """Uuid."""
+    comes: bool
+    host: str = ""
+    """Where it was started then; empty where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -53,7 +67,7 @@ class Track:
     """Everything that is replayed."""
 
     cluster: Cluster
-    """Its placement is that of the first look."""
+    """Everybody who is ever there; its placement is that of the first look."""
     start: int
     """Seconds since the epoch at which the first column begins."""
     guests: Mapping[str, Columns]
@@ -65,6 +79,8 @@ class Track:
     """True if the column of a look holds what was measured at it and nothing later."""
     window: float = 60.0
     """Seconds that a sample averages over."""
+    changes: tuple[Change, ...] = ()
+    """Guests that come and go after the first look, in order of time."""
     record: Record | None = None
     """None for a trace, of which nobody decided anything."""
 

@@ -8,6 +8,7 @@ import pytest
 from balancer.adapters.libvirt.executor import LibvirtExecutor
 from balancer.config.host import HostConfig
 from balancer.planner.model.plan import Result
+from balancer.ports import Passing
 from tests.adapters.libvirt.fakes import OUT, arrives, error
 from tests.adapters.libvirt.test_execution import ACTION, ended
 
@@ -41,7 +42,9 @@ def test_nothing_speaks_against_it(executor, hosts):
 def test_objections_at_the_source(executor, hosts, known, objection):
     """What changed since the plan was made is found, whoever changed it."""
     hosts["a"].add(**known)
-    assert executor.look_again(ACTION).startswith(objection)
+    found = executor.look_again(ACTION)
+    assert found.startswith(objection)
+    assert isinstance(found, Passing), "it says nothing of that target"
 
 
 def test_objections_at_the_target(executor, hosts):
@@ -49,6 +52,7 @@ def test_objections_at_the_target(executor, hosts):
     hosts["a"].add()
     here = hosts["b"].add()
     assert executor.look_again(ACTION) == "web-1 is active on b already"
+    assert not isinstance(executor.look_again(ACTION), Passing)
     here.uuid = "another"
     assert executor.look_again(ACTION) == "b knows another guest named web-1"
     hosts["b"].domains.clear()

@@ -20,7 +20,8 @@ def test_flags():
     assert not plain & (libvirt.VIR_MIGRATE_UNSAFE | libvirt.VIR_MIGRATE_PERSIST_DEST)
     kept = migration.flags(ACTION, persistent=True)
     assert kept ^ plain == libvirt.VIR_MIGRATE_PERSIST_DEST | libvirt.VIR_MIGRATE_UNDEFINE_SOURCE
-    allowed = migration.flags(ACTION, persistent=False, slowed=True, unsafe_storage=True)
+    consented = replace(ACTION, unsafe_storage=True)
+    allowed = migration.flags(consented, persistent=False, slowed=True)
     assert allowed ^ plain == libvirt.VIR_MIGRATE_AUTO_CONVERGE | libvirt.VIR_MIGRATE_UNSAFE
     slow = replace(ACTION, rungs=(Rung(kind=RungKind.AUTO_CONVERGE),))
     assert migration.flags(slow, persistent=False) == plain

@@ -13,6 +13,7 @@ from balancer.planner.constraints.unknown_data import UnknownData
 from balancer.planner.model.placement import at_rest
 from balancer.planner.model.policy import Allow, Constraint, throughout
 from balancer.planner.model.problem import Problem
+from balancer.planner.model.selector import EVERYTHING
 from tests.drawing import placed, problem, select
 
 
@@ -75,21 +76,14 @@ def test_guests_that_are_gone_are_forgotten() -> None:
     assert kept(Cooling(), problem("a 1c/1g :", cooling=["gone"])) == []
 
 
-@pytest.mark.parametrize(
-    ("allow", "names"),
-    [
-        (Allow(), {"gpu", "disk", "odd", "nova"}),
-        (Allow(copy_local_disks=True), {"gpu", "odd", "nova"}),
-        (Allow(unsafe_storage=True), {"gpu", "disk", "nova"}),
-    ],
-)
-def test_ties_hold_unless_the_operator_consented(allow: Allow, names: set[str]) -> None:
-    """Each consent unties one kind, and no consent unties a device or an owner."""
+def test_ties_hold_whatever_is_consented_to() -> None:
+    """No consent unties a device, an owner, a disk of this host alone or one nobody has declared."""
     text = """
         a 8c/8g : gpu 1v/1g tie=passthrough | disk 1v/1g tie=local-disk | free 1v/1g
         b 8c/8g : odd 1v/1g tie=unknown-storage | nova 1v/1g owner=nova
         """
-    assert set(kept(Tied(), problem(text, allow=allow))) == names
+    for allow in (Allow(), Allow(unsafe_storage=EVERYTHING)):
+        assert set(kept(Tied(), problem(text, allow=allow))) == {"gpu", "disk", "odd", "nova"}
 
 
 def test_a_tie_is_said_with_its_detail_and_an_owner_once() -> None:

@@ -1,7 +1,11 @@
 """At most so many of a group in one failure domain."""
 
+import pytest
+
 from balancer.planner.constraints.spread import Spread
+from balancer.planner.formulation import formulate
 from balancer.planner.model.placement import at_rest
+from balancer.planner.model.selector import Selector
 from balancer.planner.model.violation import Violation
 from tests.drawing import problem, select
 
@@ -55,3 +59,27 @@ def test_evenly_allows_the_even_share_rounded_up() -> None:
     crowded = TEXT.replace("c 4c/8g rack=r2", "c 4c/8g rack=r1")
     assert [v.subject for v in found(rule, crowded + "f 4c/8g rack=r3 :")] == ["r1"]
     assert found(rule, crowded + "f 4c/8g rack=r3 state=down :") == ()
+
+
+def test_a_quorum_outlives_the_loss_of_any_one_place() -> None:
+    """Of five members any one rack may hold two, of three one; a lone member is nobody's fault."""
+    five = Spread(guests=select("kf-*"), across="rack", quorum=True)
+    assert found(five) == ()
+    three = Spread(guests=select("kf-1", "kf-2", "kf-3"), across="rack", quorum=True)
+    assert [v.amount for v in found(three)] == [1]
+    assert found(Spread(guests=select("kf-1"), quorum=True)) == ()
+
+
+def test_evenly_and_quorum_are_one_or_the_other() -> None:
+    """Two measures for one thing would leave open which holds."""
+    with pytest.raises(ValueError, match="two measures"):
+        Spread(guests=select("kf-*"), evenly=True, quorum=True)
+
+
+def test_a_label_that_nobody_has_asks_nothing_where_that_is_meant() -> None:
+    """With may_be_empty a rule across rooms waits for rooms to be told apart."""
+    crowd = Selector(("zk-*",), may_be_empty=True)
+    assert found(Spread(guests=crowd, across="room")) == ()
+    assert formulate(problem(TEXT, Spread(guests=crowd, across="room"))).primitives == []
+    assert len(found(Spread(guests=Selector(("zk-*",)), across="room"))) == 1
+    assert len(found(Spread(guests=crowd, across="rack"))) == 1

@@ -12,6 +12,7 @@ from balancer.planner.formulation import (
     AtMostPerDomain,
     Budget,
     DomainCount,
+    Flow,
     Formulation,
     Ints,
     Level,
@@ -134,6 +135,13 @@ def packings(draw: st.DrawFn, guests: int, sites: int) -> Packing:
     return Packing("boxes", who, use, tuple(boxes), penalty, penalty is HARD)
 
 
+@st.composite
+def flows(draw: st.DrawFn, guests: int, sites: int) -> Flow:
+    """Draw two groups that talk; some guests may be in both."""
+    one, other = draw(members(guests)), draw(members(guests))
+    return Flow("flow", one, other, draw(domains(sites)), draw(st.integers(0, 50)))
+
+
 def budgets(guests: int, sites: int) -> st.SearchStrategy[Budget]:
     """Draw a budget, tight or not."""
     del sites
@@ -147,5 +155,6 @@ KINDS: dict[type, Callable[[int, int], st.SearchStrategy[Primitive]]] = {
     Near: nears,
     Apart: sides,
     Packing: packings,
+    Flow: flows,
     Budget: budgets,
 }

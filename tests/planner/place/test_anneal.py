@@ -44,6 +44,8 @@ def test_every_accepted_change_is_priced_as_the_reference_prices_it(given_: Form
     walk = _Walk(State(given_), 7)
     if len(walk.arrays.movers):
         walk.walker.walk(500, 1e9, walk.arrays.budget)
+        walk.walker.force(200, 1e9, walk.arrays.budget)
+        walk.walker.walk(50, 1e9, walk.arrays.budget)
     total = score(given_, walk.arrays.site)
     assert tuple(walk.arrays.total.tolist()) == key(total)
     assert permitted(given_, walk.arrays.site)
@@ -56,6 +58,21 @@ def crowd(hosts: int, guests: int) -> str:
         here = [f"g{n} 2v/4g cpu=1" for n in range(guests) if n % 2 == host]
         lines.append(f"h{host} 16c/64g : {' | '.join(here)}")
     return "\n".join(lines)
+
+
+def test_a_large_guest_is_forced_in_and_many_small_ones_go_back() -> None:
+    """No shift fits and no swap gains: ten small guests have to make room at once."""
+    small = " | ".join(f"s{n} 1v/6g cpu=1" for n in range(10))
+    text = f"small 12c/64g : big 8v/40g cpu=11\nlarge 40c/70g : {small}"
+    question = problem(text, objectives=[Even(cpu=1)], limits=Limits())
+    given_ = formulate(question, all_rules(question), all_goals(question))
+    alone = _Walk(State(given_), 1)
+    alone.walker.walk(100_000, 0.0, alone.arrays.budget)
+    assert (alone.arrays.site == given_.start).all()
+    forced = _Walk(State(given_), 1)
+    assert forced.walker.force(50, 0.0, forced.arrays.budget)
+    assert key(score(given_, forced.arrays.site)) < key(score(given_, given_.start))
+    assert permitted(given_, forced.arrays.site)
 
 
 def evenly(moves: int, hosts: int = 40) -> Formulation:

@@ -50,7 +50,16 @@ def end(host: str) -> End:
 
 TWO = plan_of(
     move("web-1", "a", "b", rate_kib_s=5000),
-    move("db", "b", "a", start=10.0, waits_for=("web-1→b",), auto_converge=True, reason="room"),
+    move(
+        "db",
+        "b",
+        "a",
+        start=10.0,
+        waits_for=("web-1→b",),
+        auto_converge=True,
+        unsafe_storage=True,
+        reason="room",
+    ),
 )
 
 
@@ -95,6 +104,8 @@ def test_the_script_moves_each_guest_by_its_uuid(tmp_path):
     assert {"--bandwidth=4", "--migrateuri=tcp://[fe80::1]", "--desturi=p:b"} <= set(calls[2])
     assert "--auto-converge" in calls[5]
     assert "--auto-converge" not in calls[2]
+    assert "--unsafe" in calls[5]
+    assert "--unsafe" not in calls[2]
 
 
 def test_the_script_stops_where_a_guest_is_not_as_planned(tmp_path):

@@ -53,6 +53,14 @@ what = "moved_by_hand"
 guests = "web-03"
 to = "kvm5"
 [[events]]
+at = "100min"
+what = "guests_boot"
+names = "late-[1-3]"
+vcpus = 4
+memory = "6GiB"
+cpu = 2.5
+boot_cpu = 3
+[[events]]
 at = "10s"
 what = "migration_fails"
 guests = "job-2"
@@ -87,18 +95,17 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
     journal = SqliteJournal(folder / "journal.sqlite")
     history = SqliteHistory(folder / "history.sqlite")
     simulation = Simulation(scenario, journal=journal)
-    service = Service(
-        Installation(
-            ports=replace(simulation.ports, history=history),
-            policy=POLICY,
-            mode=Mode.AUTO,
-            interval=scenario.interval,
-            guards=Guards(auto_after=0.0),
-            effort=Effort.INSTANT,
-        ),
-        nap=scenario.interval,
+    installation = Installation(
+        ports=replace(simulation.ports, history=history),
+        policy=POLICY,
+        mode=Mode.AUTO,
+        interval=scenario.interval,
+        guards=Guards(auto_after=0.0),
+        effort=Effort.INSTANT,
     )
-    service.run(scenario.start + scenario.length)
+    for minutes in (250, 420):  # it is started anew on the way, as by an upgrade
+        service = Service(installation, nap=scenario.interval)
+        service.run(scenario.start + 60 * minutes)
     world = simulation.world
     cluster = Cluster(
         tuple(h.spec for h in world.hosts.values()),
@@ -128,6 +135,18 @@ def test_the_policy_of_then_decides_what_was_decided_then(live: ReplayReport) ->
     assert live.counted.migrations >= 2
 
 
+def test_guests_that_came_later_are_there_from_then_on(lived: Lived, live: ReplayReport) -> None:
+    """Not before, and where they were started."""
+    made = lived.track()
+    late = {g.uuid for g in made.cluster.guests if g.name.startswith("late-")}
+    assert len(late) == 3
+    assert not late & made.cluster.placement.keys()
+    assert {change.guest for change in made.changes if change.comes} == late
+    assert live.counted.never_began == 0
+    first = min(change.at for change in made.changes)
+    assert sum(look.at >= first for look in live.looks) > 10
+
+
 def test_a_replay_repeats_itself_to_the_last_bit(lived: Lived, live: ReplayReport) -> None:
     """Decisions and figures."""
     assert replayed(lived.track()) == live
@@ -149,11 +168,23 @@ def test_the_verb_replays_the_services_own_past(
     assert f"{len(live.looks)} of {len(live.looks)} decisions are those of then." in shown
 
 
-def test_it_may_begin_in_the_middle(lived: Lived) -> None:
-    """With what the journal knew by then."""
-    report = replayed(lived.track(since=4 * 3600.0))
-    assert report.looks[0].at >= lived.start + 4 * 3600
+@pytest.mark.parametrize("hours", [0.5, 2.1, 4.0])
+def test_it_may_begin_in_the_middle(lived: Lived, hours: float) -> None:
+    """With what the journal knew by then, heat that had not lasted yet among it."""
+    report = replayed(lived.track(since=hours * 3600.0))
+    assert report.looks[0].at >= lived.start + hours * 3600
     assert report.same == len(report.looks)
+
+
+def test_a_service_started_anew_remembers_nothing(lived: Lived, live: ReplayReport) -> None:
+    """As it was then: heat has to last again before anybody moves."""
+    made = lived.track()
+    assert made.record is not None
+    (restart,) = made.record.restarts
+    assert made.looks[restart] == lived.start + 250 * 60
+    acts = next(n for n, look in enumerate(live.looks) if look.plan)
+    anew = replace(made, record=replace(made.record, restarts=frozenset({acts})))
+    assert replayed(anew).looks[acts].plan == ""
 
 
 def test_another_policy_goes_its_own_way(lived: Lived, live: ReplayReport) -> None:
@@ -205,7 +236,7 @@ def test_what_was_not_measured_between_two_looks_is_as_it_was_known_last() -> No
     trace = small([[1], [5000], [UNKNOWN], [UNKNOWN]])
     made = track(trace, Shape(hosts=1, cores=4), 300)
     report = Replay(track=made, policy=default_policy(), interval=300).run()
-    assert report.counted.contention == 600
+    assert report.counted.contention == 900  # from the look on: what is over is not counted
 
 
 def test_a_trace_is_counted_column_by_column() -> None:
@@ -271,4 +302,6 @@ def test_a_trace_that_cannot_be_read_is_one_sentence(
 def test_guests_that_fit_nowhere_are_named() -> None:
     """With the remedy."""
     with pytest.raises(UsageError, match="fits on none of 1 hosts: give more --hosts"):
-        track(small([[1, 1]]), Shape(hosts=1, memory_mib=5000), 300)
+        track(small([[1, 1], [1, 1]]), Shape(hosts=1, memory_mib=5000), 300)
+    with pytest.raises(UsageError, match="too short"):
+        track(small([[1, 1]]), Shape(hosts=1), 300)

@@ -606,8 +606,11 @@ def improve(
     start: Floats,
     end: Floats,
     rate: Floats,
+    asked: Floats,
 ) -> float:
     """Make the schedule `start`, `end`, `rate` shorter in place; return its makespan.
+
+    `asked` are the rates that legs are to have at most, changed in place, too.
 
     A walk over schedules: each round shakes the order of the present one a little and goes through
     it in one direction, by events or leg by leg. Slightly longer ones are accepted, too; the best
@@ -618,7 +621,7 @@ def improve(
     dice = np.full(1, seed % 2147483646 + 1, dtype=np.int64)
     for _ in range(5):
         draw(dice)
-    pace = legs.top.copy()
+    pace = asked.copy()
     gentle = np.zeros(n, dtype=np.int64)
     gentles = 0
     for j in range(n):
@@ -716,5 +719,6 @@ def improve(
             start[:] = s1
             end[:] = e1
             rate[:] = r1
+            asked[:] = pace
         forwards = not forwards
     return best
