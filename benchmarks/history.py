@@ -6,6 +6,7 @@ back as forecasters do. Prints times of appending, of reading, and the size of t
 
 import sys
 import tempfile
+import threading
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter, thread_time
@@ -60,19 +61,23 @@ def main(guests: int = 1000, days: int = 14, per_mean: int = 1) -> None:
             store.append(seen)
             took.append(perf_counter() - start)
             busy.append(thread_time() - worked)
+            _pause()
         start = perf_counter()
         past = store.rollups(at, days * 86_400.0, ("cpu", "memory.rss", "network", "disk"))
         read = perf_counter() - start
         size = sum(f.stat().st_size for f in Path(folder).iterdir())
         store.close()
-        rest = path.stat().st_size
-    print(
-        f"{guests} guests x {days} days, {len(GUEST_METRICS)} metrics, {per_mean} samples a mean"
-    )
+    print(f"{guests} guests x {days} days, {len(GUEST_METRICS)} metrics, {per_mean} a mean")
     _tell("wall clock", took)
     _tell("processor", busy)
-    print(f"file {rest / 2**20:.0f} MiB (with log {size / 2**20:.0f} MiB)")
+    print(f"file with its log {size / 2**20:.0f} MiB")
     print(f"read 4 metrics: {read:.2f} s, {past.columns} columns")
+
+
+def _pause() -> None:
+    """Let what is done beside cycles end: they are minutes apart."""
+    for other in set(threading.enumerate()) - {threading.current_thread()}:
+        other.join()
 
 
 def _tell(what: str, took: list[float]) -> None:

@@ -62,6 +62,11 @@ SPARE: Final = 0.95
 """Share of the size allowed that is left after the oldest rows had to go."""
 WRITES: Final = 20
 """Transactions after which the log is carried into the file: about three MiB of a thousand guests."""
+MOST_PAGES: Final = 16_000
+"""Pages of log, 64 MiB, beyond which whoever writes carries them itself: where appends follow each
+other so fast that there is no time beside them."""
+KEPT_LOG: Final = 8 * 2**20
+"""Bytes that the log is cut back to once it was larger."""
 AT_ONCE: Final = 200
 """Oldest rows dropped before the size is looked at again."""
 
@@ -311,7 +316,9 @@ class SqliteHistory:
         if self._written < WRITES or busy:
             return
         self._written = 0
-        self._carrier = threading.Thread(target=_carried, args=(self._path,), daemon=True)
+        self._carrier = threading.Thread(
+            target=_carried, args=(self._path,), name="history", daemon=True
+        )
         self._carrier.start()
 
     def _open(self) -> sqlite3.Connection:
@@ -329,7 +336,8 @@ class SqliteHistory:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {MOST_PAGES}")
+        connection.execute(f"PRAGMA journal_size_limit = {KEPT_LOG}")
         connection.execute("BEGIN IMMEDIATE")
         try:
             tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
