@@ -12,6 +12,7 @@ from balancer.planner.place.answer import Answer, key
 from balancer.planner.place.emptying import empty
 from balancer.planner.place.exact import MOST_BOOLEANS, booleans, exact
 from balancer.planner.place.greedy import greedy
+from balancer.planner.place.groups import Streams
 from balancer.planner.place.parts import Parts
 from balancer.planner.place.shed import carry_out, hopeless, sheds
 from balancer.planner.place.shelter import refuges, sheltered
@@ -67,10 +68,15 @@ def two_sided(formulation: Formulation) -> bool:
 def _evenly(
     formulation: Formulation, effort: Effort, seed: int, keep_going: Callable[[], bool]
 ) -> Answer:
-    """Return what annealing makes of a start where each site has shed the least it must."""
+    """Return what annealing makes of a start where each site has shed the least it must.
+
+    Guests that talk to others the compiled walk leaves alone: they follow in a descent.
+    """
     state = State(formulation)
     moved = carry_out(state, sheds(state), keep_going)
     steps = anneal(state, effort, seed, keep_going)
+    if any(isinstance(group, Streams) for group in state.groups) and keep_going():
+        steps += greedy(formulation, effort, keep_going, state)[1]
     return Answer(
         placement=state.site,
         score=state.score(),
