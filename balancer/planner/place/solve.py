@@ -1,13 +1,16 @@
 """Problem to placement: two descents always, then an exact model of the whole or of parts."""
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from typing import Final
 
-from balancer.planner.formulation import Formulation, Row
+import numpy as np
+
+from balancer.planner.formulation import Bools, Formulation, Row
 from balancer.planner.model.plan import Score
 from balancer.planner.model.request import Effort
-from balancer.planner.place.anneal import anneal
+from balancer.planner.place.anneal import anneal, taking_part
 from balancer.planner.place.answer import Answer, key
 from balancer.planner.place.emptying import empty
 from balancer.planner.place.exact import MOST_BOOLEANS, booleans, exact
@@ -67,18 +70,43 @@ def two_sided(formulation: Formulation) -> bool:
 def _evenly(
     formulation: Formulation, effort: Effort, seed: int, keep_going: Callable[[], bool]
 ) -> Answer:
-    """Return what annealing makes of a start where each site has shed the least it must."""
+    """Return what annealing makes of a start where each site has shed the least it must.
+
+    Guests under rules that annealing does not count (apart, numa) are shifted by descent: before
+    it, in a second attempt, while there is something left to spend, and after it.
+    """
     state = State(formulation)
-    moved = carry_out(state, sheds(state), keep_going)
-    steps = anneal(state, effort, seed, keep_going)
+    steps = carry_out(state, sheds(state), keep_going)
+    bound = ~formulation.held & ~taking_part(state)
+    steps += anneal(state, effort, seed, keep_going)
+    if bound.any() and keep_going():
+        other = State(formulation)
+        steps += carry_out(other, sheds(other), keep_going)
+        steps += _shifted(other, bound, effort, keep_going)
+        steps += anneal(other, effort, seed, keep_going)
+        state = min(state, other, key=lambda one: key(one.score()))
+        steps += _shifted(state, bound, effort, keep_going)
     return Answer(
         placement=state.site,
         score=state.score(),
         bound=None,
         engine="anneal",
-        steps=steps + moved,
+        steps=steps,
         proven=False,
     )
+
+
+def _shifted(state: State, some: Bools, effort: Effort, keep_going: Callable[[], bool]) -> int:
+    """Improve `state` by descent of some guests alone; return the steps."""
+    bare = copy(state.formulation)
+    bare.held = state.formulation.held | ~some
+    alone = State(bare)
+    for guest in np.flatnonzero(state.site != state.home).tolist():
+        alone.shift(guest, int(state.site[guest]))
+    _, steps = greedy(bare, effort, keep_going, alone)
+    for guest in np.flatnonzero(state.site != alone.site).tolist():
+        state.shift(guest, int(alone.site[guest]))
+    return steps
 
 
 def _quickly(
