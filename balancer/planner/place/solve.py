@@ -26,6 +26,8 @@ WHOLE: Final = 26_000
 """Open decisions up to which all of them make one last part."""
 COMPILED: Final = 600
 """Open decisions up to which nothing waits for a compiler."""
+RELAXED: Final = {Effort.QUICK: WHOLE, Effort.NORMAL: 2_000_000, Effort.THOROUGH: 50_000_000}
+"""Open decisions up to which a linear program says how far from the best an answer may be."""
 PERFECT = Score(repair=0, overload=0, cost=0)
 
 
@@ -89,11 +91,21 @@ def _evenly(
     return Answer(
         placement=state.site,
         score=state.score(),
-        bound=None,
+        bound=_least(state, effort, keep_going),
         engine="anneal",
         steps=steps,
         proven=False,
     )
+
+
+def _least(state: State, effort: Effort, keep_going: Callable[[], bool]) -> int | None:
+    """Return a bound of the cost where there is time to find one: None else."""
+    size = booleans(state.formulation)
+    if effort is Effort.INSTANT or size > RELAXED[effort] or not keep_going():
+        return None
+    from balancer.planner.place.relaxed import relaxed  # noqa: PLC0415 - OR-Tools takes a second
+
+    return relaxed(state)
 
 
 def _shifted(state: State, some: Bools, effort: Effort, keep_going: Callable[[], bool]) -> int:
@@ -159,6 +171,9 @@ def _by_parts(
         steps, score = parts.steps, parts.state.score()
         clear = not score.repair and score.overload == parts.heat
     least = parts.floor if clear else None
+    if not proven:
+        split = _least(parts.state, effort, keep_going)
+        least = least if split is None else max(least or 0, split)
     return Answer(
         placement=parts.state.site,
         score=score,
