@@ -1,6 +1,7 @@
 """Problem to placement: two descents always, then an exact model of the whole or of parts."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import replace
 from typing import Final
@@ -28,6 +29,14 @@ COMPILED: Final = 600
 """Open decisions up to which nothing waits for a compiler."""
 RELAXED: Final = {Effort.QUICK: WHOLE, Effort.NORMAL: 2_000_000, Effort.THOROUGH: 50_000_000}
 """Open decisions up to which a linear program says how far from the best an answer may be."""
+TWICE: Final = {
+    Effort.INSTANT: 0,
+    Effort.QUICK: WHOLE,
+    Effort.NORMAL: 2_000_000,
+    Effort.THOROUGH: 50_000_000,
+}
+"""Open decisions up to which two seeds anneal, on two cores where there are, and the better counts."""
+OTHER_SEED: Final = 1_000_003
 PERFECT = Score(repair=0, overload=0, cost=0)
 
 
@@ -74,20 +83,13 @@ def _evenly(
 ) -> Answer:
     """Return what annealing makes of a start where each site has shed the least it must.
 
-    Guests under rules that annealing does not count (apart, numa) are shifted by descent: before
-    it, in a second attempt, while there is something left to spend, and after it.
+    Two seeds anneal at once up to TWICE; which is the better does not depend on which ends first.
     """
-    state = State(formulation)
-    steps = carry_out(state, sheds(state), keep_going)
-    bound = ~formulation.held & ~taking_part(state)
-    steps += anneal(state, effort, seed, keep_going)
-    if bound.any() and keep_going():
-        other = State(formulation)
-        steps += carry_out(other, sheds(other), keep_going)
-        steps += _shifted(other, bound, effort, keep_going)
-        steps += anneal(other, effort, seed, keep_going)
-        state = min(state, other, key=lambda one: key(one.score()))
-        steps += _shifted(state, bound, effort, keep_going)
+    seeds = [seed, seed + OTHER_SEED][: 2 if booleans(formulation) <= TWICE[effort] else 1]
+    with ThreadPoolExecutor(len(seeds)) as pool:  # kernels let go of the interpreter's lock
+        found = list(pool.map(lambda s: _annealed(formulation, effort, s, keep_going), seeds))
+    state = min((one for one, _ in found), key=lambda one: key(one.score()))
+    steps = sum(taken for _, taken in found)
     return Answer(
         placement=state.site,
         score=state.score(),
@@ -106,6 +108,28 @@ def _least(state: State, effort: Effort, keep_going: Callable[[], bool]) -> int 
     from balancer.planner.place.relaxed import relaxed  # noqa: PLC0415 - OR-Tools takes a second
 
     return relaxed(state)
+
+
+def _annealed(
+    formulation: Formulation, effort: Effort, seed: int, keep_going: Callable[[], bool]
+) -> tuple[State, int]:
+    """Return what one seed comes to, and the steps.
+
+    Guests under rules that annealing does not count (apart, numa) are shifted by descent: before
+    it, in a second attempt, while there is something left to spend, and after it.
+    """
+    state = State(formulation)
+    steps = carry_out(state, sheds(state), keep_going)
+    bound = ~formulation.held & ~taking_part(state)
+    steps += anneal(state, effort, seed, keep_going)
+    if bound.any() and keep_going():
+        other = State(formulation)
+        steps += carry_out(other, sheds(other), keep_going)
+        steps += _shifted(other, bound, effort, keep_going)
+        steps += anneal(other, effort, seed, keep_going)
+        state = min(state, other, key=lambda one: key(one.score()))
+        steps += _shifted(state, bound, effort, keep_going)
+    return state, steps
 
 
 def _shifted(state: State, some: Bools, effort: Effort, keep_going: Callable[[], bool]) -> int:
