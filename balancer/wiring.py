@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -186,6 +186,14 @@ def examine(config: Config) -> tuple[Finding, ...]:
     from balancer.adapters.libvirt.doctor import examine as look_closely
 
     return look_closely(config.hosts, WallClock())
+
+
+def common_processor(config: Config, hosts: Sequence[str], architecture: str) -> tuple[str, str]:
+    """Return the widest processor that these hosts can all give guests, or why there is none."""
+    _need_libvirt()
+    from balancer.adapters.libvirt.baseline import widest
+
+    return widest([host for host in config.hosts if host.name in set(hosts)], architecture)
 
 
 def probe(config: Config, source: str, target: str) -> tuple[Finding, ...]:

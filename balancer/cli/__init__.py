@@ -59,6 +59,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "why": Verb("why", "Say why a guest or host was, or was not, acted upon."),
     "simulate": Verb("simulate", "Run the service over a simulated cluster."),
     "replay": Verb("replay", "Replay the past, or a trace, under this policy or another."),
+    "tune": Verb("tune", "Propose thresholds by replaying your own past under others."),
     "demo": Verb("demo", "Relieve a hot host of a simulated cluster."),
     "completion": Verb("completion", "Print the completion script of a shell."),
     "version": Verb("version", "Print the versions of balancer and what it stands on."),

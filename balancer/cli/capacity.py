@@ -12,8 +12,15 @@ from balancer.cli.screen import Screen
 from balancer.cli.sight import Sight, look
 from balancer.config.modes import PlanMode, Wish, in_mode
 from balancer.config.sizes import size_of_guest
-from balancer.planner.capacity.failures import Failure, domains, failure
-from balancer.planner.capacity.fit import Wanted, Way, expected_use, fit, ways
+from balancer.planner.capacity.asking import Wanted
+from balancer.planner.capacity.failures import (
+    Failure,
+    domains,
+    failure,
+    remedies,
+    survey,
+)
+from balancer.planner.capacity.fit import Way, expected_use, fit, ways
 from balancer.planner.capacity.shrink import shrink
 from balancer.planner.capacity.trend import DAYS_NEEDED, trends
 from balancer.planner.model.cluster import Guest
@@ -22,7 +29,7 @@ from balancer.planner.model.resources import MEMORY, VCPUS, Resources
 from balancer.planner.pipeline import assess
 from balancer.ports import UsageError
 from balancer.render import capacity as render
-from balancer.service.draining import calm, evacuate
+from balancer.service.draining import calm, drains
 
 FEWER: Final = 4
 """Exit code where less fits, or less survives, than was asked for."""
@@ -145,12 +152,15 @@ def failures_command(
     if not lost:
         raise UsageError(f"no host has the label {across}: name another with --across")
     found: list[Failure] = []
+    known = survey(problem)
     with screen.progress("Losing one after the other", len(lost)) as done:
         for name, hosts in lost.items():
-            found.append(failure(problem, name, hosts))
+            found.append(failure(problem, name, hosts, known=known))
             done()
-    screen.document("failures", across=across, failures=found)
-    screen.show(render.failures(found, screen.people.width))
+    with searching(screen, "Looking for what would help") as keep_going:
+        helps = remedies(problem, found, keep_going)
+    screen.document("failures", across=across, failures=found, remedies=helps)
+    screen.show(render.failures(found, helps, screen.people.width))
     return 0 if all(f.survived for f in found) else FEWER
 
 
@@ -166,11 +176,11 @@ def drains_command(session: Session, source: Path | None, policy: str | None) ->
     """
     screen = Screen(session)
     sight = look(session, screen, source, policy)
-    names = [host.name for host in sight.observation.cluster.hosts]
     found = []
-    with screen.progress("Emptying one after the other", len(names)) as done:
-        for name in names:
-            found.append(evacuate(sight.observation, calm(sight.policy), name))
+    hosts = sight.observation.cluster.hosts
+    with screen.progress("Emptying one after the other", len(hosts)) as done:
+        for verdict in drains(sight.observation, calm(sight.policy)):
+            found.append(verdict)
             done()
     screen.document("drains", drains=found)
     screen.show(render.drains(found, screen.people.width))

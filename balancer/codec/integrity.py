@@ -101,6 +101,10 @@ def _amounts(cluster: Cluster) -> Iterator[str]:
         yield from _resources(f"{where}.capacity", host.capacity)
         yield from _resources(f"{where}.reserve", host.reserve)
         yield from _not_negative(f"{where}.link_kib_s", host.link_kib_s)
+        for watts in host.power:
+            yield from _not_negative(f"{where}.power", watts)
+        if len(host.power) == 1:
+            yield f"{where}.power: one point is no curve; give watts idle and busy, or none"
         for cell in host.numa:
             yield from _resources(f"{where}.numa[{cell.id}].hugepages", cell.hugepages)
             yield from _not_negative(f"{where}.numa[{cell.id}].cpus", cell.cpus)

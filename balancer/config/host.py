@@ -29,5 +29,7 @@ class HostConfig:
     """Overrides of what the hypervisor reports: millicores, MiB, KiB/s."""
     link_kib_s: int = 0
     """Migration link each way, KiB/s; 0: the policy's default."""
+    power: tuple[int, ...] = ()
+    """Watts at evenly spaced loads from idle to busy; empty: unknown."""
     answer_within: float = 10.0
     """Seconds until it counts as not answering."""

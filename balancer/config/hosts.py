@@ -14,6 +14,7 @@ from balancer.config.names import expand
 from balancer.config.paths import named
 from balancer.config.reading import Table, nearest, read_toml
 from balancer.config.units import KIB_S, SECONDS
+from balancer.planner.model.power import LEAST_POINTS
 from balancer.ports import UsageError
 
 NAMES: Final[Mapping[str, Entry]] = {
@@ -30,6 +31,9 @@ DECLARED: Final[Mapping[str, Entry]] = {
     "storage_paths": Entry("table of paths", "the libvirt pool of that name", 'what each storage name means: a path, a pool, `"rbd:pool"`'),
     "capacity": Entry("table of amounts", "as the hypervisor reports", 'overrides: `{ memory = "240GiB", cpu = 48 }`'),
     "link": Entry('rate, as `"10Gbit"`', "the policy's default_link", "migration link each way"),
+    "power": Entry(
+        "list of watts", "unknown", "drawn at evenly spaced loads from idle to busy, as `[150, 350]`"
+    ),
     "answer_within": Entry('duration, as `"10s"`', '"10s"', "longest silence until it counts as not answering"),
 }  # fmt: skip
 SCHEME: Final = re.compile(r"(?:qemu|test)(?:\+(?:ssh|libssh2?|tls|tcp|unix))?")
@@ -110,6 +114,8 @@ def _declared(table: Table, base: HostConfig) -> HostConfig:
             said[key] = table.texts(key)
     if "link" in table.values:
         said["link_kib_s"] = int(table.amount("link", KIB_S, 0))
+    if "power" in table.values:
+        said["power"] = watts(table)
     if "answer_within" in table.values:
         said["answer_within"] = _patience(table)
     return replace(
@@ -119,6 +125,19 @@ def _declared(table: Table, base: HostConfig) -> HostConfig:
         storage_paths={**base.storage_paths, **table.strings("storage_paths")},
         capacity={**base.capacity, **read_resources(table, "capacity")},
     )
+
+
+def watts(table: Table) -> tuple[int, ...]:
+    """Return the power curve of `power`: watts from idle to busy, two or more.
+
+    Raises UsageError for anything else.
+    """
+    listed = table.values["power"]
+    if not isinstance(listed, list) or len(listed) < LEAST_POINTS:
+        table.fail("power", "must list two or more watts, from idle to busy, as [150, 350]")
+    if not all(isinstance(w, int) and not isinstance(w, bool) and w >= 0 for w in listed):
+        table.fail("power", "must be whole watts from 0 on, as [150, 350]")
+    return tuple(listed)
 
 
 def _patience(table: Table) -> float:

@@ -7,13 +7,16 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from balancer.planner.capacity.asking import Wanted
+from balancer.planner.capacity.baseline import Baseline
 from balancer.planner.capacity.compat import Row
-from balancer.planner.capacity.failures import Failure
-from balancer.planner.capacity.fit import Fit, Wanted, Way
-from balancer.planner.capacity.shrink import Shrink
+from balancer.planner.capacity.failures import Failure, Remedy
+from balancer.planner.capacity.fit import Fit, Way
+from balancer.planner.capacity.shrink import Energy, Shrink
 from balancer.planner.capacity.trend import Trend
 from balancer.planner.model.evacuation import Verdict
 from balancer.planner.model.plan import Plan
+from balancer.planner.model.power import DEFAULT_WATTS
 from balancer.planner.model.resources import CPU, MEMORY
 from balancer.render.plan import moves
 from balancer.render.words import clean, count, duration, listed, pad, size
@@ -23,6 +26,12 @@ SPELT_OUT: Final = 4
 CORE: Final = 1000
 GIB: Final = 1024
 BARS: Final = "▁▂▃▄▅▆▇█"
+NOT_ALL: Final = (
+    "Of so large a cluster only the roomiest hosts were asked to make room by moves: "
+    "more might find a place after moves than is said."
+)
+LISTED: Final = 12
+"""Moves that make room which are shown."""
 WIDEST: Final = 28
 """Cells for a guest's name."""
 
@@ -31,11 +40,8 @@ def fit(asked: str, wanted: Wanted, found: Fit, ways: Sequence[Way], width: int)
     """Return how many fit, on which hosts, what binds, and what would let more of them fit."""
     use = f"{wanted.use[CPU] / CORE:.1f} cores and {size(wanted.use[MEMORY])}"
     parts: list[RenderableType] = [
-        Text(
-            f"{count(found.after, 'more guest')} of {clean(asked)}{_verb(found.after)}", "bold"
-        ).append(
-            "." if found.after == found.now else f": {found.now} now, the rest once there is room."
-        ),
+        Text(f"{_how_many(asked, found)}{_spared(wanted)}", "bold"),
+        Text(_how_sure(found), "dim"),
         Text(f"Each is expected to use {use}: as busy as those that run.", "dim"),
     ]
     if found.hosts:
@@ -44,13 +50,37 @@ def fit(asked: str, wanted: Wanted, found: Fit, ways: Sequence[Way], width: int)
     if found.hot:
         parts.append(Text(f"{clean(listed(found.hot))} would be hot then.", "yellow"))
     if found.moves:
-        n = count(len(found.moves.actions), "move")
-        parts += [Text(), Text(f"Room is made by {n}, {size(found.moves.mib)}:", "bold")]
-        parts.append(moves(found.moves.actions, width))
+        made, total = found.moves.actions, count(len(found.moves.actions), "move")
+        time = duration(found.moves.seconds)
+        parts += [
+            Text(),
+            Text(f"Room is made by {total}, {size(found.moves.mib)}, {time}:", "bold"),
+        ]
+        parts.append(moves(made[:LISTED], width))
+        if len(made) > LISTED:
+            parts.append(Text(f"and {len(made) - LISTED} more: all with --format json", "dim"))
     if found.binding:
         parts += [Text(), Text(f"Against one more speak: {_reasons(found.binding)}.")]
-    parts += [Text(f"With {clean(way.words)} {way.fit} fit.") for way in ways]
+    if ways:
+        parts += [Text(), Text("Ways to more, each tried:", "bold")]
+        parts += [Text(f"  {clean(way.words)}: {way.fit} fit") for way in ways]
     return Group(*parts)
+
+
+def _how_many(asked: str, found: Fit) -> str:
+    many = f"{count(found.after, 'more guest')} of {clean(asked)}{_verb(found.after)}"
+    return many if found.after == found.now else f"{many}: {found.now} now, the rest after moves"
+
+
+def _spared(wanted: Wanted) -> str:
+    lost = wanted.hosts_lost
+    return f"; any {count(lost, 'host')} may be lost then." if lost else "."
+
+
+def _how_sure(found: Fit) -> str:
+    if found.proven:
+        return "Proven: no placement takes more of them."
+    return f"Not proven to be all: {found.at_most - found.after} more might fit, not above {found.at_most}."
 
 
 def _verb(number: int) -> str:
@@ -72,7 +102,7 @@ def nowhere(found: Fit) -> str:
     return f"no host takes it: {_reasons(found.binding)}"
 
 
-def failures(found: Sequence[Failure], width: int) -> RenderableType:
+def failures(found: Sequence[Failure], remedies: Sequence[Remedy], width: int) -> RenderableType:
     """Return a line for each loss, the worst first, and who would be without a place."""
     table = _table(("lost", "guests", "restart", "after moves", "without a place"), width)
     for loss in sorted(found, key=lambda f: (f.after_moves - f.guests, f.restarted - f.guests)):
@@ -90,7 +120,14 @@ def failures(found: Sequence[Failure], width: int) -> RenderableType:
     summary = f"{survived} of {len(found)} losses leave everybody a place."
     if survived == len(found):
         summary = "Whichever is lost, everybody finds a place while nobody else moves."
-    return Group(Text(summary, "bold"), table)
+    parts: list[RenderableType] = [Text(summary, "bold"), table]
+    if remedies:
+        parts += [Text(), Text("What would help:", "bold")]
+    for remedy in remedies:
+        parts.append(Text(f"  {clean(remedy.words)} (lost: {clean(listed(remedy.losses))})"))
+    if any(not loss.whole for loss in found):
+        parts.append(Text(NOT_ALL, "dim"))
+    return Group(*parts)
 
 
 def drains(found: Sequence[Verdict], width: int) -> RenderableType:
@@ -124,12 +161,35 @@ def shrink(found: Shrink, width: int) -> RenderableType:
         parts.append(Text(f"By volume alone {found.at_least} might do.", "dim"))
     if found.emptied:
         parts.append(Text(f"Emptied: {clean(listed(list(found.emptied)))}."))
+        parts += [Text(), *_energy(found.energy)]
     made = found.decision
     if isinstance(made, Plan) and made.actions:
-        parts += [Text(), moves(made.actions, width)]
+        parts += [Text(), moves(made.actions[:LISTED], width)]
+        if len(made.actions) > LISTED:
+            parts.append(
+                Text(f"and {len(made.actions) - LISTED} more: all with --format json", "dim")
+            )
         total = f"{count(len(made.actions), 'move')}, {size(made.mib)}, {duration(made.seconds)}"
         parts += [Text(), Text(f"{total}; hourly limits of the policy are not counted.", "dim")]
     return Group(*parts)
+
+
+def _energy(energy: Energy) -> Sequence[RenderableType]:
+    """Return what switching the emptied hosts off saves, and what that rests on."""
+    saved = (
+        f"Switched off they save {energy.saved:,.0f} of {energy.before:,.0f} W: "
+        f"{energy.a_day:,.1f} kWh a day, {energy.a_year:,.0f} a year."
+    )
+    if not energy.assumed:
+        return (Text(saved, "bold"),)
+    idle, busy = DEFAULT_WATTS[0], DEFAULT_WATTS[-1]
+    who = clean(listed(list(energy.assumed)))
+    return (
+        Text(saved, "bold"),
+        Text(
+            f"Assumed: {idle} W idle, {busy} W busy of {who}; declare power in hosts.toml.", "dim"
+        ),
+    )
 
 
 def trend(found: Sequence[Trend]) -> RenderableType:
@@ -208,6 +268,29 @@ def compat(
         parts += [Text(), Text("Against it speak:", "bold")]
     for why, kept in obstacles.items():
         parts.append(Text(f"  {clean(why)}: {clean(listed(list(kept)))}"))
+    return Group(*parts)
+
+
+def processors(found: Sequence[Baseline]) -> RenderableType:
+    """Return, by architecture, what all hosts can give, and whom that would free."""
+    parts: list[RenderableType] = []
+    for one in found:
+        head = f"{clean(one.architecture)}, {count(len(one.hosts), 'host')}: "
+        whom = (
+            f"{clean(listed(list(one.kept)))} would become movable."
+            if one.kept
+            else ("no guest is kept by its processor.")
+        )
+        parts.append(Text(head + whom, "bold"))
+        if one.xml:
+            parts.append(Text("The widest processor that all can give, for their <cpu>:"))
+            parts.append(Text("\n".join(clean(line) for line in one.xml.splitlines())))
+        elif one.doubt:
+            parts.append(
+                Text(f"libvirt cannot say which is the widest: {clean(one.doubt)}.", "yellow")
+            )
+        named = clean(listed(list(one.models), 12)) if one.models else "none"
+        parts.append(Text(f"Named models that all offer: {named}.", "dim"))
     return Group(*parts)
 
 

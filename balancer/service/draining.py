@@ -6,15 +6,24 @@ from math import inf
 from typing import Final
 
 from balancer.planner import pipeline
+from balancer.planner.capacity.part import Atlas, atlas
+from balancer.planner.capacity.waiting import STAYS_PUT
+from balancer.planner.constraints.survive import Survive
+from balancer.planner.constraints.tied import bonds
 from balancer.planner.model.cluster import Guest, emptying
 from balancer.planner.model.evacuation import Blocked, Verdict
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Infeasible, Outcome, Plan, Result
 from balancer.planner.model.policy import Policy
-from balancer.planner.model.request import Request
+from balancer.planner.model.problem import Problem
+from balancer.planner.model.request import Effort, Request
+from balancer.planner.order.busy import hopeless
+from balancer.planner.verify import judge
 from balancer.ports import Event, Ports, Refused
 from balancer.service.guards import LATE, STOPPED
 
+NEARBY: Final = 24
+"""Hosts for each kind of guest that are asked first to take those of a host."""
 Pairs = Mapping[tuple[str, str], str]
 """Uuid and host to why that guest does not go there."""
 REPAIRS_ONLY: Final = 1
@@ -94,8 +103,62 @@ def evacuate(
         raise Refused(f"{strangers[0]} does not run on {host}: it is not shut down for that")
     request = Request(barred=barred or {})
     decision = pipeline.plan(replace(seen, cluster=cluster), policy, request, keep_going)
-    others = tuple(g for g in here if g.uuid != seen.planner or len(here) == 1 or g.ties)
-    blocked = tuple(_blocked(decision, host, others, barred or {}, terms))
+    return _verdict(decision, host, here, seen.planner, barred or {}, terms)
+
+
+def drains(
+    seen: Observation, policy: Policy, keep_going: Callable[[], bool] = lambda: True
+) -> Iterator[Verdict]:
+    """Yield, for each host in turn, what `evacuate` says of it; `policy` is `calm`.
+
+    Of a large cluster a few hosts with room are asked first to take the guests; the whole only
+    where these do not take all that can leave.
+    """
+    problem = pipeline.assess(seen, policy)
+    spares = tuple(r for r in policy.constraints if isinstance(r, Survive))
+    rest = tuple(r for r in policy.constraints if not isinstance(r, Survive))
+    bare = replace(problem, policy=replace(policy, constraints=rest))
+    known = atlas(bare, problem)
+    for host in seen.cluster.hosts:
+        found = _nearby(bare, known, host.name, keep_going)
+        if spares and found and isinstance(found.decision, Plan):
+            whole = replace(problem, cluster=emptying(problem.cluster, {host.name}))
+            if not judge(whole, found.decision.actions).valid:
+                found = None
+        yield found or evacuate(seen, policy, host.name, keep_going=keep_going)
+
+
+def _nearby(
+    problem: Problem, known: Atlas, host: str, keep_going: Callable[[], bool]
+) -> Verdict | None:
+    """Return the verdict on a host whose guests a few others take, all that can leave; else None."""
+    here = problem.cluster.guests_on[host]
+    names = known.part([g.uuid for g in here], NEARBY, (host,)) if here else None
+    if names is None or problem.planner in {guest.uuid for guest in here}:
+        return None
+    part = known.inside(names | {host})
+    others = {g.uuid: STAYS_PUT for g in part.cluster.guests if g not in here}
+    asked = replace(part, cluster=emptying(part.cluster, {host}), held={**others, **part.held})
+    decision = pipeline.plan_for(asked, Request(effort=Effort.INSTANT), keep_going)
+    found = _verdict(decision, host, here, problem.planner, {}, PLAIN)
+    left = {block.guest for block in found.blocked}
+    certain = all(
+        bonds(guest) or hopeless(problem, guest.uuid) for guest in here if guest.name in left
+    )
+    return found if certain else None
+
+
+def _verdict(
+    decision: Plan | Infeasible,
+    host: str,
+    here: tuple[Guest, ...],
+    planner: str,
+    barred: Pairs,
+    terms: Terms,
+) -> Verdict:
+    """Return what a decision on emptying `host` comes to, with the guests `here`."""
+    others = tuple(g for g in here if g.uuid != planner or len(here) == 1 or g.ties)
+    blocked = tuple(_blocked(decision, host, others, barred, terms))
     return Verdict(
         host=host,
         possible=all(block.guest in terms.shut_down for block in blocked),

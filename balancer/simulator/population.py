@@ -12,12 +12,13 @@ from typing import Final, TypeVar, cast
 from uuid import NAMESPACE_DNS, uuid5
 from zlib import crc32
 
+from balancer.config.hosts import watts as declared_watts
 from balancer.config.names import expand
 from balancer.config.reading import Table, nearest
 from balancer.config.units import COUNT, KIB_S, MIB, MILLICORES, RATIO, SECONDS, Unit
 from balancer.planner.model.cluster import Cluster, Guest, GuestCpu, Host, HostState, Tie
 from balancer.planner.model.resources import CPU, MEMORY, VCPUS
-from balancer.simulator.counting.power import DEFAULT_WATTS, LEAST_POINTS
+from balancer.simulator.counting.power import DEFAULT_WATTS
 from balancer.simulator.workloads import (
     DAY,
     SHAPES,
@@ -255,19 +256,13 @@ def _host(table: Table, name: str) -> Host:
         link_kib_s=int(table.amount("link", KIB_S, 0)),
         qemu_version=_version(table),
         cpu_models=tuple(sorted(table.texts("cpu_models"))),
+        power=declared_watts(table) if "power" in table.values else (),
     )
 
 
 def watts(table: Table) -> tuple[int, ...]:
     """Return the power curve of `power`: watts from idle to busy, two or more; else the usual."""
-    if "power" not in table.values:
-        return DEFAULT_WATTS
-    listed = table.values["power"]
-    if not isinstance(listed, list) or len(listed) < LEAST_POINTS:
-        table.fail("power", "must list two or more watts, from idle to busy, as [150, 350]")
-    if not all(isinstance(w, int) and not isinstance(w, bool) and w >= 0 for w in listed):
-        table.fail("power", "must be whole watts from 0 on, as [150, 350]")
-    return tuple(listed)
+    return declared_watts(table) if "power" in table.values else DEFAULT_WATTS
 
 
 def _version(table: Table) -> int:

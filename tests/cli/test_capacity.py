@@ -31,14 +31,14 @@ def test_fit_says_how_many(balancer: Terminal, racks: Path) -> None:
     assert "memory" in answer.out
     answer = balancer("capacity", "fit", "--guest", "4c/40g", "--count", "3", "--from", racks)
     assert answer.code == 4
-    assert "With one more host like" in answer.out
+    assert "one more host like" in answer.out
 
 
 def test_room_is_made_and_the_moves_are_shown(balancer: Terminal, tmp_path: Path) -> None:
     """After moves more fit, and the moves are listed."""
     file = saved(tmp_path / "o.json", "a 16c/64g : x 4v/20g cpu=1\nb 16c/64g : y 4v/20g cpu=1")
     answer = balancer("capacity", "fit", "--guest", "4c/60g", "--from", file)
-    assert "1 more guest of 4c/60g fits: 0 now, the rest once there is room." in answer.out
+    assert "1 more guest of 4c/60g fits: 0 now, the rest after moves." in answer.out
     assert "Room is made by 1 move" in answer.out
 
 
@@ -181,3 +181,14 @@ def test_rightsize_is_honest_about_too_little(balancer: Terminal, racks: Path) -
     assert answer.code == 0, answer
     assert "Too little is known" in answer.out
     assert balancer("rightsize", "--from", racks, "--guests", "zzz").code == 3
+
+
+def test_the_common_processor_is_told(balancer: Terminal, tmp_path: Path) -> None:
+    """From a saved observation: named models, and whom one of them would free."""
+    text = "a 8c/8g models=X,Y : x 1v/1g model=Y\nb 8c/8g models=X :"
+    answer = balancer("compat", "--baseline", "--from", saved(tmp_path / "o.json", text))
+    assert answer.code == 0, answer
+    assert "x would become movable" in answer.out
+    assert "Named models that all offer: X." in answer.out
+    told = balancer("compat", "--baseline", "--from", tmp_path / "o.json", "--format", "json")
+    assert json.loads(told.out)["processors"][0]["kept"] == ["x"]

@@ -3,7 +3,7 @@
 Room is made before the first one arrives, so that what is free serves as the space to move in.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -12,8 +12,8 @@ from balancer.planner.model.cluster import Cluster
 from balancer.planner.model.placement import Placement
 from balancer.planner.model.plan import Plan
 from balancer.planner.model.problem import Problem
-from balancer.planner.model.request import Request
-from balancer.planner.pipeline import plan_for, sought, towards_for
+from balancer.planner.model.request import Effort, Request
+from balancer.planner.pipeline import sought, towards_for
 
 WARY: Final = 2
 """Aggressiveness from which load counts when a host is chosen."""
@@ -40,28 +40,39 @@ def places(asked: Problem, request: Request, keep_going: Callable[[], bool]) -> 
     """
     home = asked.cluster.placement
     mine = frozenset(uuid for uuid, host in home.items() if host == NOWHERE)
-    now = _arrivals(asked, mine, request, keep_going)
+    now = arrivals(asked, mine, request, keep_going)
     found = Places(now=now, later=now, moves=None, settled={**home, **now})
     made = _room(asked, mine, request, keep_going) if len(now) < len(mine) else None
     if not made or not made.actions:
         return found
     reached = {**home, **{a.guest: a.target for a in made.actions}}
     cleared = replace(asked, cluster=replace(asked.cluster, placement=reached))
-    later = _arrivals(cleared, mine, request, keep_going)
+    later = arrivals(cleared, mine, request, keep_going)
     roomy = Places(now=now, later=later, moves=made, settled={**reached, **later})
     return max(found, roomy, key=lambda places: len(places.later))
 
 
-def _arrivals(
+def arrivals(
     asked: Problem, mine: frozenset[str], request: Request, keep_going: Callable[[], bool]
-) -> Mapping[str, str]:
-    """Return the host of each that finds one while nobody else moves: cool ones before hot ones."""
+) -> Placement:
+    """Return the host of each that finds one while nobody else moves: cool ones before hot ones.
+
+    The first answer is taken where it leaves nobody over.
+    """
     wary = replace(asked.policy, aggressiveness=max(WARY, asked.policy.aggressiveness))
     others = {g.uuid: STAYS_PUT for g in asked.cluster.guests if g.uuid not in mine}
     alone = replace(asked, held={**others, **asked.held}, policy=wary)
-    made = plan_for(alone, request, keep_going)
-    actions = made.actions if isinstance(made, Plan) else ()
-    return {a.guest: a.target for a in actions if a.guest in mine}
+    found: dict[str, str] = {}
+    for effort in dict.fromkeys((Effort.INSTANT, request.effort)):
+        best = sought(alone, replace(request, effort=effort), keep_going)
+        target = {uuid: best[uuid] for uuid in mine if best[uuid] != NOWHERE}
+        made = towards_for(alone, target, "finds a place") if target else None
+        actions = made.actions if isinstance(made, Plan) else ()
+        there = {a.guest: a.target for a in actions if a.guest in mine}
+        found = max(found, there, key=len)
+        if len(found) == len(mine):
+            break
+    return found
 
 
 def _room(

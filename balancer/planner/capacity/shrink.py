@@ -2,19 +2,50 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Final
 
 from balancer.planner.capacity.waiting import calm
 from balancer.planner.constraints.survive import Survive
 from balancer.planner.model.placement import Placement
 from balancer.planner.model.plan import Infeasible, Plan
+from balancer.planner.model.power import DEFAULT_WATTS, power
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Effort, Request
 from balancer.planner.model.resources import CPU, MEMORY, VCPUS, Resources, total
 from balancer.planner.model.rooming import rooms
 from balancer.planner.pipeline import plan_for
 
-LOAD_COUNTS = 2
+HOURS_A_DAY: Final = 24
+DAYS_A_YEAR: Final = 365
+LOAD_COUNTS: Final = 2
 """Aggressiveness from which goals are heeded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Energy:
+    """What hosts that have guests draw, at their guests' mean demand; emptied ones are switched off."""
+
+    before: float
+    """Watts."""
+    after: float
+    """Watts."""
+    assumed: tuple[str, ...]
+    """Hosts of which no power curve is known: `DEFAULT_WATTS` is taken for them."""
+
+    @property
+    def saved(self) -> float:
+        """Watts."""
+        return self.before - self.after
+
+    @property
+    def a_day(self) -> float:
+        """Saved, kWh."""
+        return self.saved * HOURS_A_DAY / 1000
+
+    @property
+    def a_year(self) -> float:
+        """Saved, kWh."""
+        return self.a_day * DAYS_A_YEAR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +60,7 @@ class Shrink:
     """No placement needs fewer: their vCPUs, memory or CPU would not suffice, rules apart."""
     emptied: tuple[str, ...]
     decision: Plan | Infeasible
+    energy: Energy
 
 
 def shrink(
@@ -60,6 +92,29 @@ def shrink(
         at_least=least(asked),
         emptied=tuple(sorted(_in_use(home) - _in_use(reached))),
         decision=made,
+        energy=_energy(problem, reached),
+    )
+
+
+def _energy(problem: Problem, reached: Placement) -> Energy:
+    """Return the watts of hosts in use now, and once guests are as `reached`."""
+    home = problem.cluster.placement
+    used = _in_use(home) | _in_use(reached)
+    return Energy(
+        before=_watts(problem, home),
+        after=_watts(problem, reached),
+        assumed=tuple(h.name for h in problem.cluster.hosts if h.name in used and not h.power),
+    )
+
+
+def _watts(problem: Problem, placement: Placement) -> float:
+    busy = dict.fromkeys(_in_use(placement), 0)
+    for uuid, name in placement.items():
+        busy[name] += problem.demand.mean.get(uuid, {}).get(CPU, 0)
+    hosts = ((problem.host(name), load) for name, load in sorted(busy.items()))
+    return sum(
+        power(host.power or DEFAULT_WATTS, load / max(1, host.capacity.get(CPU, 0)))
+        for host, load in hosts
     )
 
 

@@ -9,12 +9,14 @@ from dataclasses import replace
 from typing import Final
 
 from balancer.planner.constraints.blackout import Blackout
+from balancer.planner.constraints.careful import Careful
 from balancer.planner.constraints.never_move import NeverMove
 from balancer.planner.constraints.stay import Stay
+from balancer.planner.constraints.survive import Survive
 from balancer.planner.model.cluster import Cluster, Guest, GuestCpu, Host, HostState
 from balancer.planner.model.policy import Constraint, Limits, Policy
 from balancer.planner.model.problem import Problem
-from balancer.planner.model.resources import DIMENSIONS, HUGEPAGES, Resources
+from balancer.planner.model.resources import CPU, DIMENSIONS, HUGEPAGES, MEMORY, Resources
 
 NOWHERE: Final = "(nowhere)"
 """The host that is none."""
@@ -23,6 +25,8 @@ STAYS_PUT: Final = "it stays where it is"
 REPAIRS_ONLY: Final = 1
 BOUND_TO_HARDWARE: Final = frozenset({"passthrough", "local-disk", "unknown-storage"})
 """Ties that hold when a guest is started anew; jobs and snapshots of a lost host do not."""
+OF_MOVES_AND_SPARES: Final = (Stay, NeverMove, Careful, Survive)
+"""Rules that do not speak once a host is lost."""
 
 
 def calm(problem: Problem) -> Problem:
@@ -86,8 +90,9 @@ def arriving(
 def fallen(problem: Problem, hosts: Collection[str]) -> Problem:
     """Return the problem after `hosts` have failed: they are gone, their guests wait.
 
-    A rule that keeps a guest where it is does not keep it down; a device or a disk of the lost
-    host does.
+    They are started, not migrated: what they wrote to memory, who else moves, and a rule that
+    keeps them where they are do not keep them down; a device or a disk of the lost host does.
+    Room that is kept for a loss is there to be taken.
     """
     cluster, policy = problem.cluster, problem.policy
     down = {u for u, host in cluster.placement.items() if host in hosts}
@@ -105,11 +110,12 @@ def fallen(problem: Problem, hosts: Collection[str]) -> Problem:
             problem.demand,
             unknown=problem.demand.unknown - down,
             blind=problem.demand.blind - frozenset(hosts),
+            dirty_mib_s={u: n for u, n in problem.demand.dirty_mib_s.items() if u not in down},
         ),
         policy=replace(
             policy,
             constraints=tuple(
-                r for r in policy.constraints if not isinstance(r, Stay | NeverMove)
+                r for r in policy.constraints if not isinstance(r, OF_MOVES_AND_SPARES)
             ),
         ),
         ordered=frozenset(down),
@@ -117,11 +123,10 @@ def fallen(problem: Problem, hosts: Collection[str]) -> Problem:
 
 
 def _restarted(guest: Guest) -> Guest:
-    """Return the guest as it is started anew: it then sees whatever processor its host has."""
+    """Return the guest as it is started anew, by whomever: it sees whatever processor it finds."""
     cpu = guest.cpu if guest.cpu.model else GuestCpu()
-    return replace(
-        guest, cpu=cpu, ties=tuple(t for t in guest.ties if t.kind in BOUND_TO_HARDWARE)
-    )
+    ties = tuple(t for t in guest.ties if t.kind in BOUND_TO_HARDWARE)
+    return replace(guest, cpu=cpu, owner="", ties=ties)
 
 
 def _nowhere(waiting: Iterable[Guest]) -> Host:
@@ -134,3 +139,30 @@ def _nowhere(waiting: Iterable[Guest]) -> Host:
         accelerators=(),
         qemu_version=1,
     )
+
+
+def adrift(problem: Problem) -> Problem:
+    """Return the problem as if every guest were to be started anew: for who could run where."""
+    cluster = problem.cluster
+    guests = tuple(map(_restarted, cluster.guests))
+    return replace(
+        problem,
+        cluster=Cluster(
+            (*cluster.hosts, _nowhere(guests)), guests, {g.uuid: NOWHERE for g in guests}
+        ),
+    )
+
+
+def largest(problem: Problem) -> Host | None:
+    """Return the largest host that is up, by memory, then by CPU; None if none is."""
+    up = (h for h in problem.cluster.hosts if h.state is HostState.UP)
+    return max(
+        up, key=lambda h: (h.usable.get(MEMORY, 0), h.usable.get(CPU, 0), h.name), default=None
+    )
+
+
+def another(problem: Problem, host: Host, number: int = 1) -> Problem:
+    """Return the problem with one more host like `host`, empty; the `number`th that is added."""
+    more = replace(host, name=f"{host.name} (another{f' {number}' if number > 1 else ''})")
+    cluster = problem.cluster
+    return replace(problem, cluster=replace(cluster, hosts=(*cluster.hosts, more)))

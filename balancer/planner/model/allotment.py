@@ -1,25 +1,40 @@
 """What guests are allocated of a host, and huge pages counted once."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from balancer.planner.model.cluster import Guest
 from balancer.planner.model.problem import Problem
-from balancer.planner.model.resources import HUGEPAGES, MEMORY, VCPUS, Resources
+from balancer.planner.model.resources import EMULATED, HUGEPAGES, MEMORY, VCPUS, Resources
+
+NATIVE: Final = "kvm"
+TRANSLATED: Final = "qemu"
 
 
 def takes(problem: Problem) -> Mapping[str, Resources]:
     """Return what each guest is allocated of a host, by uuid: vCPUs, MiB, pages of each size.
 
+    vCPUs that are emulated beside others that are not are counted for themselves.
+
     A guest backed by huge pages takes those, and only the rest of its memory from ordinary ones.
     """
-    return problem.once("takes", lambda: {g.uuid: _take(g) for g in problem.cluster.guests})
+    return problem.once(
+        "takes", lambda: {g.uuid: _take(g, vcpus_of(problem, g)) for g in problem.cluster.guests}
+    )
 
 
-def _take(guest: Guest) -> Resources:
+def vcpus_of(problem: Problem, guest: Guest) -> str:
+    """Return among which vCPUs those of `guest` are counted."""
+    host = problem.host(problem.home(guest.uuid))
+    translated = guest.accelerator == TRANSLATED and NATIVE in host.accelerators
+    return EMULATED if translated else VCPUS
+
+
+def _take(guest: Guest, vcpus: str) -> Resources:
     backed = {n: amount for n, amount in guest.allocation.items() if n.startswith(HUGEPAGES)}
     return {
         MEMORY: max(0, guest.allocation.get(MEMORY, 0) - paged_mib(backed)),
-        VCPUS: guest.allocation.get(VCPUS, 0),
+        vcpus: guest.allocation.get(VCPUS, 0),
         **backed,
     }
 

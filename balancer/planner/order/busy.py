@@ -32,6 +32,16 @@ def too_busy(problem: Problem) -> Pairs:
     return found
 
 
+def hopeless(problem: Problem, guest: str) -> bool:
+    """True if there is no host that the guest could be sent to, as fast as it dirties memory."""
+    travel, home = Travel(problem), problem.home(guest)
+    return guest in problem.demand.dirty_mib_s and all(
+        isinstance(travel.at_best(guest, home, host), WillNotConverge)
+        for host in problem.receiving
+        if host != home
+    )
+
+
 def unmoved(problem: Problem) -> Mapping[str, str]:
     """Return guests whose last migration did not converge, while they rest; and why they stay.
 

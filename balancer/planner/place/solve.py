@@ -115,7 +115,7 @@ def _annealed(
 ) -> tuple[State, int]:
     """Return what one seed comes to, and the steps.
 
-    Guests under rules that annealing does not count (apart, numa) are shifted by descent: before
+    Guests under rules that annealing does not count (apart, numa, talking to others) are shifted by descent: before
     it, in a second attempt, while there is something left to spend, and after it.
     """
     state = State(formulation)

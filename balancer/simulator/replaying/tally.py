@@ -62,7 +62,7 @@ def moving(track: Track, wanted: Cells, outcomes: Sequence[Outcome]) -> float:
     for outcome in outcomes:
         column = min(max(0, track.column(outcome.started)), len(wanted) - 1)
         place = places.get(outcome.action.guest)
-        running = wanted[column, place] / PER_CORE if place is not None else 0.0
+        running = int(wanted[column, place]) / PER_CORE if place is not None else 0.0
         copied = SLOWED * max(0.0, outcome.ended - outcome.started)
         cost += max(1.0, running) * (copied + (outcome.downtime_ms or 0) / 1000)
     return cost

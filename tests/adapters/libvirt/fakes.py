@@ -180,6 +180,10 @@ class FakeHost:
     def baselineCPU(self, _cpus: list[str], _flags: int) -> str:
         return self.baseline
 
+    def baselineHypervisorCPU(self, *question: Any) -> str:
+        self.asked.append(question)
+        return self.baseline
+
     def getCPUModelNames(self, _architecture: str) -> list[str]:
         return ["EPYC", "qemu64"]
 

@@ -43,13 +43,14 @@ class Small:
 
     def more(self, where: Where) -> int:
         """Return how many new guests fit beside guests that are so."""
-        total = 0
-        for host in range(len(self.memory)):
-            here = [self.guests[g] for g, h in enumerate(where) if h == host]
-            free = self.memory[host] - sum(m for m, _ in here)
-            cores = self.vcpus[host] - sum(v for _, v in here)
-            total += max(0, min(free // self.new[0], cores // self.new[1]))
-        return total
+        return sum(self.more_on(where, host) for host in range(len(self.memory)))
+
+    def more_on(self, where: Where, host: int) -> int:
+        """Return the same of one host."""
+        here = [self.guests[g] for g, h in enumerate(where) if h == host]
+        free = self.memory[host] - sum(m for m, _ in here)
+        cores = self.vcpus[host] - sum(v for _, v in here)
+        return max(0, min(free // self.new[0], cores // self.new[1]))
 
     def reachable(self, lost: int = -1) -> Iterator[Where]:
         """Yield every placement that single live moves lead to, a guest in flight being twice.
@@ -81,6 +82,53 @@ class Small:
             if self.holds(tuple(where)):
                 best = max(best, sum(h >= 0 for h in chosen))
         return best
+
+    def stranded(self, guests: list[tuple[int, int]], where: Where, lost: int) -> int:
+        """Return how many guests of a lost host find no room, counting memory and vCPUs alone."""
+        free = [
+            [m - sum(guests[g][0] for g, h in enumerate(where) if h == n),
+             v - sum(guests[g][1] for g, h in enumerate(where) if h == n)]
+            for n, (m, v) in enumerate(zip(self.memory, self.vcpus, strict=True))
+        ]  # fmt: skip
+        gone = sorted((guests[g] for g, h in enumerate(where) if h == lost), reverse=True)
+        others = [h for h in range(len(free)) if h != lost]
+
+        def left(number: int, best: int) -> int:
+            if number == len(gone) or best <= 0:
+                return 0
+            memory, vcpus = gone[number]
+            least, seen = best, set()
+            for host in others:
+                room = free[host]
+                if tuple(room) in seen or room[0] < memory or room[1] < vcpus:
+                    continue
+                seen.add(tuple(room))
+                free[host] = [room[0] - memory, room[1] - vcpus]
+                least = min(least, left(number + 1, least))
+                free[host] = room
+                if not least:
+                    return 0
+            return min(least, 1 + left(number + 1, least - 1))
+
+        return left(0, len(gone))
+
+    def sparing(self, where: Where) -> int:
+        """Return how many new guests fit so that no loss leaves more without room than it does now."""
+        before = [self.stranded([*self.guests], self.where, h) for h in range(len(self.memory))]
+        for number in range(self.more(where), 0, -1):
+            if any(self._endures(where, at, before) for at in self._ways(where, number)):
+                return number
+        return 0
+
+    def _ways(self, where: Where, number: int) -> Iterator[Where]:
+        """Yield how so many new guests may stand: how many on each host."""
+        most = [min(number, self.more_on(where, host)) for host in range(len(self.memory))]
+        yield from (at for at in product(*(range(m + 1) for m in most)) if sum(at) == number)
+
+    def _endures(self, where: Where, at: Where, before: list[int]) -> bool:
+        guests = [*self.guests, *[self.new] * sum(at)]
+        there = (*where, *(h for h, n in enumerate(at) for _ in range(n)))
+        return all(self.stranded(guests, there, h) <= before[h] for h in range(len(self.memory)))
 
     @property
     def problem(self) -> Problem:

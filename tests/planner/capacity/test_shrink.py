@@ -6,10 +6,11 @@ import pytest
 
 from balancer.planner.capacity.fit import fit
 from balancer.planner.capacity.shrink import least, shrink
+from balancer.planner.constraints.places import Places
 from balancer.planner.constraints.survive import Survive
 from balancer.planner.model.problem import Problem
 from balancer.planner.objectives import OBJECTIVES
-from tests.drawing import problem
+from tests.drawing import problem, select
 from tests.planner.capacity.test_waiting import of
 
 THREE = "a 16c/64g : x 4v/18g cpu=1\nb 16c/64g : y 4v/18g cpu=1\nc 16c/64g : z 4v/18g cpu=1"
@@ -62,5 +63,22 @@ def test_new_guests_leave_room_for_a_loss(count: int) -> None:
 
 def test_a_search_cut_short_promises_little() -> None:
     """Without time nothing is promised that was not looked at."""
-    drawn = problem("a 16c/64g :\nb 16c/64g :")
-    assert fit(drawn, replace(of(4, 30), hosts_lost=1), 4, keep_going=lambda: False).after == 0
+    places = Places(guests=select("*"), at_most=2)
+    drawn = problem("a 16c/64g : x 1v/1g\nb 16c/64g :", places)  # one by one: so the rule wants it
+    spared = replace(of(4, 30), hosts_lost=1)
+    assert fit(drawn, spared, 4, keep_going=lambda: False).after == 0
+    assert fit(drawn, spared, 4).after == 2
+
+
+def test_switched_off_hosts_save_their_watts() -> None:
+    """By the curves that are declared, else by one that is named as assumed; kWh a day and a year."""
+    drawn = thrifty(THREE)
+    first, *others = drawn.cluster.hosts
+    hosts = (replace(first, power=(100, 180, 200)), *others)
+    known = replace(drawn, cluster=replace(drawn.cluster, hosts=hosts))
+    found = shrink(known).energy
+    assert found.before == 110 + 2 * 162.5  # a sixteenth busy, each
+    assert found.after in {130.0, 187.5}
+    assert found.assumed == ("b", "c")
+    assert found.a_day == pytest.approx(found.saved * 0.024)
+    assert found.a_year == pytest.approx(found.a_day * 365)

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+from balancer.planner.capacity.asking import Wanted
 from balancer.planner.capacity.failures import domains, failure
-from balancer.planner.capacity.fit import Wanted, expected_use, fit, most, ways
+from balancer.planner.capacity.fit import expected_use, fit, ways
+from balancer.planner.capacity.volume import room_for
 from balancer.planner.capacity.waiting import PLENTY, calm
 from balancer.planner.constraints.never_move import NeverMove
 from balancer.planner.constraints.spread import Spread
@@ -51,7 +53,7 @@ def test_all_of_a_count_fit_and_nothing_binds() -> None:
 
 def test_guests_without_memory_are_bounded_by_cores() -> None:
     """Even a guest of no memory is not tried without end."""
-    assert most(problem("a 16c/64g :"), of(1, 0)) == 16
+    assert room_for(problem("a 16c/64g :"), of(1, 0)) == 64
 
 
 def test_the_cool_host_takes_one_guest() -> None:
@@ -91,6 +93,7 @@ def test_ways_are_tried_before_they_are_told() -> None:
     told = ways(drawn, of(1, 8), 4, found, lambda: True)
     assert [(w.words, w.fit) for w in told] == [
         (f"without the rule {apart.label}", 4),
+        ("2 more hosts like b", 4),
         ("one more host like b", 3),
     ]
     assert ways(drawn, of(1, 8), 4, found, lambda: False) == ()
