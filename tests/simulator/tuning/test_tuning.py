@@ -192,7 +192,7 @@ def test_the_verb_prints_lines_and_writes_a_policy_only_if_asked(
     assert run([*words, "--format", "json", "-o", "new.toml"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["format"] == "balancer-tune/1"
-    assert len(told["candidates"]) == 4
+    assert len(told["candidates"]) == 3
     assert (told["proposed"] is not None) == Path("new.toml").exists()
     if told["proposed"]:
         assert load_policy(Path("new.toml")).aggressiveness > 1
