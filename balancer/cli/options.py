@@ -58,6 +58,16 @@ def common(command: F) -> F:
     return command
 
 
+def first_moves(command: F) -> F:
+    """Add the option that cuts a plan short."""
+    return click.option(
+        "--first",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Only the first N moves, with what they wait for; says what gain that keeps.",
+    )(command)
+
+
 def spread_over(command: F) -> F:
     """Add the options of verbs that make many runs: who makes them."""
     for add in (

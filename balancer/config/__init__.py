@@ -13,6 +13,7 @@ from balancer.config.policy import (
     default_policy,
     load_policy,
     open_policy,
+    overlaid,
     read_policy,
 )
 from balancer.config.search import find
@@ -31,6 +32,7 @@ __all__ = [
     "load_groups",
     "load_policy",
     "open_policy",
+    "overlaid",
     "policy_for",
     "read_policy",
 ]

@@ -1,6 +1,6 @@
 """Policy files: what the operator wants, as a checked and typed `Policy`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -70,6 +70,11 @@ def load_policy(path: Path, groups: Groups = NO_GROUPS) -> Policy:
 def read_policy(table: Table, groups: Groups = NO_GROUPS) -> Policy:
     """Return the policy that a table holds as a policy file would. Raises UsageError."""
     return _loaded(table, groups).policy
+
+
+def overlaid(policy: Policy, values: Mapping[str, object]) -> Policy:
+    """Return the policy with what a file of these tables would change. Raises UsageError."""
+    return sealed(_overlaid(policy, Table(Path(policy.name), "", values), NO_GROUPS, {}))
 
 
 def open_policy(path: Path, groups: Groups = NO_GROUPS) -> LoadedPolicy:

@@ -41,7 +41,7 @@ from balancer.planner.place.curve import curve
 from balancer.planner.place.evaluate import score
 from balancer.planner.place.solve import Answer, solve
 from balancer.planner.prove import dip, heats, prove
-from balancer.planner.trim import useful_part
+from balancer.planner.trim import opening, useful_part
 from balancer.planner.verify import judge
 from balancer.planner.weigh import Scales
 from balancer.planner.worth import priced
@@ -120,17 +120,22 @@ def _planned(
     left = (*best.ordered.left, *explain_conflict(best.formulation, best.reached))
     ordered = replace(best.ordered, left=left, certificate=ways[0].ordered.certificate)
     made = _assemble(problem, ordered, (best.before, best.after), best.answer)
-    made = replace(made, asked_again=len(ways) - 1, gained=_gained(best.formulation, made))
+    made = replace(
+        made, asked_again=len(ways) - 1, gained=_gained(best.formulation, _in_turn(made.actions))
+    )
     return _or_infeasible(made, request, _conflicts(problem, made, request, keep_going))
 
 
-def _gained(formulation: Formulation, made: Plan) -> tuple[int, ...]:
+def _gained(formulation: Formulation, actions: Iterable[Action]) -> tuple[int, ...]:
     """Return what each move in turn brings of the whole gain."""
-    ordered = sorted(made.actions, key=lambda action: action.start)
     return curve(
         formulation,
-        [(formulation.guest_number[a.guest], formulation.site_number[a.target]) for a in ordered],
+        [(formulation.guest_number[a.guest], formulation.site_number[a.target]) for a in actions],
     )
+
+
+def _in_turn(actions: Iterable[Action]) -> list[Action]:
+    return sorted(actions, key=lambda action: action.start)
 
 
 def _conflicts(
@@ -275,6 +280,37 @@ def back(
     reached = {**problem.cluster.placement, **{a.guest: a.target for a in actions}}
     formulation = formulate(problem, all_rules(problem), all_goals(problem))
     return _led(problem, formulation, Ordered(actions=actions, left=(), reached=reached))
+
+
+def cut(observation: Observation, policy: Policy, made: Plan, first: int) -> Plan | Infeasible:
+    """Return the first so many actions of `made`, by their start, as a plan of its own.
+
+    With an action come all that it waits for, and every step of their guests; so it may be a few
+    more. Judged and reckoned afresh on the cluster as observed; `left` says what the others bring.
+    """
+    actions = opening(made.actions, first)
+    rest = len(made.actions) - len(actions)
+    if not rest:
+        return made
+    problem = named(assess(observation, policy, orders_of(made)))
+    formulation = formulate(problem, all_rules(problem), all_goals(problem))
+    reached = {**problem.cluster.placement, **{a.guest: a.target for a in actions}}
+    why = f"left out: only the first {first} asked for" + _share(formulation, made, actions)
+    left = (*made.left, Stay(subject=f"the last {rest} of {len(made.actions)} moves", reason=why))
+    ordered = Ordered(actions=actions, left=left, reached=reached)
+    if refused := _refused(problem, ordered):
+        return refused
+    shorter = _led(problem, formulation, ordered)
+    quality = replace(made.quality, proven=False)
+    gained = _gained(formulation, _in_turn(shorter.actions))
+    return replace(shorter, quality=quality, gained=gained)
+
+
+def _share(formulation: Formulation, made: Plan, kept: Collection[Action]) -> str:
+    """Return how much of what `made` gains the actions `kept` bring, as words; if it gains."""
+    others = [action for action in made.actions if action not in kept]
+    gained = _gained(formulation, [*_in_turn(kept), *_in_turn(others)])
+    return f", which bring {gained[len(kept) - 1] // 10} % of the whole gain" if gained else ""
 
 
 def _bounded(formulation: Formulation, ordered: Ordered) -> Ordered:

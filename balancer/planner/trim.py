@@ -31,6 +31,17 @@ def useful_part(
     return tuple(action for action in actions if action.guest in work.chosen)
 
 
+def opening(actions: Sequence[Action], first: int) -> tuple[Action, ...]:
+    """Return the first so many actions by their start, and what has to come with them.
+
+    That is all they wait for, and every step of each guest among these.
+    """
+    needs = _closures(actions)
+    begun = sorted(actions, key=lambda action: action.start)[:first]
+    guests = frozenset().union(*(needs[action.guest] for action in begun))
+    return tuple(action for action in actions if action.guest in guests)
+
+
 class _Choice:
     """The state of one call of `useful_part`."""
 

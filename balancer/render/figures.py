@@ -23,13 +23,14 @@ STOPS: Final = ((0.0, (240, 244, 249)), (0.5, (140, 190, 224)), (0.75, (255, 207
 """Load to colour: pale idle, blue half used, yellow well used, red full."""
 
 
-def ticks(most: float) -> tuple[float, ...]:
-    """Return round numbers from 0 up to at least `most`."""
+def ticks(most: float, *, whole: bool = False) -> tuple[float, ...]:
+    """Return round numbers from 0 up to at least `most`; whole ones where things are counted."""
     if most <= 0:
         return (0.0, 1.0)
     rough = most / TICKS
     unit = 10.0 ** floor(log10(rough))
     step = next(f * unit for f in (1, 2, 5, 10) if f * unit >= rough)
+    step = max(1.0, step) if whole else step
     return tuple(round(i * step, 9) for i in range(ceil(most / step) + 1))
 
 
@@ -42,9 +43,11 @@ def spreads(
     rows: Mapping[str, tuple[float, float, float, float, float]],
     points: Mapping[str, Sequence[float]],
     unit: str,
+    *,
+    whole: bool = False,
 ) -> str:
     """Return one box a row: least, quarter, median, three quarters, most; each point above it."""
-    scale = ticks(max((row[4] for row in rows.values()), default=1.0))
+    scale = ticks(max((row[4] for row in rows.values()), default=1.0), whole=whole)
     top = scale[-1]
 
     def x(amount: float) -> float:
@@ -108,9 +111,16 @@ def _cells(name: str, loads: Sequence[float], wide: float, y: int, hours: float)
     return parts
 
 
-def lines(rows: Mapping[str, Sequence[float]], hours: float, unit: str) -> str:
-    """Return one line for each row over the same hours."""
-    scale = ticks(max((max(row, default=0.0) for row in rows.values()), default=1.0))
+def lines(
+    rows: Mapping[str, Sequence[float]], hours: float, unit: str, *, whole: bool = False
+) -> str:
+    """Return one line for each row over the same hours.
+
+    Each is thinner than the one below it, and dashed in its own way: of lines that run together all
+    are seen.
+    """
+    most = max((max(row, default=0.0) for row in rows.values()), default=1.0)
+    scale = ticks(most, whole=whole)
     top, height = scale[-1], 190
     base = height - AXIS
 
@@ -133,15 +143,17 @@ def lines(rows: Mapping[str, Sequence[float]], hours: float, unit: str) -> str:
         wide = (WIDTH - LEFT - 26) / max(1, len(row) - 1)
         path = " ".join(f"{LEFT + wide * k:.1f},{y(v)}" for k, v in enumerate(row))
         parts.append(
-            f'<polyline class="line s{i % 6}" points="{path}"><title>{escape(name)}</title></polyline>'
+            f'<polyline class="line s{i % 6} d{i % 4}" points="{path}"><title>{escape(name)}</title></polyline>'
         )
     return _svg("lines", height, parts)
 
 
 def legend(names: Sequence[str]) -> str:
-    """Return which colour stands for whom."""
+    """Return which colour and which kind of line stands for whom."""
     items = (
-        f'<span class="s{i % 6}"><i></i>{escape(name)}</span>' for i, name in enumerate(names)
+        f'<span class="s{i % 6}"><svg class="stroke" viewBox="0 0 34 10" aria-hidden="true">'
+        f'<line class="line d{i % 4}" x1="1" x2="33" y1="5" y2="5"/></svg>{escape(name)}</span>'
+        for i, name in enumerate(names)
     )
     return f'<p class="legend">{"".join(items)}</p>'
 

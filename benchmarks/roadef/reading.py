@@ -88,4 +88,4 @@ def _numbers(path: Path) -> Ints:
     text = path.read_bytes()
     if path.suffix == ".gz":
         text = gzip.decompress(text)
-    return np.array(text.split(), dtype=np.int64)
+    return np.fromstring(text.decode("ascii"), dtype=np.int64, sep=" ")

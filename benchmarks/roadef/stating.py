@@ -48,7 +48,7 @@ def state(instance: Instance) -> tuple[Formulation, Terms]:
     _balances(formulation, instance)
     needs = _services(formulation, instance)
     return formulation, Terms(
-        lingering=frozenset(_transient(r) for r in np.flatnonzero(instance.transient)),
+        lingering=frozenset(_transient(r) for r in np.flatnonzero(instance.transient).tolist()),
         routes=(machine * instance.machine_move).astype(np.int32),
         needs=needs,
     )

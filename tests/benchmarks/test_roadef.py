@@ -1,6 +1,9 @@
 """The contest's problem in the algebra: what the walk sums up is what the definition says."""
 
 import gzip
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count, product
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +11,10 @@ import pytest
 
 from balancer.planner.place.arrays import Arrays
 from balancer.planner.place.calibrated import Calibrated
+from balancer.planner.place.polish import polish
+from balancer.planner.place.region import Region
 from balancer.planner.place.state import State
+from balancer.planner.place.trader import STRICT, Trader, suits
 from balancer.planner.place.walker import Walker
 from benchmarks.roadef.judging import cost
 from benchmarks.roadef.reading import Instance, Ints, read
@@ -87,20 +93,67 @@ def test_a_hot_walk_is_lawful_and_sums_up_what_the_definition_says(seed: int) ->
         assert arrays.total.tolist() == [0, 0, paid]
 
 
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("price", [STRICT, 3, 300])
+def test_trades_sum_up_what_the_definition_says(seed: int, price: int) -> None:
+    """Lawful but for what may stand beyond caps at a price, which transient usage never does."""
+    instance = drawn(seed)
+    formulation, terms = state(instance)
+    arrays = Arrays(State(formulation), terms)
+    assert suits(arrays)
+    trader = Trader(arrays, seed)
+    trader.press(price)
+    for _ in range(20):
+        trader.walk(50, 1e9, arrays.budget)
+        paid = cost(instance, arrays.site) - service_moves(instance, arrays.site)
+        assert arrays.total.tolist() == [0, 0, paid]
+        assert lawful(instance, arrays.site) is (trader.exceeded() == 0)
+        loose = replace(instance, capacity=instance.capacity + 10**6 * (1 - instance.transient))
+        assert lawful(loose, arrays.site)
+        again = Trader(arrays, seed)
+        again.press(price)
+        assert (trader.paid == again.paid).all()
+        assert (trader.inside == again.inside).all()
+        assert (arrays.load == plainly(instance, arrays)).all()
+        for guest, site in enumerate(arrays.site.tolist()):
+            assert trader.members[site, trader.place[guest]] == guest
+
+
+def plainly(instance: Instance, arrays: Arrays) -> Ints:
+    """[sites, rows]: what stands on each row, who left home counted there too where it lingers."""
+    load = np.zeros_like(arrays.load)
+    np.add.at(load, arrays.site, arrays.use)
+    gone = arrays.site != instance.start
+    stays = np.where(np.arange(load.shape[1]) >= arrays.plain, arrays.use, 0)
+    np.add.at(load, instance.start[gone], stays[gone])
+    return load
+
+
+def test_every_way_of_trading_is_taken() -> None:
+    """None of the eight is idle on a problem with room for all."""
+    instance = drawn(5)
+    formulation, terms = state(instance)
+    trader = Trader(Arrays(State(formulation), terms), 1)
+    trader.press(1)
+    trader.walk(200_000, 1e6, trader.arrays.budget)
+    assert (trader.taken > 0).all()
+    assert (trader.taken <= trader.tried).all()
+
+
 def test_the_search_gains_is_lawful_and_the_same_for_the_same_steps() -> None:
     """What it says it reached is what the best placement costs."""
     instance = drawn(3)
     formulation, terms = state(instance)
     found = []
     for _ in range(2):
-        search = Calibrated(Walker(Arrays(State(formulation), terms), 7))
+        search = Calibrated(Trader(Arrays(State(formulation), terms), 7))
         search.run(lambda steps: steps / 3_000_000)
         found.append(search.best)
         paid = cost(instance, search.best) - service_moves(instance, search.best)
         assert search.reached == (0, 0, paid)
         assert lawful(instance, search.best)
     assert (found[0] == found[1]).all()
-    assert search.reached[2] < cost(instance, instance.start)
+    assert cost(instance, found[0]) < cost(instance, instance.start)
 
 
 def test_plain_and_zipped_files_read_alike(tmp_path: Path) -> None:
@@ -115,3 +168,49 @@ def test_plain_and_zipped_files_read_alike(tmp_path: Path) -> None:
         assert instance.machine_move.tolist() == [[0, 1], [2, 0]]
         assert instance.weights == (1, 2, 3)
         assert cost(instance, np.array([1])) == 10 * 0 + 1 * 1 + 2 * 1 + 3 * 1
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_region_solved_is_what_trying_everything_finds(seed: int) -> None:
+    """Every way of two machines' processes among these two, judged by the definition."""
+    instance = drawn(seed)
+    formulation, terms = state(instance)
+    trader = Trader(Arrays(State(formulation), terms), seed)
+    trader.walk(400, 1e9, trader.arrays.budget)
+    a, b = np.random.default_rng(seed).permutation(MACHINES)[:2].tolist()
+    who = np.flatnonzero((trader.arrays.site == a) | (trader.arrays.site == b))
+    least = int(trader.arrays.total[2])
+    for ends in product((a, b), repeat=len(who)):
+        placed = trader.arrays.site.copy()
+        placed[who] = ends
+        if lawful(instance, placed):
+            paid = cost(instance, placed) - service_moves(instance, placed)
+            least = min(least, paid)
+    changes, _, proven = Region(trader, [a, b]).solve(10.0, 1)
+    trader.bring(changes)
+    assert proven
+    assert int(trader.arrays.total[2]) == least
+    assert lawful(instance, trader.arrays.site)
+
+
+def asked(times: int) -> Callable[[float], float]:
+    """A budget that is spent once it was asked for so many times."""
+    numbers = count()
+    return lambda _: next(numbers) / times
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_polishing_is_lawful_and_gains(seed: int) -> None:
+    """Sums stay true, regions grow, and the same work gives the same answer."""
+    instance = drawn(seed)
+    formulation, terms = state(instance)
+    found = []
+    for _ in range(2):
+        trader = Trader(Arrays(State(formulation), terms), seed)
+        polish(trader, seed, asked(60))
+        found.append(trader.arrays.site)
+        paid = cost(instance, trader.arrays.site) - service_moves(instance, trader.arrays.site)
+        assert trader.arrays.total.tolist() == [0, 0, paid]
+        assert lawful(instance, trader.arrays.site)
+    assert (found[0] == found[1]).all()
+    assert cost(instance, found[0]) < cost(instance, instance.start)

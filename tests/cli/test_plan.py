@@ -17,6 +17,15 @@ def test_a_hot_host_is_relieved_on_paper(balancer: Terminal, hot: Path) -> None:
     assert max(map(len, answer.out.splitlines())) <= 80
 
 
+def test_only_the_first_moves_can_be_asked_for(balancer: Terminal, hot: Path) -> None:
+    """The shorter plan is saved, and says what share of the gain it keeps."""
+    answer = balancer("plan", "--from", hot, "--first", "1", "-o", "first.json")
+    assert answer.code == 0
+    assert answer.out.startswith("1 host hot. 1 move.")
+    assert "% of the whole gain" in " ".join(answer.out.split())
+    assert len(load_plan((hot.parent / "first.json").read_text()).actions) == 1
+
+
 def test_moves_can_be_told_by_the_exit_code(balancer: Terminal, hot: Path, crowded: Path) -> None:
     """With --exit-code, 4 says that there is something to move and 0 that there is not."""
     assert balancer("plan", "--from", hot, "--exit-code").code == 4

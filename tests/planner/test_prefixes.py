@@ -20,6 +20,7 @@ from balancer.planner.model.reverse import reverse
 from balancer.planner.order.schedule import order
 from balancer.planner.pipeline import back, towards
 from balancer.planner.prove import dip, heats, prove
+from balancer.planner.trim import opening
 from balancer.planner.verify import judge
 from tests.drawing import observation, placed, policy, problem, select, uuid_of
 from tests.planner.puzzles import Naive, Puzzle, move, puzzles
@@ -251,3 +252,56 @@ def test_nothing_is_undone_by_nothing():
     """An empty plan has an empty way back."""
     assert reverse(()) == ()
     assert policy().limits.hotter_on_the_way == 0.25
+
+
+MANY = "\n".join(
+    [
+        *(f"{h} 16c/128g : {' | '.join(f'{h}{n} 2v/8g cpu=2' for n in range(8))}" for h in "ab"),
+        *(f"h{n} 16c/128g : z{n} 2v/8g cpu=1" for n in range(6)),
+    ]
+)
+
+
+def test_the_first_moves_are_a_plan_of_their_own_that_says_what_gain_it_keeps() -> None:
+    """For each length: as many actions, judged valid, the curve's own, the rest told of."""
+    seen, wanted = observation(MANY), standing()
+    whole = pipeline.plan(seen, wanted)
+    assert isinstance(whole, Plan)
+    assert len(whole.actions) > 1
+    for first in range(1, len(whole.actions)):
+        shorter = pipeline.cut(seen, wanted, whole, first)
+        assert isinstance(shorter, Plan)
+        assert len(shorter.actions) == first
+        assert set(shorter.actions) <= set(whole.actions)
+        assert judge(assess(seen, wanted), shorter.actions).valid
+        assert len(shorter.proofs) == len(shorter.gained) == first
+        told = f"which bring {whole.gained[first - 1] // 10} % of the whole gain"
+        assert told in shorter.left[-1].reason
+    assert pipeline.cut(seen, wanted, whole, len(whole.actions)) is whole
+
+
+@given(puzzles(), st.integers(1, 4))
+@settings(max_examples=40, deadline=None)
+def test_the_opening_of_a_plan_is_judged_good_whatever_waits_for_what(
+    puzzle: Puzzle, first: int
+) -> None:
+    """With steps aside and rings, too: nothing it keeps waits for what it leaves out."""
+    here = unbounded(puzzle).problem
+    actions = order(here, puzzle.target).actions
+    kept = opening(actions, first)
+    ids = {action.id for action in kept}
+    assert len(kept) >= min(first, len(actions))
+    assert all(set(action.waits_for) <= ids for action in kept)
+    assert judge(here, kept).faults == judge(here, actions).faults == ()
+
+
+def test_a_cut_that_the_judge_refuses_is_no_plan() -> None:
+    """The cluster has changed: the first move has no room left."""
+    wanted = standing()
+    whole = pipeline.plan(observation(MANY), wanted)
+    assert isinstance(whole, Plan)
+    full = MANY.replace("cpu=1", "cpu=1 | full{n} 2v/118g")
+    lines = [line.replace("{n}", str(n)) for n, line in enumerate(full.splitlines())]
+    answer = pipeline.cut(observation("\n".join(lines)), wanted, whole, 1)
+    assert isinstance(answer, Infeasible)
+    assert "the judge refuses" in answer.reason

@@ -201,6 +201,15 @@ def test_the_judge_reads_the_rungs(changed: dict[str, object], fault: str) -> No
     assert bool(faults) is bool(fault)
 
 
+def test_a_plan_asks_for_unsafe_storage_where_it_is_consented_to() -> None:
+    """For the guests named, and the judge agrees; for nobody else."""
+    posed = problem(ROOMY, limits=WIDE, allow=Allow(unsafe_storage=select("web-*")))
+    made = order(posed, placed(posed.cluster, web_1="b", zk_1="b"))
+    told = {action.name: action.unsafe_storage for action in made.actions}
+    assert told == {"web-1": True, "zk-1": False}
+    assert judge(posed, made.actions).faults == ()
+
+
 def test_consents_are_for_those_they_name() -> None:
     """The same rung is allowed one guest and refused another."""
     allow = Allow(post_copy=select("web-*"), auto_converge=select("web-*"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from balancer.planner.constraints.tied import bonds
-from balancer.planner.model.fitting import all_why_not
+from balancer.planner.model.fitting import all_why_not, may_be_emulated
 from balancer.planner.model.problem import Problem
 
 
@@ -39,7 +39,8 @@ def matrix(problem: Problem) -> tuple[Row, ...]:
     for guest in sorted(cluster.guests, key=lambda g: (g.name, g.uuid)):
         home = cluster.host[cluster.placement[guest.uuid]]
         others = [h for h in cluster.hosts if h.name != home.name]
-        words = {host.name: all_why_not(guest, home, host) for host in others}
+        may = may_be_emulated(problem, guest)
+        words = {h.name: all_why_not(guest, home, h, emulation=may) for h in others}
         rows.append(
             Row(
                 guest=guest.name,

@@ -6,37 +6,52 @@ stood well. So short runs from several heats race against each other. The winner
 for the long run, and its time is spent on those at which the winner's cost fell.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
 from balancer.planner.formulation import Ints
+from balancer.planner.place.trader import STRICT, Trader
 from balancer.planner.place.walker import Floats, Walker
 
-HOTTEST: Final = 64.0
+HOTTEST: Final = 16.0
 """First heat of the hottest run, as a share of the median rise of cost by a random change."""
-STEP: Final = 8.0
+STEP: Final = 4.0
 """Each run of the race starts so many times cooler than the one before."""
 SPAN: Final = 300.0
 """A short run cools down by so much: the long one goes on to the coldest."""
 COLDEST: Final = 0.3
 """Prices are integers: below this nothing that loses is accepted any more."""
-RACE: Final = 0.2
-"""Share of all work for the short runs from all heats."""
+RACE: Final = 0.02
+"""Share of all work for each short run. They go from hot to cold until colder is worse twice."""
 AGAIN: Final = 0.05
 """For each longer run: of the winner, and from hotter as long as hotter is better.
 
 The longer a run is, the hotter it may start."""
-HOTTER: Final = 3
+HOTTER: Final = 2
 LAST: Final = 0.98
 """Share of a run after which only what gains is accepted."""
-EVENLY: Final = 0.3
-"""Share of the long run that is spread evenly over its heats."""
+EVENLY: Final = 0.8
+"""Share of the time above the coldest heat that mattered that is spread evenly over heats; the
+rest goes where the cost fell."""
+MATTERED: Final = 0.99
+"""Share of the fall of cost by which a short run shows where it matters no more to be colder."""
+TAIL: Final = 0.15
+"""Share of the long run for all heats below that."""
 CHUNK: Final = 100_000
 SAMPLED: Final = 2_000
 BINS: Final = 60
+LENIENT: Final = 4
+"""What a unit beyond a cap costs at first, in times what one beyond a limit does.
+
+So large guests find a way through sites that are full (strategic oscillation, Glover 1989)."""
+PRESSED: Final = ((0.0, 0.0), (0.3, 0.0), (0.6, 1.5), (0.9, 6.5), (1.0, 6.5))
+"""(Share of a run, power of ten): how that price grows. Once nothing is beyond a cap after
+`FIRM` of the run, nothing may be any more."""
+FIRM: Final = 0.6
+DEAREST: Final = 10**9
 
 
 @dataclass(slots=True, eq=False)
@@ -55,9 +70,12 @@ class Course:
 
 
 class Calibrated:
-    """One search over the arrays of `walker`; `best` may be read at any moment."""
+    """One search over the arrays of `walker`; `best` may be read at any moment.
 
-    def __init__(self, walker: Walker) -> None:
+    A `Trader` is let go beyond caps while it is hot: what is kept never is.
+    """
+
+    def __init__(self, walker: Walker | Trader) -> None:
         self.walker, self.arrays = walker, walker.arrays
         self.steps = 0
         self.best = self.arrays.site.copy()
@@ -71,12 +89,9 @@ class Calibrated:
         number = 1 + max(0, int(np.log(hottest / COLDEST / STEP) / np.log(STEP)))
         heats = [hottest / STEP**n for n in range(number)]
         begin = self.arrays.saved()
-        short = [
-            self._short(hot, begin, spent, n * RACE / number, (n + 1) * RACE / number)
-            for n, hot in enumerate(heats)
-        ]
-        best = min(range(number), key=lambda n: short[n].rank)
-        done, winner = RACE + AGAIN, self._short(heats[best], begin, spent, RACE, RACE + AGAIN)
+        best, done = self._race(heats, begin, spent)
+        winner = self._short(heats[best], begin, spent, done, done + AGAIN)
+        done += AGAIN
         for hot in reversed(heats[max(0, best - HOTTER) : best]):
             other = self._short(hot, begin, spent, done, done + AGAIN)
             done += AGAIN
@@ -85,6 +100,19 @@ class Calibrated:
             winner = other
         self.arrays.restore(winner.end)
         self._follow(_where_it_fell(winner), spent, done, 1.0)
+
+    def _race(
+        self, heats: Sequence[float], begin: tuple[Ints, ...], spent: Callable[[int], float]
+    ) -> tuple[int, float]:
+        """Return (the number of the best heat to start from, the share of the budget used)."""
+        ranks: list[tuple[int, int, int, int]] = []
+        best = 0
+        for number, hot in enumerate(heats):
+            ranks.append(self._short(hot, begin, spent, number * RACE, (number + 1) * RACE).rank)
+            best = min(range(len(ranks)), key=lambda n: ranks[n])
+            if number >= best + 2:
+                break
+        return best, len(ranks) * RACE
 
     def _short(
         self,
@@ -98,7 +126,7 @@ class Calibrated:
         self.arrays.restore(begin)
         course = Course(np.geomspace(hot, hot / SPAN, BINS))
         falls = self._follow(course, spent, start, end)
-        return _Runner(hot, falls, self._rank(), self.arrays.saved())
+        return _Runner(hot, falls, (self._exceeded(), *self._rank()), self.arrays.saved())
 
     def _follow(
         self, course: Course, spent: Callable[[int], float], start: float, end: float
@@ -111,16 +139,32 @@ class Calibrated:
         while (used := spent(self.steps)) < end:
             done = max(0.0, (used - start) / (end - start))
             before = self.arrays.total[-1]
+            self._press(self._price(done))
             self.walker.walk(CHUNK, course.heat(done), self.arrays.budget)
             self.steps += CHUNK
             falls[min(BINS - 1, int(done / LAST * BINS))] += before - self.arrays.total[-1]
             self._keep()
         return falls
 
+    def _price(self, done: float) -> int:
+        """Return what a unit beyond a cap costs at this share of a run."""
+        walker = self.walker
+        if not isinstance(walker, Trader) or (done > FIRM and not walker.exceeded()):
+            return STRICT
+        power = np.interp(done, [at for at, _ in PRESSED], [power for _, power in PRESSED])
+        return min(DEAREST, int(LENIENT * walker.slope * 10**power))
+
+    def _press(self, price: int) -> None:
+        if isinstance(self.walker, Trader):
+            self.walker.press(price)
+
     def _keep(self) -> None:
         rank = self._rank()
-        if rank < self.reached:
+        if rank < self.reached and not self._exceeded():
             self.reached, self.best = rank, self.arrays.site.copy()
+
+    def _exceeded(self) -> int:
+        return self.walker.exceeded() if isinstance(self.walker, Trader) else 0
 
     def _rank(self) -> tuple[int, int, int]:
         repair, overload, cost = map(int, self.arrays.total)
@@ -139,18 +183,30 @@ class _Runner:
 
     hot: float
     falls: Floats
-    rank: tuple[int, int, int]
+    rank: tuple[int, int, int, int]
+    """What is beyond caps, then the three levels."""
     end: tuple[Ints, ...]
 
 
 def _where_it_fell(runner: _Runner) -> Course:
-    """Return heats down to the coldest, with time by the root of how far the cost fell at each."""
+    """Return heats down to the coldest, with time by the root of how far the cost fell at each.
+
+    Below the heat at which nearly all of the fall is over, little time is spent.
+    """
     known = np.geomspace(runner.hot, runner.hot / SPAN, BINS)
-    heats = np.geomspace(runner.hot, min(COLDEST, runner.hot / SPAN), BINS)
-    weight = np.sqrt(np.maximum(0.0, runner.falls))
-    weight = np.interp(-np.log(heats), -np.log(known), weight, right=0.0)
-    if not weight.any():
-        return Course(heats)
-    share = EVENLY / BINS + (1 - EVENLY) * weight / weight.sum()
-    until = np.cumsum(share)
-    return Course(heats, np.concatenate([[0.0], until[:-1] / until[-2]]))
+    falls = np.maximum(0.0, runner.falls)
+    falls[-1] = 0.0  # there nothing that loses was accepted: that fall tells of no heat
+    total = falls.sum()
+    if not total:
+        return Course(np.geomspace(runner.hot, min(COLDEST, known[-1]), BINS))
+    last = max(1, int(np.searchsorted(np.cumsum(falls), MATTERED * total)))
+    warm = np.geomspace(known[0], known[last], BINS)
+    weight = np.sqrt(np.interp(-np.log(warm), -np.log(known), falls))[1:]
+    share = EVENLY / len(weight) + (1 - EVENLY) * weight / weight.sum()
+    cold = np.geomspace(known[last], min(COLDEST, known[last]), BINS)
+    until = np.cumsum(share) * (1 - TAIL)
+    tail = np.linspace(1 - TAIL, 1.0, BINS)[1:]
+    return Course(
+        np.concatenate([warm, cold[1:]]),
+        np.concatenate([[0.0], until / until[-1] * (1 - TAIL), tail]),
+    )

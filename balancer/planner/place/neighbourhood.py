@@ -11,6 +11,7 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from balancer.planner.formulation import Ints, Level, Row
+from balancer.planner.place.bonds import Bonds
 from balancer.planner.place.evaluate import PER_MILLE
 from balancer.planner.place.groups import Crowds, Streams
 from balancer.planner.place.state import State
@@ -26,7 +27,7 @@ class Neighbourhood:
     def __init__(self, state: State, guests: Ints, sites: Ints) -> None:
         self.state = state
         self.sites = sites
-        self.guests = guests[self._free(guests)]
+        self.guests = guests[~state.formulation.held[guests]]
         self.model = cp_model.CpModel()
         self.terms: dict[Level, list[Term]] = {level: [] for level in Level}
         self.base = dict.fromkeys(Level, 0)
@@ -35,16 +36,11 @@ class Neighbourhood:
         for number, row in enumerate(state.rows):
             self._row(number, row)
         self._crowds()
+        ways = dict(zip(self.guests.tolist(), self.on, strict=True))
+        Bonds(self.model, self.terms, state, ways, self.sites)
         self._flows()
         self._budgets()
         self._in_use()
-
-    def _free(self, guests: Ints) -> list[bool]:
-        held = self.state.formulation.held
-        return [
-            not held[g] and all(isinstance(x, Crowds | Streams) for x in self.state.groups_of[g])
-            for g in guests.tolist()
-        ]
 
     def _decide(self, guest: int) -> dict[int, cp_model.IntVar]:
         state = self.state

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from balancer.planner.formulation import Ints, Level
+from balancer.planner.formulation import Ints
 from balancer.planner.model.request import Effort
 from balancer.planner.place.exchange import attempt
 from balancer.planner.place.groups import Streams
@@ -34,10 +34,12 @@ IDLE_ROUNDS: Final = 2
 class Parts:
     """One improvement by parts, of one state."""
 
-    def __init__(self, state: State, effort: Effort, seed: int, *, floor: int = 0) -> None:
+    def __init__(
+        self, state: State, effort: Effort, seed: int, *, floor: int = 0, heat: int = 0
+    ) -> None:
         self.state = state
-        self.floor = floor
-        """What is known as a bound of the cost once all is repaired and relieved."""
+        self.floor, self.heat = floor, heat
+        """Bounds of the cost once all is repaired and relieved, and of the heat that must stay."""
         self.chance = np.random.Generator(np.random.PCG64(seed))
         self.size = FIRST_SIZE
         self.work = 0.0
@@ -66,9 +68,7 @@ class Parts:
         return self.steps
 
     def _perfect(self) -> bool:
-        return not self.state.total[: Level.COST].any() and (
-            int(self.state.total[Level.COST]) == self.floor
-        )
+        return bool((self.state.total == (0, self.heat, self.floor)).all())
 
     @property
     def steps(self) -> int:

@@ -7,13 +7,15 @@ sets found fit elsewhere the bound is reached, and the repair is proven to be th
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
 import numpy as np
 
 from balancer.planner.formulation import Bools, Ints, Level
-from balancer.planner.place.state import State
+from balancer.planner.place.evaluate import PER_MILLE, per_mille, price
+from balancer.planner.place.state import UNBOUNDED, State
 
 ENUMERATED: Final = 14
 """Guests on a site whose subsets are all looked at; more are left to branch and bound."""
@@ -24,13 +26,61 @@ Shed = tuple[list[int], int]
 """Guests that leave, and a bound from below of what clearing the site costs."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Hopeless:
+    """What guests too large for every site leave hot, whatever moves."""
+
+    room: Ints
+    """[rows, sites]: what a site may take for such a guest, where it is as little too much as
+    anywhere; else 0."""
+    leaving: Ints
+    """[sites]: what it costs at least if such a guest leaves for where it is no better off;
+    UNBOUNDED where none can."""
+    overload: int
+    """Bound from below of what that costs at level OVERLOAD."""
+
+
+def hopeless(state: State) -> Hopeless:
+    """Find guests of which each alone is beyond the limits of relief of every site it may be on.
+
+    Two of them on one site cost more than each on its own, as prices are convex from 0.
+    """
+    rows = [n for n, row in enumerate(state.rows) if row.penalty.level is Level.OVERLOAD]
+    room = np.zeros_like(state.limit)
+    leaving = np.full(state.sites, UNBOUNDED, dtype=np.int64)
+    use, limit, scale = state.use[rows], state.limit[rows], state.scale[rows]
+    if not rows or (use < 0).any() or (limit * PER_MILLE < scale).any():
+        return Hopeless(room, leaving, 0)
+    large = np.flatnonzero((use > limit.min(axis=1, initial=UNBOUNDED)[:, None]).any(axis=0))
+    least = 0
+    for guest in large.tolist():
+        over = np.maximum(0, state.use[rows, guest][:, None] - limit)
+        paid = np.zeros(state.sites, dtype=np.int64)
+        for number, row in enumerate(rows):
+            paid += price(state.rows[row].penalty, per_mille(over[number], scale[number]))
+        home = int(state.home[guest])
+        may = state.allowed[guest] & ~state.formulation.held[guest]
+        may[home] = True
+        paid[~may] = UNBOUNDED
+        least += int(paid.min())
+        if 0 < paid[home] == paid.min():
+            rounded = per_mille(over[:, home], scale[:, home]) * scale[:, home] // PER_MILLE
+            mine = np.where(over[:, home] > 0, limit[:, home] + rounded, 0)
+            room[rows, home] = np.maximum(room[rows, home], mine)
+            if int((paid == paid.min()).sum()) > 1:
+                leaving[home] = min(leaving[home], int(state.formulation.move_cost[guest]))
+    return Hopeless(room, leaving, least)
+
+
 def sheds(state: State) -> dict[int, Shed]:
     """Return, for each site over a limit of repair or relief, its cheapest set that suffices.
 
-    Sites that no set clears are left out. `state` must be as at the start.
+    A guest too large for every site stays, and all others that make it worse leave. Sites that no
+    set clears are left out. `state` must be as at the start.
     """
     below = [n for n, row in enumerate(state.rows) if row.penalty.level is not Level.COST]
-    excess = (state.load - state.limit)[below]
+    stuck = hopeless(state)
+    excess = (state.load - np.maximum(state.limit, stuck.room))[below]
     forced = state.fault_at_home
     sites = np.flatnonzero((excess > 0).any(axis=0))
     sites = np.union1d(sites, state.home[forced])
@@ -40,7 +90,7 @@ def sheds(state: State) -> dict[int, Shed]:
         rows = np.array(below, dtype=np.int64)[over > 0]
         shed = _shed(state, site, rows, over[over > 0])
         if shed is not None:
-            found[site] = shed
+            found[site] = shed[0], min(shed[1], int(stuck.leaving[site]))
     return found
 
 

@@ -19,6 +19,7 @@ PLOTTED: Final = ("contention", "overload", "migrations", "energy")
 HOUR: Final = 3600.0
 KILO: Final = 1000.0
 HOSTS_SHOWN: Final = 60
+NONE: Final = "<p class='nothing'>None at all, under any policy.</p>"
 
 
 def page(comparison: Comparison) -> str:
@@ -30,13 +31,15 @@ def page(comparison: Comparison) -> str:
         f"<h1>{escape(comparison.scenario)}</h1>",
         f"<p class='about'>{escape(comparison.about)}.</p>" if comparison.about else "",
         f"<p>{words} over seeds {seeds}: the same cluster and load under each, run by run; simulated.</p>",
-        legend(names),
+        _head(comparison),
         "<h2>What it cost</h2>",
         _table(comparison),
         "<p class='small'>Median over seeds, and least to most. The best median is bold.</p>",
         "<h2>Spread over seeds</h2>",
+        "<p class='small'>A dot is a run; the box holds the middle half of them, the stroke the median.</p>",
         *(_spread(comparison, line) for line in LINES if line.key in PLOTTED),
         "<h2>Over time</h2>",
+        legend(names),
         f"<p class='small'>Of the first seed, {comparison.seeds[0]}.</p>",
         *_courses({name: runs[0] for name, runs in comparison.runs.items()}),
         _promises(comparison),
@@ -69,17 +72,35 @@ def _table(comparison: Comparison) -> str:
     )
 
 
+def _head(comparison: Comparison) -> str:
+    """Return a box for each policy: what it came to, and against the first one."""
+    first = next(iter(comparison.runs.values()))
+    boxes = []
+    for i, (name, runs) in enumerate(comparison.runs.items()):
+        told = []
+        for line in (line for line in LINES if line.key in PLOTTED):
+            mine, base = spread_of(runs, line).median, spread_of(first, line).median
+            change = (
+                f" ({(mine - base) / base:+.0%})".replace("-", "&minus;")
+                if i and base and mine != base
+                else ""
+            )
+            told.append(f"<span>{line.label} {figure(mine)} {line.unit}{change}</span>")
+        boxes.append(f"<div class='s{i % 6}'><b>{escape(name)}</b>{''.join(told)}</div>")
+    against = f"<p class='small'>Medians; in brackets, against {escape(next(iter(comparison.runs)))}.</p>"
+    return f"<div class='head'>{''.join(boxes)}</div>{against if len(boxes) > 1 else ''}"
+
+
 def _row(comparison: Comparison, line: Line) -> str:
     found = [spread_of(runs, line) for runs in comparison.runs.values()]
+    dim = "" if any(s.most for s in found) else " class='nothing'"
     best = min(s.median for s in found)
     differ = len({s.median for s in found}) > 1
     cells = "".join(
         f"<td{' class=best' if differ and s.median == best else ''}>{figure(s.median)}{_range(s)}</td>"
         for s in found
     )
-    return (
-        f"<tr><th title='{escape(line.meaning)}'>{line.label}</th><td>{line.unit}</td>{cells}</tr>"
-    )
+    return f"<tr{dim}><th title='{escape(line.meaning)}'>{line.label}</th><td>{line.unit}</td>{cells}</tr>"
 
 
 def _range(spread: Spread) -> str:
@@ -97,19 +118,21 @@ def _spread(comparison: Comparison, line: Line) -> str:
         s = Spread.of(amounts)
         boxes[name] = (s.least, s.quarter, s.median, s.three_quarters, s.most)
     title = f"{line.label}, {line.unit}" if line.unit else line.label
-    return f"<h3>{title}</h3>{spreads(boxes, points, line.unit)}"
+    if not any(most for *_, most in boxes.values()):
+        return f"<h3>{title}</h3>{NONE}"
+    return f"<h3>{title}</h3>{spreads(boxes, points, line.unit, whole=not line.unit)}"
 
 
 def _courses(runs: Mapping[str, Run]) -> list[str]:
     parts = []
     hours = max(_hours(run) for run in runs.values())
     parts.append("<h3>Migrations that arrived so far</h3>")
-    parts.append(lines({n: _arrived(r) for n, r in runs.items()}, hours, "migrations"))
+    parts.append(_drawn({n: _arrived(r) for n, r in runs.items()}, hours, "migrations"))
     parts.append("<h3>vCPUs that wait</h3>")
-    parts.append(lines({n: _thinned(r.course.waiting) for n, r in runs.items()}, hours, "vCPUs"))
+    parts.append(_drawn({n: _thinned(r.course.waiting) for n, r in runs.items()}, hours, "vCPUs"))
     parts.append("<h3>Power of all hosts</h3>")
     watts = {n: [w / KILO for w in _thinned(r.course.watts)] for n, r in runs.items()}
-    parts.append(lines(watts, hours, "kW"))
+    parts.append(_drawn(watts, hours, "kW"))
     for name, run in runs.items():
         parts.append(f"<h3>Load by host: {escape(name)}</h3>")
         parts.append(heat(_loads(run), _hours(run)))
@@ -118,6 +141,13 @@ def _courses(runs: Mapping[str, Run]) -> list[str]:
             parts.append(f"<p class='small'>The busiest; {more} more hosts are not drawn.</p>")
     parts.append(_key())
     return parts
+
+
+def _drawn(rows: Mapping[str, Sequence[float]], hours: float, unit: str) -> str:
+    """Return the lines, or a word where there is nothing to draw."""
+    if not any(any(row) for row in rows.values()):
+        return NONE
+    return lines(rows, hours, unit, whole=unit == "migrations")
 
 
 def _key() -> str:

@@ -21,14 +21,22 @@ td small{display:block}td.best{font-weight:700}td.best small{font-weight:400}
 i{display:inline-block;width:11px;height:11px;border-radius:2px;background:var(--c);margin-right:6px}
 .s0{--c:var(--s0)}.s1{--c:var(--s1)}.s2{--c:var(--s2)}.s3{--c:var(--s3)}.s4{--c:var(--s4)}.s5{--c:var(--s5)}
 .legend span{margin-right:18px;white-space:nowrap}.key i{border:1px solid var(--line)}
-.none i{background:var(--wash)}
+.none i{background:none;border-style:dashed;border-color:var(--soft)}
 svg{display:block;width:100%;height:auto}
 svg text{font:12px system-ui,sans-serif;fill:var(--soft)}
 svg .label{text-anchor:end}svg .tick{text-anchor:middle}
 svg .grid{stroke:var(--line)}
 svg .box{fill:var(--c);opacity:.28}svg .median,svg .whisker{stroke:var(--c);stroke-width:2}
 svg .whisker{stroke-width:1.2}svg circle{fill:var(--c);opacity:.75}
-svg .line{fill:none;stroke:var(--c);stroke-width:1.8;stroke-linejoin:round}
+svg .line{fill:none;stroke:var(--c);stroke-linejoin:round}
+.d0{stroke-width:4}.d1{stroke-width:2.6;stroke-dasharray:9 4}.d2{stroke-width:2.2;stroke-dasharray:3 3}
+.d3{stroke-width:1.8;stroke-dasharray:9 3 2 3}
+svg.stroke{display:inline-block;width:34px;height:10px;margin-right:7px;vertical-align:middle}
+svg.stroke~svg{margin:0}svg .unit{font-style:italic}
+.nothing{color:var(--soft);margin:2px 0 10px}tr.nothing>*{color:var(--soft);font-weight:400}
+.head{display:grid;grid-template-columns:repeat(auto-fit,minmax(210px,1fr));gap:12px;margin:18px 0 4px}
+.head div{background:var(--wash);border-left:5px solid var(--c);border-radius:4px;padding:10px 14px}
+.head b{display:block;margin-bottom:2px}.head span{display:block;font-size:13.5px}
 dt{font-weight:600;margin-top:8px}dd{margin:0 0 0 18px;color:var(--soft)}
 @media print{main{max-width:none}svg{break-inside:avoid}}
 """

@@ -1,10 +1,14 @@
 """Improvement by parts: lawful, never worse, and the best where one part is everything."""
 
+from collections.abc import Sequence
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from balancer.planner.formulation import Formulation, Level, Penalty, Row
+from balancer.planner.formulation import Formulation, Ints, Level, Penalty, Row
 from balancer.planner.model.demand import Demand
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Effort
@@ -38,8 +42,7 @@ def test_parts_are_lawful_never_worse_and_accounted_for(given_: Formulation) -> 
 @given(formulations(max_hosts=3, max_guests=5))
 @settings(max_examples=60, deadline=None)
 def test_a_part_that_is_everything_equals_trying_everything(given_: Formulation) -> None:
-    """Where no guests are counted by domains."""
-    given_.primitives = [p for p in given_.primitives if type(p).__name__ not in COUNTED]
+    """For any primitives."""
     state = State(given_)
     part = Neighbourhood(state, np.arange(len(state.site)), np.arange(state.sites))
     changes, _, closed = part.solve(5.0, 1)
@@ -50,7 +53,31 @@ def test_a_part_that_is_everything_equals_trying_everything(given_: Formulation)
     assert key(state.score()) == best_of_all(given_)
 
 
-COUNTED = {"DomainCount", "Near", "Apart", "Packing"}
+@given(formulations(max_hosts=3, max_guests=5), st.lists(st.booleans(), min_size=5, max_size=5))
+@settings(max_examples=150, deadline=None)
+def test_a_part_reckons_with_those_that_stay(given_: Formulation, mine: list[bool]) -> None:
+    """For any primitives, some guests taking part and others not: the best of trying everything."""
+    state = State(given_)
+    guests = np.flatnonzero(mine[: len(state.site)])
+    part = Neighbourhood(state, guests, np.arange(state.sites))
+    changes, _, closed = part.solve(5.0, 1)
+    for guest, site in changes:
+        state.shift(guest, site)
+    best = min(
+        key(score(given_, placement))
+        for sites in product(range(state.sites), repeat=len(guests))
+        if permitted(given_, placement := put(given_.start, guests, sites))
+    )
+    assert closed
+    assert permitted(given_, state.site)
+    assert key(state.score()) == best
+
+
+def put(start: Ints, guests: Ints, sites: Sequence[int]) -> Ints:
+    """Return a placement with `guests` on `sites`."""
+    placement = start.copy()
+    placement[guests] = sites
+    return placement
 
 
 def full_houses(hosts: int) -> Formulation:

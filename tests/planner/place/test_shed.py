@@ -13,7 +13,7 @@ from balancer.planner.place import shed
 from balancer.planner.place.answer import key
 from balancer.planner.place.evaluate import permitted, score
 from balancer.planner.place.exact import exact
-from balancer.planner.place.shed import carry_out, sheds
+from balancer.planner.place.shed import carry_out, hopeless, sheds
 from balancer.planner.place.solve import solve
 from balancer.planner.place.state import State
 from tests.drawing import draw, policy
@@ -25,12 +25,62 @@ def on() -> bool:
 
 
 @given(formulations(max_hosts=3, max_guests=6))
-@settings(max_examples=60)
+@settings(max_examples=120)
 def test_no_clean_placement_costs_less_than_what_must_be_shed(given_: Formulation) -> None:
-    """Whatever the primitives: if all is repaired and relieved, the bound is paid."""
+    """Whatever the primitives: if all is repaired, and as cool as it can be, the bound is paid."""
     best = exact(given_, given_.start, Effort.QUICK, 1, on)
-    if key(best.score)[:2] == (0, 0):
+    heat = hopeless(State(given_)).overload
+    assert not best.proven or heat <= best.score.overload or best.score.repair
+    if key(best.score)[:2] == (0, heat):
         assert sum(bound for _, bound in sheds(State(given_)).values()) <= best.score.cost
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_heat_that_must_stay_is_known_and_what_clearing_the_rest_costs(
+    data: st.DataObject,
+) -> None:
+    """Some guests are too large for every site: the bounds hold of what is proven the best."""
+    guests, sites = data.draw(st.integers(2, 5)), data.draw(st.integers(2, 3))
+    drawn = [f"g{n} 1v/1g" for n in range(guests)]
+    lines = [f"h{s} 8c/64g : {' | '.join(drawn[s::sites])}" for s in range(sites)]
+    given_ = Formulation(Problem(draw("\n".join(lines)), Demand({}, {}), policy()))
+    some = st.lists(st.integers(1, 30), min_size=guests, max_size=guests)
+    given_.move_cost[:] = data.draw(some)
+    given_.allowed[:] = np.array(
+        data.draw(st.lists(st.integers(0, 3), min_size=guests * sites, max_size=guests * sites))
+    ).reshape(guests, sites)
+    limits = data.draw(st.lists(st.integers(8, 24), min_size=sites, max_size=sites))
+    scale = np.array(limits) * data.draw(st.sampled_from([100, 200, 700]))
+    given_.add(
+        Row(
+            "heat",
+            np.array(data.draw(some)),
+            np.array(limits, dtype=np.int64),
+            Penalty(Level.OVERLOAD, ((0, 20),)),
+            hard=False,
+            scale=scale,
+        )
+    )
+    best = exact(given_, given_.start, Effort.QUICK, 1, on)
+    stuck = hopeless(State(given_))
+    assert not best.proven or best.score.repair or stuck.overload <= best.score.overload
+    if best.proven and key(best.score)[:2] == (0, stuck.overload):
+        assert sum(bound for _, bound in sheds(State(given_)).values()) <= best.score.cost
+
+
+def test_who_is_too_large_for_every_site_may_leave_for_where_it_is_no_better_off() -> None:
+    """Twelve on sites of ten: it goes for 1 where its neighbours would have to go for 50 each."""
+    text = "a 8c/64g : big 1v/1g | x 1v/1g | y 1v/1g\nb 8c/64g : z 1v/1g"
+    given_ = Formulation(Problem(draw(text), Demand({}, {}), policy()))
+    given_.move_cost[:] = 1, 50, 50, 50
+    heat = Penalty(Level.OVERLOAD, ((0, 20),))
+    given_.add(Row("heat", np.array([12, 2, 2, 0]), np.array([10, 10]), heat, hard=False))
+    best = exact(given_, given_.start, Effort.QUICK, 1, on)
+    assert best.proven
+    assert (best.score.overload, best.score.cost) == (hopeless(State(given_)).overload, 1)
+    ((_, bound),) = sheds(State(given_)).values()
+    assert bound <= 1
 
 
 @given(formulations())

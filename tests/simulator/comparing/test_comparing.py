@@ -4,13 +4,14 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from balancer.cli import run
 from balancer.ports import UsageError
-from balancer.render.figures import heat, lines, spreads, ticks
+from balancer.render.figures import heat, legend, lines, spreads, ticks
 from balancer.simulator.comparing.page import page
 from balancer.simulator.comparing.spread import Spread
 from balancer.simulator.comparing.sweep import OWN, Comparison, compared, sweep, tasks
@@ -100,6 +101,19 @@ def test_axes_have_round_numbers_that_reach_the_most() -> None:
     assert ticks(24)[1] == 5
 
 
+def test_what_is_counted_has_whole_numbers_on_its_axis() -> None:
+    """Nobody moves half a guest."""
+    assert ticks(2, whole=True) == (0, 1, 2)
+    assert ticks(2) == (0, 0.5, 1, 1.5, 2)
+
+
+def test_lines_that_run_together_are_told_apart() -> None:
+    """Each is drawn in a way of its own, and the legend shows it."""
+    drawn = lines({"x": [1.0, 2.0], "y": [1.0, 2.0]}, 1.0, "s")
+    assert re.findall(r"line s(\d) d(\d)", drawn) == [("0", "0"), ("1", "1")]
+    assert re.findall(r"line d(\d)", legend(["x", "y"])) == ["0", "1"]
+
+
 def test_figures_leave_out_what_is_not_there_and_escape_names() -> None:
     """A dead host is blank; neighbours of one colour are one rectangle."""
     drawn = heat({"<a>": [0.5, 0.5, float("nan"), 1.2]}, 4.0)
@@ -117,8 +131,18 @@ def test_the_page_needs_nothing_but_itself(case: Path) -> None:
     assert "one of them &lt;hot&gt;" in text
 
 
+def test_a_plot_of_nothing_is_a_word(case: Path) -> None:
+    """And a figure that is nothing for everybody steps back."""
+    made = comparison(case, 1)
+    idle = {name: runs for name, runs in made.runs.items() if name == "lazy"}
+    text = page(replace(made, runs=idle))
+    assert "<h3>migrations</h3><p class='nothing'>None at all" in text
+    assert re.search(r"<tr class='nothing'><th[^>]*>migrations<", text)
+    assert "&minus;" in page(made)  # against the first policy, in percent
+
+
 MEASURE = """<script>
-const boxes=[...document.querySelectorAll('svg')].map(s=>s.getBoundingClientRect());
+const boxes=[...document.querySelectorAll('svg:not(.stroke)')].map(s=>s.getBoundingClientRect());
 const cut=[...document.querySelectorAll('svg text')].filter(t=>{const a=t.getBoundingClientRect(),
  b=t.ownerSVGElement.getBoundingClientRect();return a.left<b.left-1||a.right>b.right+1}).length;
 document.title=JSON.stringify({svgs:boxes.length,least:Math.min(...boxes.map(b=>b.height)),cut:cut,
