@@ -146,7 +146,7 @@ def test_the_search_gains_is_lawful_and_the_same_for_the_same_steps() -> None:
     formulation, terms = state(instance)
     found = []
     for _ in range(2):
-        search = Calibrated(Trader(Arrays(State(formulation), terms), 7))
+        search = Calibrated(Trader(Arrays(State(formulation), terms), 7), bolder=4.0)
         search.run(lambda steps: steps / 3_000_000)
         found.append(search.best)
         paid = cost(instance, search.best) - service_moves(instance, search.best)
