@@ -2,12 +2,12 @@
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from balancer.config import Config
+from balancer.config import Config, Mode
 from balancer.ports import (
     Board,
     Experience,
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from balancer.adapters.closed import ClosedHosts
     from balancer.adapters.freeze import FreezeFiles
     from balancer.adapters.history_sqlite import SqliteHistory
+    from balancer.adapters.libvirt.dirtying import LibvirtDirtyMeter
     from balancer.adapters.libvirt.ownership import Owner
     from balancer.adapters.meters import Meters
     from balancer.adapters.notify import Notifier, Told
@@ -82,7 +83,21 @@ def ports_for(
         brake=brake_of(config),
         stop_requested=stop_requested,
         history=_history(config, read_only=read_only),
+        dirty=None if read_only else dirty_meter(config),
     )
+
+
+def dirty_meter(config: Config) -> "LibvirtDirtyMeter | None":
+    """Return who tells how fast guests change their memory; None in mode observe.
+
+    libvirt lets only those ask who may change something.
+    """
+    if config.mode is Mode.OBSERVE:
+        return None
+    from balancer.adapters.clock import WallClock
+    from balancer.adapters.libvirt.dirtying import LibvirtDirtyMeter
+
+    return LibvirtDirtyMeter(config.hosts, WallClock())
 
 
 def _owner(config: Config, local: Lease) -> "Owner":
@@ -186,6 +201,14 @@ def examine(config: Config) -> tuple[Finding, ...]:
     from balancer.adapters.libvirt.doctor import examine as look_closely
 
     return look_closely(config.hosts, WallClock())
+
+
+def common_processor(config: Config, hosts: Sequence[str], architecture: str) -> tuple[str, str]:
+    """Return the widest processor that these hosts can all give guests, or why there is none."""
+    _need_libvirt()
+    from balancer.adapters.libvirt.baseline import widest
+
+    return widest([host for host in config.hosts if host.name in set(hosts)], architecture)
 
 
 def probe(config: Config, source: str, target: str) -> tuple[Finding, ...]:

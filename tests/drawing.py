@@ -11,7 +11,7 @@ memory in use in GiB by `used=` (all that is allocated if absent).
 
 Host words: state, link (MiB/s), reserve (memory), pages (of 2 MiB), cells (so many NUMA cells that
 share all evenly), networks, storage, devices,
-machines, models, cpu-model, features, arch, qemu, accelerators. Guest words: cpu, used, peak
+machines, models, cpu-model, features, arch, qemu, accelerators, emulates (architectures, machine `virt`). Guest words: cpu, used, peak
 (cores), dirty (MiB/s), pages, owner, tie (kinds), moving (target), networks, storage, devices,
 machine, mode, model, features, arch, accelerator; and the bare words `paused` and `unknown`
 (no trustworthy data). Lists are parted by commas.
@@ -75,7 +75,7 @@ NOON = 1_750_000_000.0
 
 HOST_WORDS = {
     "state", "link", "reserve", "pages", "cells", "networks", "storage", "devices", "machines", "models",
-    "cpu-model", "features", "arch", "qemu", "accelerators",
+    "cpu-model", "features", "arch", "qemu", "accelerators", "emulates",
 }  # fmt: skip
 GUEST_WORDS = {
     "cpu", "used", "peak", "dirty", "pages", "owner", "tie", "moving", "networks", "storage",
@@ -234,6 +234,7 @@ def _host(words: list[str]) -> Host:
         labels=_labels(keyed, HOST_WORDS),
         architecture=keyed.get("arch", "x86_64"),
         accelerators=_list(keyed.get("accelerators", "kvm,tcg")),
+        emulates=dict.fromkeys(_list(keyed.get("emulates")), ("virt",)),
         cpu_models=_list(keyed.get("models")),
         cpu_model=keyed.get("cpu-model", ""),
         cpu_features=_list(keyed.get("features")),

@@ -55,6 +55,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "lasting": Key("how long load must have been too much before it is a reason to move", SECONDS, 0, 86_400),
     # of capacity
     "vcpus_per_core": Key("virtual processors that one core may carry", FACTOR, 0.01),
+    "emulated_per_core": Key("virtual processors that one core may carry, of guests whose code is translated: never counted among the others", FACTOR, 0.01),
     "memory_overcommit": Key("allocated memory a host may carry, as a ratio to what it has", FACTOR, 0.01),
     "keep_for_hypervisor": Key("memory of each host that no guest gets", MIB),
     "numa.vcpus_per_core": Key("virtual processors that one processor of a cell may carry", FACTOR, 0.01),
@@ -84,6 +85,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "post_copy": Key("let these go on at the target before all memory is there, where nothing milder helps: if the link or a host dies then, the guest is lost"),
     "auto_converge": Key("slow these down as far as it takes, where nothing milder helps"),
     "unsafe_storage": Key("move these though libvirt calls the cache mode of their disks unsafe: what the target reads too early, it reads wrong"),
+    "emulation": Key("move these to hosts of another architecture, too, which translate theirs: many times slower"),
     "temporary_moves": Key("go through a third host where a direct order does not exist"),
     # of rules and goals
     "guests": Key("the guests it speaks of: a pattern or a list of them"),

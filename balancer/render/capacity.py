@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from balancer.planner.capacity.asking import Wanted
+from balancer.planner.capacity.baseline import Baseline
 from balancer.planner.capacity.compat import Row
 from balancer.planner.capacity.failures import Failure, Remedy
 from balancer.planner.capacity.fit import Fit, Way
@@ -37,7 +38,8 @@ WIDEST: Final = 28
 
 def fit(asked: str, wanted: Wanted, found: Fit, ways: Sequence[Way], width: int) -> RenderableType:
     """Return how many fit, on which hosts, what binds, and what would let more of them fit."""
-    use = f"{wanted.use[CPU] / CORE:.1f} cores and {size(wanted.use[MEMORY])}"
+    memory = f"{size(wanted.use[MEMORY])} of memory (resident, else balloon or allocated)"
+    use = f"{wanted.use[CPU] / CORE:.1f} cores and {memory}"
     parts: list[RenderableType] = [
         Text(f"{_how_many(asked, found)}{_spared(wanted)}", "bold"),
         Text(_how_sure(found), "dim"),
@@ -267,6 +269,29 @@ def compat(
         parts += [Text(), Text("Against it speak:", "bold")]
     for why, kept in obstacles.items():
         parts.append(Text(f"  {clean(why)}: {clean(listed(list(kept)))}"))
+    return Group(*parts)
+
+
+def processors(found: Sequence[Baseline]) -> RenderableType:
+    """Return, by architecture, what all hosts can give, and whom that would free."""
+    parts: list[RenderableType] = []
+    for one in found:
+        head = f"{clean(one.architecture)}, {count(len(one.hosts), 'host')}: "
+        whom = (
+            f"{clean(listed(list(one.kept)))} would become movable."
+            if one.kept
+            else ("no guest is kept by its processor.")
+        )
+        parts.append(Text(head + whom, "bold"))
+        if one.xml:
+            parts.append(Text("The widest processor that all can give, for their <cpu>:"))
+            parts.append(Text("\n".join(clean(line) for line in one.xml.splitlines())))
+        elif one.doubt:
+            parts.append(
+                Text(f"libvirt cannot say which is the widest: {clean(one.doubt)}.", "yellow")
+            )
+        named = clean(listed(list(one.models), 12)) if one.models else "none"
+        parts.append(Text(f"Named models that all offer: {named}.", "dim"))
     return Group(*parts)
 
 

@@ -181,3 +181,14 @@ def test_rightsize_is_honest_about_too_little(balancer: Terminal, racks: Path) -
     assert answer.code == 0, answer
     assert "Too little is known" in answer.out
     assert balancer("rightsize", "--from", racks, "--guests", "zzz").code == 3
+
+
+def test_the_common_processor_is_told(balancer: Terminal, tmp_path: Path) -> None:
+    """From a saved observation: named models, and whom one of them would free."""
+    text = "a 8c/8g models=X,Y : x 1v/1g model=Y\nb 8c/8g models=X :"
+    answer = balancer("compat", "--baseline", "--from", saved(tmp_path / "o.json", text))
+    assert answer.code == 0, answer
+    assert "x would become movable" in answer.out
+    assert "Named models that all offer: X." in answer.out
+    told = balancer("compat", "--baseline", "--from", tmp_path / "o.json", "--format", "json")
+    assert json.loads(told.out)["processors"][0]["kept"] == ["x"]

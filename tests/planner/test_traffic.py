@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 
 from balancer.config import default_policy
-from balancer.planner.formulation import Flow, formulate
+from balancer.planner.formulation import Flow, Formulation, Ints, formulate
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Plan
 from balancer.planner.model.policy import Policy
 from balancer.planner.model.request import Effort
+from balancer.planner.objectives.even import Even
 from balancer.planner.objectives.traffic import Traffic
 from balancer.planner.pipeline import assess, consider, plan
 from balancer.planner.place import parts
 from balancer.planner.place.answer import key
-from balancer.planner.place.evaluate import permitted, score
+from balancer.planner.place.evaluate import excesses, permitted, score
 from balancer.planner.place.neighbourhood import Neighbourhood
 from balancer.planner.place.solve import solve
 from balancer.planner.place.state import State
@@ -98,6 +99,26 @@ def test_large_clusters_are_improved_by_parts(monkeypatch: pytest.MonkeyPatch) -
     assert permitted(formulation, answer.placement)
     assert answer.score == score(formulation, answer.placement)
     assert answer.score.cost < before.cost / 10
+
+
+def test_where_loads_are_evened_out_they_follow() -> None:
+    """The compiled walk leaves them alone; a descent after it brings them together."""
+    goals = [Traffic(guests=select(f"g{n}-*"), rate=50 * 1024) for n in range(4)]
+    text = many(4, 8)
+    lone = " | ".join(f"lone-{n} 2v/4g cpu=2" for n in range(80))
+    text = text.replace("h0 64c/256g rack=r0 : ", f"h0 64c/256g rack=r0 : {lone} | ")
+    problem = assess(observation(text), wanting(*goals))
+    formulation = formulate(problem, [], [*goals, Even(cpu=1)])
+    before, far = score(formulation, formulation.start), _far(formulation, formulation.start)
+    answer = solve(formulation, Effort.INSTANT, 1, lambda: True)
+    assert answer.engine == "anneal"
+    assert key(answer.score) < key(before)
+    assert _far(formulation, answer.placement) < far / 4
+
+
+def _far(formulation: Formulation, placement: Ints) -> int:
+    flows = (p for p in formulation.primitives if isinstance(p, Flow))
+    return sum(int(excesses(formulation, flow, placement).sum()) for flow in flows)
 
 
 def test_a_part_counts_those_who_stay_outside_it() -> None:

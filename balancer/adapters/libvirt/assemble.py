@@ -88,6 +88,7 @@ def _host(sighting: HostSighting, there: Offers) -> Host:
         cpu_model=processor.model,
         cpu_features=processor.features,
         machines=says.machines,
+        emulates=says.emulates,
         qemu_version=sighting.qemu_version,
         libvirt_version=sighting.libvirt_version,
         networks=there.networks,

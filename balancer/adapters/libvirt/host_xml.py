@@ -1,6 +1,7 @@
 """What a hypervisor says of itself in XML: capabilities, domain capabilities, networks, pools."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement, tostring
 
@@ -28,6 +29,8 @@ class Capabilities:
     accelerators: tuple[str, ...]
     """For guests of the host's own architecture: the fast one first."""
     machines: tuple[str, ...]
+    emulates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Other architectures that QEMU translates here, with their machine types."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +84,7 @@ def read_capabilities(text: str) -> Capabilities:
         hugepages=total(cell.hugepages for cell in cells),
         accelerators=_accelerators(natives),
         machines=_machines(natives),
+        emulates=_emulates(root, architecture),
     )
 
 
@@ -102,6 +106,16 @@ def _cell(cell: Element) -> NumaCell:
 def _accelerators(architectures: list[Element]) -> tuple[str, ...]:
     found = {d.get("type", "") for a in architectures for d in a.iterfind("domain")}
     return tuple(sorted(found - {""}))  # kvm sorts before qemu, xen after both
+
+
+def _emulates(root: Element, native: str) -> Mapping[str, tuple[str, ...]]:
+    """Return every other architecture with a translating emulator, with what it can build."""
+    found = {}
+    for other in root.iterfind("guest/arch"):
+        name = other.get("name", "")
+        if name not in ("", native) and other.find("domain[@type='qemu']") is not None:
+            found[name] = _machines([other])
+    return dict(sorted(found.items()))
 
 
 def _machines(architectures: list[Element]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from balancer.planner.constraints.compatible import why_not
 from balancer.planner.constraints.tied import bonds
+from balancer.planner.model.fitting import may_be_emulated
 from balancer.planner.model.problem import Problem
 
 
@@ -36,7 +37,8 @@ def matrix(problem: Problem) -> tuple[Row, ...]:
     for guest in sorted(cluster.guests, key=lambda g: (g.name, g.uuid)):
         home = cluster.host[cluster.placement[guest.uuid]]
         others = [h for h in cluster.hosts if h.name != home.name]
-        words = {host.name: why_not(guest, home, host) for host in others}
+        may = may_be_emulated(problem, guest)
+        words = {host.name: why_not(guest, home, host, emulation=may) for host in others}
         rows.append(
             Row(
                 guest=guest.name,

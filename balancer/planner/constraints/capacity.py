@@ -7,11 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from balancer.planner.formulation import HARD, Formulation, Level, Penalty, Row
-from balancer.planner.model.allotment import paged_mib, takes
+from balancer.planner.model.allotment import paged_mib, taken_of, takes
 from balancer.planner.model.cluster import Host
 from balancer.planner.model.placement import Occupancy
 from balancer.planner.model.problem import Problem
-from balancer.planner.model.resources import CPU, HUGEPAGES, MEMORY, VCPUS, Resources, total
+from balancer.planner.model.resources import (
+    CPU,
+    EMULATED,
+    HUGEPAGES,
+    MEMORY,
+    VCPUS,
+    Resources,
+    total,
+)
 from balancer.planner.model.selector import EVERYTHING, Selector
 from balancer.planner.model.violation import Violation
 
@@ -33,6 +41,7 @@ class Capacity:
     """
 
     vcpus_per_core: float = 4.0
+    emulated_per_core: float = 1.0
     memory_overcommit: float = 1.0
     keep_for_hypervisor: int = 0
     """MiB."""
@@ -57,7 +66,11 @@ class Capacity:
     def _rooms(self, problem: Problem) -> Mapping[str, Resources]:
         taken = total(takes(problem).values())
         sizes = sorted(name for name in taken if name.startswith(HUGEPAGES))
-        return {name: self._room(problem.host(name), sizes) for name in self._hosts(problem)}
+        emulated = [EMULATED] * (EMULATED in taken)
+        return {
+            name: self._room(problem.host(name), [*emulated, *sizes])
+            for name in self._hosts(problem)
+        }
 
     def _hosts(self, problem: Problem) -> Collection[str]:
         """Return the hosts it speaks of: those named, or those that no such rule names."""
@@ -73,10 +86,15 @@ class Capacity:
 
     def _room(self, host: Host, sizes: Collection[str]) -> Resources:
         memory = host.usable.get(MEMORY, 0) - self.keep_for_hypervisor - paged_mib(pages(host))
+
+        def cores(ratio: float) -> int:
+            return round(host.usable.get(CPU, 0) * ratio) // 1000
+
         return {
             MEMORY: round(max(0, memory) * self.memory_overcommit),
-            VCPUS: round(host.usable.get(CPU, 0) * self.vcpus_per_core) // 1000,
-            **{size: pages(host).get(size, 0) for size in sizes},
+            VCPUS: cores(self.vcpus_per_core),
+            **{size: pages(host).get(size, 0) for size in sizes if size != EMULATED},
+            **({EMULATED: cores(self.emulated_per_core)} if EMULATED in sizes else {}),
         }
 
     def post(self, formulation: Formulation) -> None:
@@ -107,14 +125,14 @@ class Capacity:
         self, problem: Problem, occupancy: Occupancy, touched: Collection[str] | None = None
     ) -> tuple[Violation, ...]:
         """Return each dimension of each host of which more is given out than there is."""
-        rooms, taken = self.rooms(problem), takes(problem)
+        rooms, taken = self.rooms(problem), taken_of(problem)
         found: list[Violation] = []
         hosts = rooms.keys() if touched is None else rooms.keys() & set(touched)
         for host, uuids in problem.holders(occupancy, hosts).items():
-            held = total(taken[uuid] for uuid in uuids)
             for dimension, room in rooms[host].items():
-                if held.get(dimension, 0) > room:
-                    found.append(self._over(host, dimension, held[dimension], room, uuids))
+                held = sum(map(taken[dimension].__getitem__, uuids)) if dimension in taken else 0
+                if held > room:
+                    found.append(self._over(host, dimension, held, room, uuids))
         return tuple(found)
 
     def _over(
@@ -152,6 +170,6 @@ def said(dimension: str, amount: int) -> str:
         return f"{amount} MiB of memory"
     if dimension == MEMORY:
         return f"{amount / MIB_PER_GIB:.1f} GiB of memory"
-    if dimension == VCPUS:
-        return f"{amount} vCPUs"
+    if dimension in (VCPUS, EMULATED):
+        return f"{amount} {'emulated ' * (dimension == EMULATED)}vCPUs"
     return f"{amount} huge pages of {dimension.removeprefix(HUGEPAGES)} KiB"

@@ -5,11 +5,17 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from balancer.planner.formulation import Formulation
-from balancer.planner.model.fitting import misfits
+from balancer.planner.model.cluster import Guest, Host
+from balancer.planner.model.fitting import may_be_emulated, misfits
 from balancer.planner.model.fitting import why_not as why_not  # noqa: PLC0414 - callers look here
 from balancer.planner.model.placement import Occupancy
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.violation import Violation
+
+
+def _why_not(problem: Problem, guest: Guest, source: Host, target: str) -> str:
+    allowed = may_be_emulated(problem, guest)
+    return why_not(guest, source, problem.host(target), emulation=allowed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +48,13 @@ class Compatible:
     ) -> tuple[Violation, ...]:
         """Return each guest that is away from home where it does not fit."""
         found: list[Violation] = []
+        known = problem.once("why not", dict[tuple[str, str], str])
         for uuid, host in problem.moved(occupancy, touched):
-            guest, source = problem.cluster.guest[uuid], problem.host(problem.home(uuid))
-            if reason := why_not(guest, source, problem.host(host)):
+            guest = problem.cluster.guest[uuid]
+            if (uuid, host) not in known:
+                source = problem.host(problem.home(uuid))
+                known[uuid, host] = _why_not(problem, guest, source, host)
+            if reason := known[uuid, host]:
                 found.append(
                     Violation(
                         rule=self.label,

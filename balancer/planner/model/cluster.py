@@ -57,6 +57,8 @@ class Host:
     cpu_features: tuple[str, ...] = ()
     machines: tuple[str, ...] = ()
     """Machine types that the emulator here can run, sorted."""
+    emulates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Further architectures that QEMU can emulate here, each with its machine types, sorted."""
     qemu_version: int = 0
     """major * 1,000,000 + minor * 1,000 + release, as libvirt counts; 0 is unknown."""
     libvirt_version: int = 0
@@ -115,6 +117,7 @@ class Guest:
     """Another manager that places this guest (pacemaker, nova, …); empty for nobody."""
     architecture: str = "x86_64"
     accelerator: str = "kvm"
+    """What runs its code: `kvm`, or `qemu` where it is translated (TCG). A running guest keeps it."""
     cpu: GuestCpu = field(default_factory=GuestCpu)
     machine: str = ""
     networks: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ What is not known to fit does not.
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
+from balancer.planner.model.allotment import TRANSLATED
 from balancer.planner.model.cluster import Guest, Host
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.resources import CPU, VCPUS
@@ -33,41 +34,84 @@ def _misfits(problem: Problem) -> Sequence[tuple[Sequence[int], Sequence[int]]]:
         barred = [
             number
             for numbers in hosts.values()
-            if _objection(guest, source, problem.cluster.hosts[numbers[0]])
+            if _objection(
+                guest,
+                source,
+                problem.cluster.hosts[numbers[0]],
+                emulation=may_be_emulated(problem, guest),
+            )
             for number in numbers
         ]
         found.append((members, sorted(barred)))
     return found
 
 
-def why_not(guest: Guest, source: Host, target: Host) -> str:
+def may_be_emulated(problem: Problem, guest: Guest) -> bool:
+    """True if the policy allows the guest where its architecture is not the host's."""
+    return problem.consented(problem.policy.allow.emulation, guest.uuid)
+
+
+def why_not(guest: Guest, source: Host, target: Host, *, emulation: bool = True) -> str:
     """Return why `guest`, running on `source`, cannot run on `target`; empty if it can.
 
     One phrase for the operator, of the first thing that does not fit. Unknown means no.
+    `emulation`: whether the policy allows the guest where its architecture is emulated.
     """
-    return "" if source.name == target.name else _objection(guest, source, target)
+    if source.name == target.name:
+        return ""
+    return _objection(guest, source, target, emulation=emulation)
 
 
-def _objection(guest: Guest, source: Host, target: Host) -> str:
+def _objection(guest: Guest, source: Host, target: Host, *, emulation: bool) -> str:
     """Return the same for a target that is like `target`, but not the source itself."""
-    return next(_objections(guest, source, target), "")
+    if guest.architecture == target.architecture:
+        return next(_objections(guest, source, target), "")
+    return next(_emulated(guest, source, target, emulation=emulation), "")
+
+
+def _emulated(guest: Guest, source: Host, target: Host, *, emulation: bool) -> Iterator[str]:
+    """Yield what speaks against a host of another architecture, which would have to emulate it.
+
+    Processors are QEMU's own there: what its version knows, whatever the host has.
+    """
+    if guest.accelerator != TRANSLATED:
+        yield f"it is {target.architecture}, the guest {guest.architecture} under {guest.accelerator}"
+    if guest.architecture not in target.emulates:
+        yield f"it is {target.architecture} and cannot emulate {guest.architecture}"
+    if not emulation:
+        yield f"it is {target.architecture}, and [allow] emulation does not name the guest"
+    yield from _cores(guest, target)
+    machines = target.emulates.get(guest.architecture, ())
+    if guest.machine and guest.machine not in machines:
+        yield f"machine type {guest.machine} is unknown there"
+    yield from _emulator(source, target)
+    as_is = guest.cpu.mode in AS_THE_HOST and not guest.cpu.model
+    if as_is and source.qemu_version != target.qemu_version:
+        yield f"CPU mode {guest.cpu.mode} is what QEMU {_version(source.qemu_version)} makes it, not {_version(target.qemu_version)}"
+    yield from _offers(guest, target)
 
 
 def _objections(guest: Guest, source: Host, target: Host) -> Iterator[str]:
-    if guest.architecture != target.architecture:
-        yield f"it is {target.architecture}, the guest {guest.architecture}"
     if guest.accelerator not in target.accelerators:
         yield f"it has no {guest.accelerator}"
-    cores = target.capacity.get(CPU, 0) // THOUSAND
-    if guest.allocation.get(VCPUS, 0) > cores:
-        yield f"the guest has {guest.allocation[VCPUS]} vCPUs, the host {cores} cores"
+    yield from _cores(guest, target)
     yield from _processor(guest, source, target)
     if guest.machine and guest.machine not in target.machines:
         yield f"machine type {guest.machine} is unknown there"
     yield from _emulator(source, target)
+    yield from _offers(guest, target)
+
+
+def _offers(guest: Guest, target: Host) -> Iterator[str]:
     yield from _lacks("network", guest.networks, target.networks)
     yield from _lacks("storage", guest.storage, target.storage)
     yield from _lacks("device", guest.devices, target.devices)
+
+
+def _cores(guest: Guest, target: Host) -> Iterator[str]:
+    cores = target.capacity.get(CPU, 0) // THOUSAND
+    if guest.allocation.get(VCPUS, 0) > cores:
+        yield f"the guest has {guest.allocation[VCPUS]} vCPUs, the host {cores} cores"
 
 
 def _processor(guest: Guest, source: Host, target: Host) -> Iterator[str]:
@@ -117,7 +161,8 @@ def _kinds(problem: Problem) -> Mapping[object, list[int]]:
     kinds: dict[object, list[int]] = defaultdict(list)
     for number in range(len(problem.cluster.guests)):
         guest, source = _example(problem, number)
-        kinds[_alike_guest(guest), _alike_host(source)].append(number)
+        key = (_alike_guest(guest), may_be_emulated(problem, guest), _alike_host(source))
+        kinds[key].append(number)
     return kinds
 
 
@@ -143,6 +188,7 @@ def _alike_host(host: Host) -> object:
         host.cpu_model,
         host.cpu_features,
         host.machines,
+        tuple(sorted(host.emulates.items())),
         host.qemu_version,
         host.networks,
         host.storage,

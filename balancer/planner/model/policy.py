@@ -190,6 +190,7 @@ class Allow:
 
     post_copy: Selector = NOBODY
     auto_converge: Selector = NOBODY
+    emulation: Selector = NOBODY
     unsafe_storage: Selector = NOBODY
     temporary_moves: bool = True
 

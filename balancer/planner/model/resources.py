@@ -25,6 +25,9 @@ class Dimension:
 
 CPU: Final = "cpu"
 VCPUS: Final = "vcpus"
+EMULATED: Final = "emulated-vcpus"
+"""vCPUs of guests whose code is translated on hosts that could run code as it is: never counted
+among those, whose ratio to cores says nothing of them."""
 MEMORY: Final = "memory"
 DISK: Final = "disk"
 NETWORK: Final = "network"

@@ -20,7 +20,7 @@ from balancer.planner.model.fitting import misfits
 from balancer.planner.model.packing import NOWHERE, Vector, holds, pack
 from balancer.planner.model.placement import Occupancy
 from balancer.planner.model.problem import Problem
-from balancer.planner.model.resources import HUGEPAGES, MEMORY, VCPUS
+from balancer.planner.model.resources import EMULATED, HUGEPAGES, MEMORY, VCPUS
 from balancer.planner.model.rooming import rooms as rooms_of
 
 MOST_LOSSES: Final = 500
@@ -61,6 +61,7 @@ def _losses(problem: Problem, count: int, across: str) -> Losses:
     sizes = (
         VCPUS,
         MEMORY,
+        *({EMULATED} & {n for t in taken.values() for n in t}),
         *sorted({n for t in taken.values() for n in t if n.startswith(HUGEPAGES)}),
     )
     rooms = {

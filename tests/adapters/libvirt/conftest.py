@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from balancer.adapters.libvirt import connection, emulation
+from balancer.adapters.libvirt import baseline, connection, emulation
 from balancer.config.host import HostConfig
 from tests.adapters.libvirt.fakes import FakeHost
 
@@ -41,6 +41,7 @@ def hosts(monkeypatch: pytest.MonkeyPatch) -> dict[str, FakeHost]:
 
     monkeypatch.setattr(connection, "open_one", open_one)
     monkeypatch.setattr(emulation, "open_one", open_one)
+    monkeypatch.setattr(baseline, "open_one", open_one)
     return found
 
 

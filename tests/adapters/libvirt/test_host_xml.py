@@ -30,6 +30,7 @@ def test_capabilities():
         "4c4c4544", "x86_64", "Cascadelake-Server",
     )  # fmt: skip
     assert says.accelerators == ("kvm", "qemu")
+    assert says.emulates == {"aarch64": ("virt-7.2",)}
     assert says.machines == ("pc", "pc-i440fx-7.2", "pc-q35-7.2", "q35")
     assert [(cell.id, cell.cpus, cell.memory_mib) for cell in says.numa] == [
         (0, 16, 32768),

@@ -27,7 +27,7 @@ def test_alike_hosts_are_compatible() -> None:
 @pytest.mark.parametrize(
     ("there", "because"),
     [
-        ("arch=aarch64", "it is aarch64, the guest x86_64"),
+        ("arch=aarch64", "it is aarch64, the guest x86_64 under kvm"),
         ("accelerators=tcg", "it has no kvm"),
         ("models=Skylake", "CPU model Haswell is not usable there"),
         ("machines=pc", "machine type q35 is unknown there"),
