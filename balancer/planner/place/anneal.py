@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from balancer.planner.formulation import Bools
 from balancer.planner.model.request import Effort
 from balancer.planner.place.arrays import Arrays
 from balancer.planner.place.state import State
@@ -50,6 +51,15 @@ def anneal(
     if not len(walk.arrays.movers):
         return 0
     return walk.run(proposals or PROPOSALS[effort], keep_going)
+
+
+def taking_part(state: State) -> Bools:
+    """Return [guests]: those that annealing moves, by themselves or with those they belong to."""
+    arrays = Arrays(state)
+    part = arrays.mobile.copy()
+    for members in arrays.blocks:
+        part[members] = True
+    return part
 
 
 class _Walk:

@@ -50,6 +50,8 @@ class Arrays:
         self.state = state
         self.terms = terms
         given = state.formulation
+        self.mobile = self._mobile()
+        self.blocks = self._blocks()
         self.site = state.site.copy()
         self.total = state.total.copy()
         self.spent = np.array(state.spent, dtype=np.int64)
@@ -58,14 +60,50 @@ class Arrays:
             len(state.budgets), len(self.site)
         )
         self.fault = state.fault_at_home.astype(np.int64)
-        self.pairs = given.soft_pairs if given.soft_pairs.any() else NO_PRICE
-        self.allowed = ANY_PAIR if state.allowed.all() else state.allowed
+        self.move_cost = given.move_cost.copy()
+        self.pairs = given.soft_pairs.copy() if given.soft_pairs.any() else NO_PRICE
+        self.allowed = ANY_PAIR if state.allowed.all() else state.allowed.copy()
         self._rows()
         self._groups()
         self._needs()
-        self.mobile = self._mobile()
+        self._unite()
         self.movers = np.flatnonzero(self.mobile)
         self.large = self._large()
+
+    def _blocks(self) -> list[Ints]:
+        """Find guests that a hard rule keeps together, and that are: they move as one.
+
+        The first of each stands for all of them.
+        """
+        state, taken, found = self.state, set[int](), list[Ints]()
+        for group in state.groups if self.terms is NOTHING_MORE else ():
+            members = group.members
+            if (
+                isinstance(group, Domains)
+                and group.rule.hard
+                and group.rule.most == 1
+                and len(members) > 1
+                and taken.isdisjoint(members.tolist())
+                and bool(self.mobile[members].all())
+                and bool((state.site[members] == state.site[members[0]]).all())
+                and bool((state.home[members] == state.home[members[0]]).all())
+            ):
+                found.append(members)
+                taken.update(members.tolist())
+        return found
+
+    def _unite(self) -> None:
+        """Let the first of each block weigh and cost what all of it does, and the others rest."""
+        for members in self.blocks:
+            first = members[0]
+            for amounts in (self.fault, self.move_cost, self.use):
+                amounts[first] = amounts[members].sum(axis=0)
+            self.weight[:, first] = self.weight[:, members].sum(axis=1)
+            if len(self.pairs):
+                self.pairs[first] = self.pairs[members].sum(axis=0)
+            if len(self.allowed):
+                self.allowed[first] = self.allowed[members].all(axis=0)
+            self.mobile[members[1:]] = False
 
     def _rows(self) -> None:
         """Lay the rows out: those with caps first, those that linger last."""
@@ -149,6 +187,8 @@ class Arrays:
         kept = [g for g in state.groups if isinstance(g, Crowds | Domains)]
         number = {id(g): i for i, g in enumerate(kept)}
         of = [[number[id(g)] for g in mine if id(g) in number] for mine in state.groups_of]
+        for members in self.blocks:
+            of[members[0]] = [c for guest in members.tolist() for c in of[guest]]
         self.first: Ints = np.cumsum([0, *map(len, of)], dtype=np.int64)
         self.groups: Ints = np.fromiter(chain.from_iterable(of), dtype=np.int64)
         maps: dict[bytes, int] = {}
@@ -232,8 +272,16 @@ class Arrays:
         counts: Ints = self.count  # type: ignore[assignment]  # narrower, but copied alike
         return (self.site, self.total, self.spent, self.load, counts, self.used)
 
-    def back(self, placement: Ints) -> None:
-        """Shift the state's guests to where `placement` has them."""
+    def placement(self, site: Ints) -> Ints:
+        """Return where everybody is, if those that move are as in `site`."""
+        placed = site.copy()
+        for members in self.blocks:
+            placed[members] = site[members[0]]
+        return placed
+
+    def back(self, site: Ints) -> None:
+        """Shift the state's guests to where `site` has those that move."""
+        placement = self.placement(site)
         for guest in np.flatnonzero(self.state.site != placement).tolist():
             self.state.shift(guest, int(placement[guest]))
 

@@ -1,18 +1,21 @@
 """Problem to placement: two descents always, then an exact model of the whole or of parts."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import replace
 from typing import Final
 
-from balancer.planner.formulation import Formulation, Row
+import numpy as np
+
+from balancer.planner.formulation import Bools, Formulation, Row
 from balancer.planner.model.plan import Score
 from balancer.planner.model.request import Effort
-from balancer.planner.place.anneal import anneal
+from balancer.planner.place.anneal import anneal, taking_part
 from balancer.planner.place.answer import Answer, key
 from balancer.planner.place.emptying import empty
 from balancer.planner.place.exact import MOST_BOOLEANS, booleans, exact
 from balancer.planner.place.greedy import greedy
-from balancer.planner.place.groups import Streams
 from balancer.planner.place.parts import Parts
 from balancer.planner.place.shed import carry_out, hopeless, sheds
 from balancer.planner.place.shelter import refuges, sheltered
@@ -24,6 +27,16 @@ WHOLE: Final = 26_000
 """Open decisions up to which all of them make one last part."""
 COMPILED: Final = 600
 """Open decisions up to which nothing waits for a compiler."""
+RELAXED: Final = {Effort.QUICK: WHOLE, Effort.NORMAL: 2_000_000, Effort.THOROUGH: 50_000_000}
+"""Open decisions up to which a linear program says how far from the best an answer may be."""
+TWICE: Final = {
+    Effort.INSTANT: 0,
+    Effort.QUICK: WHOLE,
+    Effort.NORMAL: 2_000_000,
+    Effort.THOROUGH: 50_000_000,
+}
+"""Open decisions up to which two seeds anneal, on two cores where there are, and the better counts."""
+OTHER_SEED: Final = 1_000_003
 PERFECT = Score(repair=0, overload=0, cost=0)
 
 
@@ -70,21 +83,66 @@ def _evenly(
 ) -> Answer:
     """Return what annealing makes of a start where each site has shed the least it must.
 
-    Guests that talk to others the compiled walk leaves alone: they follow in a descent.
+    Two seeds anneal at once up to TWICE; which is the better does not depend on which ends first.
     """
-    state = State(formulation)
-    moved = carry_out(state, sheds(state), keep_going)
-    steps = anneal(state, effort, seed, keep_going)
-    if any(isinstance(group, Streams) for group in state.groups) and keep_going():
-        steps += greedy(formulation, effort, keep_going, state)[1]
+    seeds = [seed, seed + OTHER_SEED][: 2 if booleans(formulation) <= TWICE[effort] else 1]
+    with ThreadPoolExecutor(len(seeds)) as pool:  # kernels let go of the interpreter's lock
+        found = list(pool.map(lambda s: _annealed(formulation, effort, s, keep_going), seeds))
+    state = min((one for one, _ in found), key=lambda one: key(one.score()))
+    steps = sum(taken for _, taken in found)
     return Answer(
         placement=state.site,
         score=state.score(),
-        bound=None,
+        bound=_least(state, effort, keep_going),
         engine="anneal",
-        steps=steps + moved,
+        steps=steps,
         proven=False,
     )
+
+
+def _least(state: State, effort: Effort, keep_going: Callable[[], bool]) -> int | None:
+    """Return a bound of the cost where there is time to find one: None else."""
+    size = booleans(state.formulation)
+    if effort is Effort.INSTANT or size > RELAXED[effort] or not keep_going():
+        return None
+    from balancer.planner.place.relaxed import relaxed  # noqa: PLC0415 - OR-Tools takes a second
+
+    return relaxed(state)
+
+
+def _annealed(
+    formulation: Formulation, effort: Effort, seed: int, keep_going: Callable[[], bool]
+) -> tuple[State, int]:
+    """Return what one seed comes to, and the steps.
+
+    Guests under rules that annealing does not count (apart, numa, talking to others) are shifted by descent: before
+    it, in a second attempt, while there is something left to spend, and after it.
+    """
+    state = State(formulation)
+    steps = carry_out(state, sheds(state), keep_going)
+    bound = ~formulation.held & ~taking_part(state)
+    steps += anneal(state, effort, seed, keep_going)
+    if bound.any() and keep_going():
+        other = State(formulation)
+        steps += carry_out(other, sheds(other), keep_going)
+        steps += _shifted(other, bound, effort, keep_going)
+        steps += anneal(other, effort, seed, keep_going)
+        state = min(state, other, key=lambda one: key(one.score()))
+        steps += _shifted(state, bound, effort, keep_going)
+    return state, steps
+
+
+def _shifted(state: State, some: Bools, effort: Effort, keep_going: Callable[[], bool]) -> int:
+    """Improve `state` by descent of some guests alone; return the steps."""
+    bare = copy(state.formulation)
+    bare.held = state.formulation.held | ~some
+    alone = State(bare)
+    for guest in np.flatnonzero(state.site != state.home).tolist():
+        alone.shift(guest, int(state.site[guest]))
+    _, steps = greedy(bare, effort, keep_going, alone)
+    for guest in np.flatnonzero(state.site != alone.site).tolist():
+        state.shift(guest, int(alone.site[guest]))
+    return steps
 
 
 def _quickly(
@@ -137,6 +195,9 @@ def _by_parts(
         steps, score = parts.steps, parts.state.score()
         clear = not score.repair and score.overload == parts.heat
     least = parts.floor if clear else None
+    if not proven:
+        split = _least(parts.state, effort, keep_going)
+        least = least if split is None else max(least or 0, split)
     return Answer(
         placement=parts.state.site,
         score=score,

@@ -32,12 +32,12 @@ class Walker:
         """
         from balancer.planner.place.kernels.walk import walk  # noqa: PLC0415 - loads the compiler
 
-        a, given = self.arrays, self.arrays.state.formulation
+        a = self.arrays
         relief = float(self.weights @ a.given_back)
         return int(
             walk(
                 self.seed, proposals, heat, self.weights, relief, self.dear, ceiling, a.spent,
-                a.total, a.site, a.state.home, a.movers, a.allowed, a.fault, given.move_cost,
+                a.total, a.site, a.state.home, a.movers, a.allowed, a.fault, a.move_cost,
                 a.pairs, a.terms.routes, a.use, a.load, a.limit, a.scale, a.cap, a.straight, a.kind, a.plain,
  a.level, a.prices, a.last, a.first, a.groups, a.map_of, a.maps,
                 a.offset, a.count, a.used, a.most, a.group_level, a.slope, a.roof, a.least_used,
@@ -53,11 +53,11 @@ class Walker:
         """
         from balancer.planner.place.kernels.giants import force  # noqa: PLC0415 - as above
 
-        a, given = self.arrays, self.arrays.state.formulation
+        a = self.arrays
         return int(
             force(
                 self.seed, tries, heat, self.weights, self.dear, ceiling, a.spent, a.total, a.site,
-                a.state.home, a.large, a.mobile, a.allowed, a.fault, given.move_cost, a.pairs,
+                a.state.home, a.large, a.mobile, a.allowed, a.fault, a.move_cost, a.pairs,
                 a.terms.routes, a.use, a.load, a.limit, a.scale, a.cap, a.kind, a.level, a.prices,
                 a.last, a.first, a.groups, a.map_of, a.maps, a.offset, a.count, a.used, a.most,
                 a.group_level, a.slope, a.roof, a.least_used, a.most_used, a.used_slope,

@@ -1,9 +1,12 @@
 """Annealing: lawful, never worse, accounted for to the last unit, the same every time."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 
 from balancer.planner.constraints import all_rules
+from balancer.planner.constraints.apart import Apart
+from balancer.planner.constraints.together import Together
 from balancer.planner.formulation import Formulation, formulate
 from balancer.planner.model.policy import Limits
 from balancer.planner.model.request import Effort
@@ -16,7 +19,7 @@ from balancer.planner.place.arrays import Arrays
 from balancer.planner.place.evaluate import permitted, score
 from balancer.planner.place.solve import solve
 from balancer.planner.place.state import State
-from tests.drawing import problem
+from tests.drawing import problem, select
 from tests.planner.place.formulations import formulations
 
 
@@ -46,9 +49,10 @@ def test_every_accepted_change_is_priced_as_the_reference_prices_it(given_: Form
         walk.walker.walk(500, 1e9, walk.arrays.budget)
         walk.walker.force(200, 1e9, walk.arrays.budget)
         walk.walker.walk(50, 1e9, walk.arrays.budget)
-    total = score(given_, walk.arrays.site)
+    placement = walk.arrays.placement(walk.arrays.site)
+    total = score(given_, placement)
     assert tuple(walk.arrays.total.tolist()) == key(total)
-    assert permitted(given_, walk.arrays.site)
+    assert permitted(given_, placement)
 
 
 def crowd(hosts: int, guests: int) -> str:
@@ -82,6 +86,38 @@ def evenly(moves: int, hosts: int = 40) -> Formulation:
         limits=Limits(moves_per_hour=moves),
     )
     return formulate(question, all_rules(question), all_goals(question))
+
+
+def test_guests_kept_together_move_as_one() -> None:
+    """Four pairs on one host of four: a pair for each host, though no guest can go alone."""
+    pairs = " | ".join(f"p{n}-{side} 2v/4g cpu=2" for n in range(4) for side in "ab")
+    text = "\n".join([f"h0 16c/64g : {pairs}", *(f"h{n} 16c/64g : z{n} 1v/1g" for n in (1, 2, 3))])
+    rules = [Together(guests=select(f"p{n}-*")) for n in range(4)]
+    question = problem(text, *rules, objectives=[Even(cpu=1)])
+    given_ = formulate(question, all_rules(question), all_goals(question))
+    state = State(given_)
+    anneal(state, Effort.QUICK, 1, on, proposals=20_000)
+    assert permitted(given_, state.site)
+    assert sorted(np.bincount(state.site, minlength=4).tolist()) == [2, 3, 3, 3]
+
+
+EMPTY = [f"h{n} 16c/64g : z{n} 1v/1g" for n in (2, 3)]
+
+
+def test_guests_kept_apart_take_part_in_balance(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Annealing does not count their rule; descent shifts them, and it holds."""
+    monkeypatch.setattr("balancer.planner.place.solve.COMPILED", 0)
+    sides = [" | ".join(f"{side}{n} 2v/4g cpu=2" for n in range(6)) for side in "ab"]
+    text = "\n".join([*(f"h{n} 16c/64g : {side}" for n, side in enumerate(sides)), *EMPTY])
+    rule = Apart(guests=select("a*"), others=select("b*"))
+    question = problem(text, rule, objectives=[Even(cpu=1)])
+    given_ = formulate(question, all_rules(question), all_goals(question))
+    answer = solve(given_, Effort.QUICK, 1, on)
+    assert permitted(given_, answer.placement)
+    assert answer.score == score(given_, answer.placement)
+    assert np.count_nonzero(answer.placement != given_.start) == 6
 
 
 def test_a_budget_is_spent_and_never_exceeded() -> None:

@@ -69,6 +69,20 @@ def test_heat_that_must_stay_is_known_and_what_clearing_the_rest_costs(
         assert sum(bound for _, bound in sheds(State(given_)).values()) <= best.score.cost
 
 
+def test_who_is_too_large_for_every_site_may_leave_for_where_it_is_no_better_off() -> None:
+    """Twelve on sites of ten: it goes for 1 where its neighbours would have to go for 50 each."""
+    text = "a 8c/64g : big 1v/1g | x 1v/1g | y 1v/1g\nb 8c/64g : z 1v/1g"
+    given_ = Formulation(Problem(draw(text), Demand({}, {}), policy()))
+    given_.move_cost[:] = 1, 50, 50, 50
+    heat = Penalty(Level.OVERLOAD, ((0, 20),))
+    given_.add(Row("heat", np.array([12, 2, 2, 0]), np.array([10, 10]), heat, hard=False))
+    best = exact(given_, given_.start, Effort.QUICK, 1, on)
+    assert best.proven
+    assert (best.score.overload, best.score.cost) == (hopeless(State(given_)).overload, 1)
+    ((_, bound),) = sheds(State(given_)).values()
+    assert bound <= 1
+
+
 @given(formulations())
 @settings(max_examples=60)
 def test_shedding_is_lawful_and_accounted_for(given_: Formulation) -> None:

@@ -73,7 +73,7 @@ def _dues(g, a, b, home, fault, move_cost, pairs, weight, dear, weights):
     return energy
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def force(
     seed, tries, heat, weights, dear, ceiling, spent, total, site, home, large, mobile,
     allowed, fault, move_cost, pairs, routes,

@@ -216,7 +216,7 @@ def _put(g, a, b, home, use, load, plain, site):
     site[g] = b
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def walk(
     seed, proposals, heat, weights, relief, dear, ceiling, spent, total, site, home, movers,
     allowed, fault, move_cost, pairs, routes,
