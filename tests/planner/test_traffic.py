@@ -137,7 +137,9 @@ def _far(formulation: Formulation, placement: Ints) -> int:
 @pytest.mark.parametrize("names", ["s-2", "d-2", "s-1 s-2 d-1", "s-2 d-1 d-2", "s-1 d-1"])
 def test_a_part_counts_those_who_stay_outside_it(names: str) -> None:
     """With some guests free, of either side or both, its answer is the best of all their ways."""
-    apart = RACKS.replace("| d-1 4v/8g cpu=1", "").replace("d-2 4v", "d-1 4v/8g | d-3 4v/8g | d-2 4v")
+    apart = RACKS.replace("| d-1 4v/8g cpu=1", "").replace(
+        "d-2 4v", "d-1 4v/8g | d-3 4v/8g | d-2 4v"
+    )
     problem = assess(observation(apart), wanting(SPARK))
     formulation = formulate(problem, [], [SPARK])
     formulation.soft_pairs[:] = [[0, 90, 20], [70, 0, 50], [10, 80, 0], [30, 0, 60], [40, 5, 0]]
