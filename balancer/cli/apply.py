@@ -24,7 +24,7 @@ from balancer.ports import Refused
 from balancer.render.live import Live
 from balancer.render.outcomes import outcomes as outcomes_text
 from balancer.render.words import count
-from balancer.wiring import brake_of, ports_for
+from balancer.wiring import brake_of, dirty_meter, ports_for
 
 INFEASIBLE: Final = 2
 NOT_ALL: Final = 5
@@ -62,13 +62,12 @@ def command(  # noqa: PLR0913 - one argument an option
     may_change(configuration)
     finish_what_was_begun(configuration, screen)
     sight = look(session, screen, policy=policy)
-    request = Request(barred={} if again else sight.barred)
-    answer = (
-        decide(sight.observation, sight.policy, request, screen)
-        if saved is None
-        else _judged(saved, sight)
-    )
-    answer = shortened(answer, first, sight.observation, sight.policy)
+    if saved is None:
+        request, meter = Request(barred={} if again else sight.barred), dirty_meter(configuration)
+        seen, answer = decide(sight.observation, sight.policy, request, screen, meter)
+    else:
+        seen, answer = sight.observation, _judged(saved, sight)
+    answer = shortened(answer, first, seen, sight.policy)
     if isinstance(answer, Infeasible):
         show(answer, screen)
         return INFEASIBLE

@@ -17,6 +17,7 @@ from balancer.planner.model.plan import Infeasible
 from balancer.planner.model.policy import Policy
 from balancer.planner.model.request import Effort, Request
 from balancer.ports import UsageError
+from balancer.wiring import dirty_meter
 
 INFEASIBLE: Final = 2
 FOUND_MOVES: Final = 4
@@ -86,8 +87,9 @@ def command(  # noqa: PLR0913 - one argument an option
         gib=gib, gain_per_gib=gain_per_gib, hosts=known_hosts(host, sight.observation), hole=hole
     )
     wanted = _in_mode(sight.policy, mode, wish)
-    answer = decide(sight.observation, wanted, request, screen)
-    answer = shortened(answer, first, sight.observation, wanted)
+    meter = None if source else dirty_meter(sight.config)
+    seen, answer = decide(sight.observation, wanted, request, screen, meter)
+    answer = shortened(answer, first, seen, wanted)
     show(answer, screen)
     if isinstance(answer, Infeasible):
         return INFEASIBLE

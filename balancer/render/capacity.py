@@ -38,7 +38,8 @@ WIDEST: Final = 28
 
 def fit(asked: str, wanted: Wanted, found: Fit, ways: Sequence[Way], width: int) -> RenderableType:
     """Return how many fit, on which hosts, what binds, and what would let more of them fit."""
-    use = f"{wanted.use[CPU] / CORE:.1f} cores and {size(wanted.use[MEMORY])}"
+    memory = f"{size(wanted.use[MEMORY])} of memory (resident, else balloon or allocated)"
+    use = f"{wanted.use[CPU] / CORE:.1f} cores and {memory}"
     parts: list[RenderableType] = [
         Text(f"{_how_many(asked, found)}{_spared(wanted)}", "bold"),
         Text(_how_sure(found), "dim"),
