@@ -439,7 +439,10 @@ def _assemble(
         score_before=before,
         score_after=after,
         quality=Quality(
-            engine=answer.engine, bound=answer.bound, proven=answer.proven, steps=answer.steps
+            engine=answer.engine,
+            bound=answer.bound,
+            proven=answer.proven and key(after) == key(answer.score),
+            steps=answer.steps,
         ),
         loads=host_loads,
         hot_hosts=tuple(line.host for line in hot(problem, host_loads)),

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from balancer.config import default_policy
+from balancer.config.modes import PlanMode, Wish, in_mode
 from balancer.planner import pipeline
 from balancer.planner.model.cluster import Cluster
 from balancer.planner.model.observation import History, Observation
@@ -79,6 +80,23 @@ def test_replanning_on_a_plan_s_own_result_moves_nothing(
         if not must_pay:
             patch.setattr(pipeline, "paying", lambda _, __, target: target)
         at_rest_after(seed, policy)
+
+
+WISHES = {
+    PlanMode.EVACUATE: Wish(hosts=frozenset({"h0"})),
+    PlanMode.HOLE: Wish(hosts=frozenset(), hole="8c/24g"),
+}
+
+
+@settings(max_examples=20)
+@given(seed=st.integers(0, 2**20), mode=st.sampled_from(PlanMode))
+def test_no_mode_moves_anybody_on_its_own_result(*, seed: int, mode: PlanMode) -> None:
+    """Nothing follows a plan that went all the way; one that left something over said so."""
+    policy = in_mode(POLICY, mode, WISHES.get(mode, Wish(hosts=frozenset())))
+    seen = with_past(drawn(seed), steps=24, seed=seed)
+    made = plan(seen, policy)
+    if isinstance(made, Plan) and made.actions and not made.left:
+        assert not moves(carried_out(seen, made.actions), policy)
 
 
 @pytest.mark.soak

@@ -25,7 +25,8 @@ class Overload:
     `margin` at a time, if its guests use at least half of what those limits allow.
 
     A host that is hot is brought `margin` below the limit, and none is filled into that margin,
-    so that the next cycle does not find it hot again. Heat counts once it has lasted. Of hosts that are relieved by order the
+    so that the next cycle does not find it hot again. Heat counts once it has lasted; just after
+    moves, until it can be seen, it is no reason to move, but nobody adds to it. Of hosts that are relieved by order the
     order speaks: else their heat would weigh twice, and be carried to another host.
     """
 
@@ -39,7 +40,7 @@ class Overload:
     def post(self, formulation: Formulation) -> None:
         """Write one row for CPU, or for each of its futures, and one for memory: in per mille."""
         problem = formulation.problem
-        if problem.policy.repairs_only or problem.settling:
+        if problem.policy.repairs_only:
             return
         hot = problem.policy.hot
         futures = problem.demand.scenarios
@@ -66,6 +67,8 @@ class Overload:
         lower = load - np.rint(usable * self.margin).astype(np.int64)
         pressed = pressed[load[pressed] > hot[pressed] * LEAST]  # else it is not guests that press
         limit[pressed] = np.minimum(limit[pressed], lower[pressed])
+        if problem.settling:
+            limit = np.maximum(limit, load)
         limit[formulation.sites(problem.relieve)] = int(use.sum())
         formulation.add(
             Row(
