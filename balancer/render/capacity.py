@@ -91,6 +91,8 @@ def _after_a_loss(found: Fit) -> str:
 
 def _how_sure(found: Fit) -> str:
     more = found.at_most - found.after
+    if not found.binding:
+        return "That is all that was asked for."
     if not more:
         return "Proven: no placement takes more of them."
     if found.unreached:
