@@ -186,6 +186,17 @@ class Executor(Protocol):
         ...
 
 
+class DirtyMeter(Protocol):
+    """Tells how fast guests change their memory. Asking costs: only what a plan would move is asked."""
+
+    def rates(self, guests: Mapping[str, str]) -> Mapping[str, int]:
+        """Return MiB/s by uuid, of guests given with the hosts they run on.
+
+        Those of which it cannot be told are left out. Takes seconds; never raises.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One line of the journal."""
@@ -436,3 +447,5 @@ class Ports:
     """None where nothing is learned: a saved observation holds what was known."""
     history: HistoryStore | None = None
     """None where nothing is kept: a saved observation holds its own past."""
+    dirty: DirtyMeter | None = None
+    """None where it is not asked: a dry run, mode observe."""

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from balancer.config import Config
+from balancer.config import Config, Mode
 from balancer.ports import (
     Board,
     Experience,
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from balancer.adapters.closed import ClosedHosts
     from balancer.adapters.freeze import FreezeFiles
     from balancer.adapters.history_sqlite import SqliteHistory
+    from balancer.adapters.libvirt.dirtying import LibvirtDirtyMeter
     from balancer.adapters.libvirt.ownership import Owner
     from balancer.adapters.meters import Meters
     from balancer.adapters.notify import Notifier, Told
@@ -82,7 +83,21 @@ def ports_for(
         brake=brake_of(config),
         stop_requested=stop_requested,
         history=_history(config, read_only=read_only),
+        dirty=None if read_only else dirty_meter(config),
     )
+
+
+def dirty_meter(config: Config) -> "LibvirtDirtyMeter | None":
+    """Return who tells how fast guests change their memory; None in mode observe.
+
+    libvirt lets only those ask who may change something.
+    """
+    if config.mode is Mode.OBSERVE:
+        return None
+    from balancer.adapters.clock import WallClock
+    from balancer.adapters.libvirt.dirtying import LibvirtDirtyMeter
+
+    return LibvirtDirtyMeter(config.hosts, WallClock())
 
 
 def _owner(config: Config, local: Lease) -> "Owner":

@@ -23,6 +23,8 @@ from balancer.cli.options import Session, common
 INTERNAL_FAULT: Final = 70
 USAGE: Final = 3
 INTERRUPTED: Final = 130
+CUT_OFF: Final = 141
+"""As of any program whose reader went away: 128 and SIGPIPE. Never 0, which says that all is well."""
 
 
 class Verb(NamedTuple):
@@ -133,9 +135,9 @@ def run(args: Sequence[str] | None = None) -> int:
         return _say(_sentence(error), USAGE)
     except (click.Abort, KeyboardInterrupt):
         return _say("interrupted; nothing was changed", INTERRUPTED)
-    except BrokenPipeError:  # whoever read the output has seen enough
+    except BrokenPipeError:  # whoever read the output has seen enough; the verb has not answered
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return CUT_OFF
     except Exception as error:  # noqa: BLE001 - the last line of defence
         return _explained(error)
     return answer if isinstance(answer, int) else 0

@@ -14,7 +14,7 @@ from balancer.cli.interrupts import Interrupts, abortable
 from balancer.cli.logs import Logged
 from balancer.cli.options import FILE, Session, common, first_moves
 from balancer.cli.screen import Screen
-from balancer.cli.sight import Sight, look
+from balancer.cli.sight import AGAIN, Sight, look
 from balancer.codec import read_plan
 from balancer.config import Config, Mode
 from balancer.planner.model.plan import Infeasible, Outcome, Plan, Result
@@ -24,7 +24,7 @@ from balancer.ports import Refused
 from balancer.render.live import Live
 from balancer.render.outcomes import outcomes as outcomes_text
 from balancer.render.words import count
-from balancer.wiring import brake_of, ports_for
+from balancer.wiring import brake_of, dirty_meter, ports_for
 
 INFEASIBLE: Final = 2
 NOT_ALL: Final = 5
@@ -35,10 +35,11 @@ NOT_ALL: Final = 5
 @click.option("--now", is_flag=True, help="Plan at this moment, instead of a saved plan.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask. Skips no check.")
 @click.option("--policy", metavar="FILE", help="Instead of the configured policy.")
+@click.option("--again", is_flag=True, help=AGAIN)
 @first_moves
 @common
 @click.pass_obj
-def command(
+def command(  # noqa: PLR0913 - one argument an option
     session: Session,
     plan_file: Path | None,
     policy: str | None,
@@ -46,6 +47,7 @@ def command(
     *,
     now: bool,
     yes: bool,
+    again: bool,
 ) -> int:
     """Carry a plan out: judge it against the cluster as it is, ask, migrate, verify.
 
@@ -60,12 +62,12 @@ def command(
     may_change(configuration)
     finish_what_was_begun(configuration, screen)
     sight = look(session, screen, policy=policy)
-    answer = (
-        decide(sight.observation, sight.policy, Request(barred=sight.barred), screen)
-        if saved is None
-        else _judged(saved, sight)
-    )
-    answer = shortened(answer, first, sight.observation, sight.policy)
+    if saved is None:
+        request, meter = Request(barred={} if again else sight.barred), dirty_meter(configuration)
+        seen, answer = decide(sight.observation, sight.policy, request, screen, meter)
+    else:
+        seen, answer = sight.observation, _judged(saved, sight)
+    answer = shortened(answer, first, seen, sight.policy)
     if isinstance(answer, Infeasible):
         show(answer, screen)
         return INFEASIBLE

@@ -15,17 +15,30 @@ from balancer.planner.model.plan import Infeasible, Plan
 from balancer.planner.model.policy import Policy
 from balancer.planner.model.request import Request
 from balancer.planner.pipeline import assess, cut, plan
+from balancer.ports import DirtyMeter
 from balancer.render.hosts import hosts_now, meaning
 from balancer.render.plan import infeasible as infeasible_text
 from balancer.render.plan import plan as plan_text
+from balancer.service.candidates import informed
 
 
 def decide(
-    seen: Observation, policy: Policy, request: Request, screen: Screen
-) -> Plan | Infeasible:
-    """Return the answer of the planner; Ctrl-C ends the search with the best found so far."""
+    seen: Observation,
+    policy: Policy,
+    request: Request,
+    screen: Screen,
+    meter: DirtyMeter | None = None,
+) -> tuple[Observation, Plan | Infeasible]:
+    """Return the answer of the planner, and what it is made by; Ctrl-C ends the search.
+
+    With `meter` the guests that would move are asked how fast they dirty memory.
+    """
     with searching(screen, "Looking for a better placement") as keep_going:
-        return plan(seen, policy, request, keep_going)
+
+        def planned(known: Observation) -> Plan | Infeasible:
+            return plan(known, policy, request, keep_going)
+
+        return informed(seen, planned(seen), meter, planned)
 
 
 def shortened(

@@ -100,7 +100,7 @@ def _demonstrate(scenario: Scenario, screen: Screen, speed: float | None) -> int
         before = service.observe(ports, policy)
         show_hosts(before, policy, screen)
         screen.show("")
-        answer = decide(before, policy, Request(), screen)
+        _, answer = decide(before, policy, Request(), screen)
         if isinstance(answer, Infeasible):
             show(answer, screen)
             return INFEASIBLE

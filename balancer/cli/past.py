@@ -1,6 +1,6 @@
 """What of the past is replayed: the service's own, or a trace. Options and their reading."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
@@ -21,6 +21,7 @@ from balancer.ports import UsageError
 from balancer.render.words import count
 
 if TYPE_CHECKING:
+    from balancer.simulator.replaying.recorded import Missed
     from balancer.simulator.replaying.track import Track
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -51,7 +52,7 @@ class Amount(click.ParamType):  # type: ignore[type-arg]  # older click has no p
         return found
 
     def _bound(self) -> str:
-        return "" if self._most == inf else ", and at most all of it"
+        return "" if self._most == inf else f", and at most {self._most:.0%}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +165,20 @@ class Past:
 
 def read(session: Session, screen: Screen, asked: Asked) -> Past:
     """Return the past asked for. Raises UsageError where there is none."""
+    _check(asked)
     return _own(session, screen, asked) if asked.trace is None else _traced(session, asked)
+
+
+def _check(asked: Asked) -> None:
+    """Raise UsageError where options of one kind of past are given for the other."""
+    if asked.trace is None and (asked.skip, asked.length, asked.share) != (0.0, inf, 1.0):
+        raise UsageError(
+            "--skip, --length and --share cut a --trace: for your own past say --since"
+        )
+    if asked.trace is not None and (asked.since is not None or asked.source is not None):
+        raise UsageError(
+            "--since and --from are for your own past: a --trace is cut by --skip and --length"
+        )
 
 
 def _traced(session: Session, asked: Asked) -> Past:
@@ -191,7 +205,7 @@ def _traced(session: Session, asked: Asked) -> Past:
 
 def _own(session: Session, screen: Screen, asked: Asked) -> Past:
     from balancer.adapters.journal_sqlite import SqliteJournal
-    from balancer.simulator.replaying.recorded import recorded
+    from balancer.simulator.replaying.recorded import Missed, recorded
     from balancer.wiring import history
 
     sight = look(session, screen, asked.source, asked.policy)
@@ -205,20 +219,19 @@ def _own(session: Session, screen: Screen, asked: Asked) -> Past:
                 f"there is no {what} {path}: let the service run for a while, or replay a --trace"
             )
     begin = asked.since or 0.0
-    warned: set[int] = set()
+    told: set[Missed] = set()
 
     def cut(since: float, until: float) -> "Track":
-        track, absent = recorded(
+        track, missed = recorded(
             sight.observation.cluster,
             history(configuration),
             SqliteJournal(configuration.journal_path),
             (max(begin, since), until),
             sight.policy.forecast.lookback,
         )
-        if absent and not warned:
-            warned.add(absent)
-            left = count(absent, "guest")
-            screen.warn([f"{left} of that time are not there any more: left out"])
+        if not told:
+            told.add(missed)
+            screen.warn(_missed(missed))
         return track
 
     return Past(
@@ -228,6 +241,14 @@ def _own(session: Session, screen: Screen, asked: Asked) -> Past:
         interval=configuration.interval_seconds,
         cut=cut,
     )
+
+
+def _missed(missed: "Missed") -> Iterator[str]:
+    if missed.sized:
+        gone = count(missed.sized, "guest")
+        yield f"{gone} of that time are gone: as large as the history says, without labels and needs"
+    if missed.left_out:
+        yield f"{count(missed.left_out, 'guest')} of that time are gone, and left out: nothing is known of them"
 
 
 def _path(configuration: Config, asked: Asked) -> Path | None:

@@ -10,13 +10,14 @@ from balancer import codec
 from balancer.cli.decision import decide, shortened, show
 from balancer.cli.options import FILE, Session, common, first_moves
 from balancer.cli.screen import Screen
-from balancer.cli.sight import known_hosts, look
+from balancer.cli.sight import AGAIN, known_hosts, look
 from balancer.config import Config, Mode
 from balancer.config.modes import PlanMode, Wish, in_mode
 from balancer.planner.model.plan import Infeasible
 from balancer.planner.model.policy import Policy
 from balancer.planner.model.request import Effort, Request
 from balancer.ports import UsageError
+from balancer.wiring import dirty_meter
 
 INFEASIBLE: Final = 2
 FOUND_MOVES: Final = 4
@@ -49,6 +50,7 @@ FOUND_MOVES: Final = 4
     help="How long to look: about 2, 20 or 300 seconds.",
 )
 @first_moves
+@click.option("--again", is_flag=True, help=AGAIN)
 @click.option("--exit-code", is_flag=True, help="End with 4 if there is anything to move.")
 @common
 @click.pass_obj
@@ -65,6 +67,7 @@ def command(  # noqa: PLR0913 - one argument an option
     gain_per_gib: int | None,
     host: tuple[str, ...],
     hole: str,
+    again: bool,
     first: int | None,
     exit_code: bool,
 ) -> int:
@@ -77,15 +80,16 @@ def command(  # noqa: PLR0913 - one argument an option
     sight = look(session, screen, source, policy)
     request = Request(
         relieve=known_hosts(relieve, sight.observation),
-        barred=sight.barred,
+        barred={} if again else sight.barred,
         effort=Effort(effort),
     )
     wish = Wish(
         gib=gib, gain_per_gib=gain_per_gib, hosts=known_hosts(host, sight.observation), hole=hole
     )
     wanted = _in_mode(sight.policy, mode, wish)
-    answer = decide(sight.observation, wanted, request, screen)
-    answer = shortened(answer, first, sight.observation, wanted)
+    meter = None if source else dirty_meter(sight.config)
+    seen, answer = decide(sight.observation, wanted, request, screen, meter)
+    answer = shortened(answer, first, seen, wanted)
     show(answer, screen)
     if isinstance(answer, Infeasible):
         return INFEASIBLE

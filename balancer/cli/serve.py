@@ -174,6 +174,6 @@ class Builder:
 
 def _close(ports: Ports, *others: object) -> None:
     """Let go of connections and files, as far as these adapters hold any."""
-    for adapter in (ports.inventory, ports.executor, ports.journal, *others):
+    for adapter in (ports.inventory, ports.executor, ports.journal, ports.dirty, *others):
         if close := getattr(adapter, "close", None):
             close()

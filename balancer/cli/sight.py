@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Final
 
 from balancer import config, service
 from balancer.adapters.stand_in import SilentTelemetry
@@ -15,6 +16,8 @@ from balancer.planner.model.policy import Policy
 from balancer.ports import UsageError
 from balancer.render.words import count
 from balancer.wiring import ports_for, saved_ports
+
+AGAIN: Final = "Also where a host lately said no to a guest just before its start."
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,11 @@ def look(
         observation = service.observe(ports, loaded.policy)
     check(loaded.policy, observation, screen)
     since = observation.at - configuration.guards.failed_guest_again_after
-    return Sight(configuration, loaded.policy, observation, service.barred(ports.journal, since))
+    barred = {
+        pair: f"{reason} (said lately; --again asks anew)"
+        for pair, reason in service.barred(ports.journal, since).items()
+    }
+    return Sight(configuration, loaded.policy, observation, barred)
 
 
 def check(policy: Policy, observation: Observation, screen: Screen) -> None:

@@ -126,13 +126,13 @@ def _side_by_side(name: str, found: "Finding") -> Table:
     from balancer.simulator.counting.telling import LINES, figure
 
     columns = (found.present, *found.others)
-    table = Table(box=None, padding=(0, 3, 0, 0))
+    table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("")
     for title in (clean(name), *LETTERS[: len(found.others)]):
         table.add_column(title, justify="right")
-    table.add_row("chosen on: guest-seconds in all", *(figure(t.total) for t, _ in columns))
+    table.add_row("chosen on, guest-seconds", *(figure(t.total) for t, _ in columns))
     table.add_row(
-        Text("held out: guest-seconds in all", "bold"),
+        Text("held out, guest-seconds", "bold"),
         *(Text(figure(t.total), "bold") for _, t in columns),
     )
     table.add_row("  of it moving guests", *(figure(t.moving) for _, t in columns))

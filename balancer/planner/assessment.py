@@ -19,6 +19,7 @@ from balancer.planner.model.resources import CPU, MEMORY
 from balancer.planner.model.rollups import STEP
 from balancer.planner.model.trust import trust
 from balancer.planner.quality import gate
+from balancer.planner.quality.settled import settled
 
 NOTHING_ASKED: Final = Request()
 HOUR: Final = 3600.0
@@ -27,11 +28,13 @@ HOUR: Final = 3600.0
 def assess(observation: Observation, policy: Policy, request: Request = NOTHING_ASKED) -> Problem:
     """Return the problem that `observation` poses.
 
-    What is not believed is left out, demand is forecast from the rest, and guests rest.
+    What is not believed is left out, as is what is too new to be believed yet; demand is forecast
+    from the rest, and guests rest.
     """
     resting = policy.limits.same_guest_again_after
     trusted = gate(observation)
-    demand = FORECASTERS[policy.forecaster](trusted.observation, policy.forecast)
+    believed = settled(trusted.observation, policy.hot.lasting)
+    demand = FORECASTERS[policy.forecaster](believed, policy.forecast)
     lately = [
         outcome
         for outcome in observation.outcomes
@@ -43,7 +46,7 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
             demand,
             blind=demand.blind | trusted.blind,
             partial=trusted.partial,
-            recent=recent(trusted.observation, demand, policy.hot.lasting),
+            recent=recent(believed, demand, policy.hot.lasting),
             delay=delays(trusted.observation),
             pressed=dict(
                 zip(

@@ -13,7 +13,7 @@ placement.
 Guests and sites are numbered in the cluster's order. Amounts are integers.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import ClassVar, Final
@@ -361,15 +361,15 @@ class Formulation:
         known = self.problem.demand.blind
         return np.array([h.name in known for h in self.problem.cluster.hosts], dtype=np.bool_)
 
-    def spared(self, name: str, limit: Ints) -> Bools:
+    def spared(self, name: str, limit: Callable[[Ints], Ints]) -> Bools:
         """Return [sites]: hosts whose load of `name` is no reason to take guests off them.
 
-        Of some the load is not known; of others it has not lasted yet: whoever asks says so, or
-        they were within `limit` at some recent moment, as their guests are placed now.
+        Of some the load is not known; of others it has not lasted yet: whoever asks says so, or at
+        some recent moment they were within what `limit` says of it, as their guests are placed
+        now. It is given what guests used at that moment, so that a mean is that moment's own.
         """
-        passing = [
-            self.load(self.demand(moment, name)) <= limit for moment in self.problem.demand.recent
-        ]
+        moments = (self.demand(moment, name) for moment in self.problem.demand.recent)
+        passing = [self.load(use) <= limit(use) for use in moments]
         spared: Bools = np.logical_or.reduce([self.blind(), *passing])
         spared[self.sites(self.problem.passing)] = True
         return spared

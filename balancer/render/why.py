@@ -77,7 +77,8 @@ def stood(told: GuestStood, looked: float) -> RenderableType:
         rows += _weighed(told.weighed)
     if told.unknown:
         rows.append(("Data", "none to be trusted: it weighs as its allocation, and stays"))
-    elif said := memory_from(told.memory_from):
+    elif told.memory_from:
+        said = memory_from(told.memory_from) or "what is resident on the host"
         rows.append(("Data", f"memory in use is {said}"))
     if looked:
         rows.append(("As of", f"the cycle of {moment(looked)}"))
@@ -112,7 +113,8 @@ def _host_in_short(told: HostStood) -> str:
     if told.state == "unseen":
         return f"unseen{left}"
     guests = count(told.guests, "guest")
-    return f"{told.state}: CPU {told.cpu} %, memory {told.memory} %, {guests} ({told.hot_above}){left}"
+    used = f"CPU {told.cpu} %, memory {told.memory} % (resident, else balloon or allocated)"
+    return f"{told.state}: {used}, {guests} ({told.hot_above}){left}"
 
 
 def stays(name: str, host: str, weighed: Weighed, notes: Sequence[str]) -> RenderableType:

@@ -53,6 +53,11 @@ class Decider:
             return self._sought(seen, held, Effort.QUICK, f"{lasting} {sorted(faulty)}")
         return answer
 
+    def again(self, seen: Observation, problem: Problem) -> Decision:
+        """Return the plan for the same as before, now that more is known of its guests."""
+        self._problem = problem
+        return self.planned(seen, self.asked.held, self.asked.effort)
+
     def _sought(
         self, seen: Observation, held: Mapping[str, str], effort: Effort, trouble: str
     ) -> Decision:

@@ -26,6 +26,7 @@ from balancer.planner.model.plan import HostLoad, Infeasible, Outcome, Plan, Res
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Request
 from balancer.planner.pipeline import account, asked, assess
+from balancer.planner.quality import gate
 from balancer.ports import (
     BalancerError,
     Board,
@@ -35,6 +36,7 @@ from balancer.ports import (
     Telemetry,
     UsageError,
 )
+from balancer.service.candidates import informed
 from balancer.service.deciding import Decider, basis
 from balancer.service.fallbacks import fallbacks
 from balancer.service.guards import (
@@ -146,6 +148,8 @@ class Service:
         self._status = replace(self._status, fallbacks=fallbacks(seen, problem))
         heat = [line.host for line in hot(problem, measured)]
         decision = decider.decide(seen, problem, heat)
+        if self._may_act():
+            seen, decision = self._informed(seen, decision, decider)
         times.append(self._now())
         report = self._act(CycleReport(observation=seen, decision=decision), trouble)
         times.append(self._now())
@@ -159,6 +163,25 @@ class Service:
         self._remember(report, measured)
         self._close(report, told)
         return report
+
+    def _may_act(self) -> bool:
+        return self._world.mode is not Mode.OBSERVE and not self._braked()
+
+    def _informed(
+        self, seen: Observation, decision: Plan | Infeasible, decider: Decider
+    ) -> tuple[Observation, Plan | Infeasible]:
+        """Return both with how fast the plan's guests dirty memory; keep that, for replays."""
+        ports, policy = self._world.ports, self._world.policy
+
+        def again(known: Observation) -> Plan | Infeasible:
+            self._board.beat()
+            return decider.again(known, assess(known, policy, Request(held=decider.held(known))))
+
+        known, decision = informed(seen, decision, ports.dirty, again)
+        if known is not seen and ports.history is not None:
+            with suppress(UsageError):  # said already, when the same look was kept at first
+                ports.history.append(gate(known).observation)
+        return known, decision
 
     def _resume(self) -> None:
         """See to its end what a planner that died had begun; halt if a guest is lost by it."""

@@ -199,7 +199,9 @@ def _world(scenario: Scenario, meter: Meter) -> World:
     world = World(
         now=scenario.start,
         hosts={
-            host.name: SimulatedHost(host, watts=scenario.watts.get(host.name, DEFAULT_WATTS))
+            host.name: SimulatedHost(
+                host, watts=scenario.watts.get(host.name, host.power or DEFAULT_WATTS)
+            )
             for host in scenario.hosts
         },
         guests={guest.spec.uuid: guest for guest in scenario.guests},

@@ -1,6 +1,7 @@
 """What is measured is kept, averaged, handed back, and in time dropped."""
 
 import sqlite3
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from balancer.adapters.history_sqlite import DAY, Retention, SqliteHistory, _packed, _unpacked
+from balancer.adapters.history_sqlite import (
+    DAY,
+    WRITES,
+    Retention,
+    SqliteHistory,
+    _packed,
+    _unpacked,
+)
 from balancer.planner.model.cluster import Cluster
 from balancer.planner.model.observation import History, Observation, Sample
 from balancer.planner.model.rollups import LARGEST, STEP, UNKNOWN, Block, Rollups
@@ -182,3 +190,23 @@ def test_packing_loses_nothing(values: list[int]) -> None:
     """What is unpacked is what was packed."""
     cells = np.array(values, dtype=np.int32)
     assert (_unpacked(_packed(cells), len(values)) == cells).all()
+
+
+def test_the_log_is_carried_into_the_file_beside_the_cycles(tmp_path: Path) -> None:
+    """The file grows although no append waits for it, and the log begins anew once it has."""
+    path = tmp_path / "history.sqlite"
+    store = SqliteHistory(path)
+    log, sizes = path.with_name("history.sqlite-wal"), []
+    for cycle in range(3 * WRITES):
+        store.append(seen(BEGIN + cycle * STEP, **{f"g{n}": cycle * n for n in range(300)}))
+        for other in set(threading.enumerate()) - {threading.current_thread()}:
+            if other.name.startswith("history"):
+                other.join()
+        sizes.append(log.stat().st_size)
+    assert path.stat().st_size > WRITES * 2**10
+    assert sizes[-1] < 1.5 * sizes[WRITES - 1]
+    store.close()
+    assert not log.exists()
+    again = SqliteHistory(path)
+    assert again.span() == (BEGIN, BEGIN + (3 * WRITES - 1) * STEP)
+    again.close()

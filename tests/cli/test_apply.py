@@ -165,6 +165,28 @@ def test_where_the_last_look_said_no_nobody_is_sent_by_the_next_plan(
     assert balancer("apply", "--now", "--yes").code == 0
 
 
+def test_what_was_mended_since_the_last_look_is_asked_anew(
+    balancer: Terminal, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without --again the reason is told, and that there is an --again; with it the guest goes."""
+    policy = tmp_path / "policy.toml"
+    policy.write_text(policy.read_text() + '[[only_on]]\nguests = "kafka-1"\nhosts = "kvm02"\n')
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            SimulatedExecutor,
+            "look_again",
+            lambda _, action: "its network is not active" if action.name == "kafka-1" else "",
+        )
+        assert balancer("apply", "--now", "--yes").code == 5
+    told = balancer("apply", "--now", "--yes")
+    assert told.code == 2
+    said = " ".join(told.out.split())
+    assert "its network is not active (said lately; --again asks anew)" in said
+    assert balancer("plan", "--again").code == 0
+    assert balancer("apply", "--now", "--again", "--yes").code == 0
+    assert world.placement["kafka-1"] == "kvm02"
+
+
 def test_rules_that_conflict_are_refused(balancer: Terminal, world: World, tmp_path: Path) -> None:
     """--now without a way out is infeasible: 2, and nothing moves."""
     policy = tmp_path / "policy.toml"

@@ -37,4 +37,27 @@ def test_a_trace_that_is_not_there_is_one_sentence(
     """And nothing is replayed."""
     monkeypatch.chdir(tmp_path)
     assert run(["replay", "--trace", "none.csv"]) == 3
-    assert "none.csv" in capsys.readouterr().err
+    assert "none.csv: there is no such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["--share", "2%"], "for your own past say --since"),
+        (["--trace", "t.csv", "--since", "14d"], "is cut by --skip and --length"),
+        (["--trace", "t.csv", "--share", "200%"], "at most 100%"),
+        (["--trace", "t.csv", "--length", "5"], "give a unit"),
+    ],
+)
+def test_options_that_do_not_fit_together_are_refused(
+    words: list[str],
+    fault: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """None is ever left unheard."""
+    monkeypatch.chdir(tmp_path)
+    Path("t.csv").write_text(TRACE)
+    assert run(["replay", *words]) == 3
+    assert fault in capsys.readouterr().err

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from balancer.adapters.libvirt.dirtying import LibvirtDirtyMeter
 from balancer.adapters.libvirt.executor import LibvirtExecutor
 from balancer.adapters.libvirt.inventory import LibvirtInventory
 from balancer.planner.constraints.compatible import why_not
@@ -43,7 +44,7 @@ def kinds(cluster: Cluster, name: str) -> set[str]:
 def test_everything_about_healthy_hosts(lab: Laboratory, inventory: LibvirtInventory) -> None:
     """Hosts, guests, what ties them, and rates are as they were set up, over read-only links."""
     lab.boot(
-        GuestSpec("free", disk="shared", load=Load(cpu=40), metadata=OURS),
+        GuestSpec("free", disk="shared", load=Load(cpu=40, set=24, dirty=12), metadata=OURS),
         GuestSpec("device", passthrough=True, host="h2"),
         GuestSpec("local", disk="local", host="h2"),
         GuestSpec("nova", metadata=NOVA, host="h3"),
@@ -69,6 +70,13 @@ def test_everything_about_healthy_hosts(lab: Laboratory, inventory: LibvirtInven
     assert 0 < values["memory.unused"] < 128
     assert seen.history.hosts["h1"][-1].values["cpu"] == values["cpu"]
     assert seen.cluster.placement[free.uuid] == "h1"
+    meter = LibvirtDirtyMeter([config(h) for h in lab.hosts.values()], WallClock())
+    nova = named(seen.cluster, "nova")
+    rates = meter.rates({free.uuid: "h1", nova.uuid: "h3", "nobody": "h2"})
+    meter.close()
+    assert rates.keys() == {free.uuid, nova.uuid}
+    assert 4 < rates[free.uuid] < 40
+    assert rates[nova.uuid] < 4
 
 
 def test_rates_reach_back_to_the_look_before(lab: Laboratory, inventory: LibvirtInventory) -> None:

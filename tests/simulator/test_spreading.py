@@ -68,11 +68,10 @@ def whose(shared: int, job: int) -> tuple[int, int]:
 
 
 def test_runs_leave_this_process_and_come_back_in_order(cluster: str) -> None:
-    """By pool and by cluster; what is shared is there."""
-    for workers in (Workers(processes=2), Workers(dask=cluster)):
-        found = spread(whose, 10, [3, 1, 2], workers)
-        assert [result for _, result in found] == [13, 11, 12]
-        assert os.getpid() not in {pid for pid, _ in found}
+    """What all of them share is there."""
+    found = spread(whose, 10, [3, 1, 2], Workers(dask=cluster))
+    assert [result for _, result in found] == [13, 11, 12]
+    assert os.getpid() not in {pid for pid, _ in found}
 
 
 def test_what_a_run_raises_is_raised_here(cluster: str) -> None:

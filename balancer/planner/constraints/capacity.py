@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from balancer.planner.formulation import HARD, Formulation, Level, Penalty, Row
-from balancer.planner.model.allotment import paged_mib, takes
+from balancer.planner.model.allotment import paged_mib, taken_of, takes
 from balancer.planner.model.cluster import Host
 from balancer.planner.model.placement import Occupancy
 from balancer.planner.model.problem import Problem
@@ -125,14 +125,14 @@ class Capacity:
         self, problem: Problem, occupancy: Occupancy, touched: Collection[str] | None = None
     ) -> tuple[Violation, ...]:
         """Return each dimension of each host of which more is given out than there is."""
-        rooms, taken = self.rooms(problem), takes(problem)
+        rooms, taken = self.rooms(problem), taken_of(problem)
         found: list[Violation] = []
         hosts = rooms.keys() if touched is None else rooms.keys() & set(touched)
         for host, uuids in problem.holders(occupancy, hosts).items():
-            held = total(taken[uuid] for uuid in uuids)
             for dimension, room in rooms[host].items():
-                if held.get(dimension, 0) > room:
-                    found.append(self._over(host, dimension, held[dimension], room, uuids))
+                held = sum(map(taken[dimension].__getitem__, uuids)) if dimension in taken else 0
+                if held > room:
+                    found.append(self._over(host, dimension, held, room, uuids))
         return tuple(found)
 
     def _over(

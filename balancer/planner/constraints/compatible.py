@@ -48,9 +48,13 @@ class Compatible:
     ) -> tuple[Violation, ...]:
         """Return each guest that is away from home where it does not fit."""
         found: list[Violation] = []
+        known = problem.once("why not", dict[tuple[str, str], str])
         for uuid, host in problem.moved(occupancy, touched):
-            guest, source = problem.cluster.guest[uuid], problem.host(problem.home(uuid))
-            if reason := _why_not(problem, guest, source, host):
+            guest = problem.cluster.guest[uuid]
+            if (uuid, host) not in known:
+                source = problem.host(problem.home(uuid))
+                known[uuid, host] = _why_not(problem, guest, source, host)
+            if reason := known[uuid, host]:
                 found.append(
                     Violation(
                         rule=self.label,

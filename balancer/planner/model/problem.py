@@ -228,9 +228,10 @@ class Problem:
         A guest that others are migrating already is at home on both ends.
         """
         coming, home = self.cluster.in_flight, self.cluster.placement
-        return sorted(
+        away = [
             (uuid, host)
             for host, uuids in self._held_by(occupancy, touched).items()
             for uuid in uuids
-            if home[uuid] != host and coming.get(uuid) != host
-        )
+            if home[uuid] != host
+        ]
+        return sorted(pair for pair in away if coming.get(pair[0]) != pair[1])

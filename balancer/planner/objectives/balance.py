@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from balancer.planner.formulation import Bools, Formulation, Level, Penalty, Row
+from balancer.planner.formulation import Bools, Formulation, Ints, Level, Penalty, Row
 from balancer.planner.model.resources import CPU, MEMORY
 
 STEPS = ((0, 2), (50, 2), (150, 4), (250, 4))
@@ -46,11 +46,15 @@ class Balance:
         alike = formulation.sites(problem.receiving)
         here = np.isin(formulation.start, alike) | _leaving(formulation)
         full = int(usable[alike].sum())
-        even = int(use[here].sum()) / full if full else 0.0
-        limit = np.full(len(usable), int(use.sum()), dtype=np.int64)
-        limit[alike] = np.ceil(usable[alike] * (even + self.within)).astype(np.int64)
-        load = formulation.load(use)
-        limit = np.where(formulation.spared(name, limit), np.maximum(limit, load), limit)
+
+        def band(use: Ints) -> Ints:
+            even = int(use[here].sum()) / full if full else 0.0
+            limit = np.full(len(usable), int(use.sum()), dtype=np.int64)
+            limit[alike] = np.ceil(usable[alike] * (even + self.within)).astype(np.int64)
+            return limit
+
+        limit, load = band(use), formulation.load(use)
+        limit = np.where(formulation.spared(name, band), np.maximum(limit, load), limit)
         formulation.add(
             Row(
                 label=f"{self.label}: {name}",

@@ -62,7 +62,7 @@ class Overload:
         hot = np.rint(usable * share).astype(np.int64)
         safe = np.rint(usable * max(0.0, share - self.margin)).astype(np.int64)
         limit = np.where(load > hot, safe, np.maximum(safe, load))
-        limit = np.where(formulation.spared(name, hot), np.maximum(limit, load), limit)
+        limit = np.where(formulation.spared(name, lambda _: hot), np.maximum(limit, load), limit)
         pressed = formulation.sites(set(problem.demand.pressed.get(name, ())) - problem.passing)
         lower = load - np.rint(usable * self.margin).astype(np.int64)
         pressed = pressed[load[pressed] > hot[pressed] * LEAST]  # else it is not guests that press

@@ -15,6 +15,7 @@ from balancer.planner.order.bounds import Bound, bound, channel_work, lengths
 from balancer.planner.order.kernels import passes, roaming, settling
 from balancer.planner.order.kernels.passes import NEVER, duration
 from balancer.planner.order.pacing import light_paces
+from balancer.planner.order.rerouting import rerouted
 from balancer.planner.order.roamers import (
     drawn_settings,
     first_settings,
@@ -60,6 +61,16 @@ ROAMS: Final = 60
 """By how much fewer ways round circles are tried where those with fewest steps aside are known."""
 GOOD: Final = 2.0
 """How much longer than the bound a schedule is of guests that block each other in circles."""
+REROUTES: Final = 40
+"""Other ways for a mover that are tried between walks."""
+SHORT: Final = 40
+"""Rounds between those, at most."""
+REROUTED: Final = 10
+"""Rounds of a walk after each of them that looks well."""
+FAR: Final = 1.15
+"""By how much longer a schedule may be just after one mover has got another way."""
+NEAR: Final = 0.003
+"""By how much worse a schedule may be after another way for a mover, to go on from there."""
 MUST: Final = 8
 """Ways round circles that are tried whatever the time."""
 
@@ -163,6 +174,8 @@ class _Work:
         self.shares = SHARED if _odd_rates(self.direct) else WHOLE
         self.best: Schedule | None = None
         self.compiled: Compiled = self.direct
+        self.slow: Floats | None = None
+        """Rates at which the busiest links carry least, where those are not the highest."""
         self.ways: list[tuple[Compiled, Schedule]] = []
         """The best found on the way, each of other trips or times."""
 
@@ -326,15 +339,19 @@ class _Work:
 
     def tightened(self, compiled: Compiled, key: Floats) -> Schedule | None:
         """Return the schedule that placing trips in the order of `key`, back and forth, gives."""
-        c, n = compiled, len(compiled.trips)
+        made = self.placed(compiled, key)
+        return None if made is None else self.walk(compiled, made, 6)
+
+    def placed(self, c: Compiled, key: Floats) -> Schedule | None:
+        """Return the schedule that placing trips in the order of `key` gives; None if some cannot."""
+        n = len(c.trips)
         start, end, rate = np.zeros(n), np.zeros(n), np.zeros(n)
         seconds = self.kernels.generate(
             c.legs, c.stock, c.flow, c.book, key, 1.0, c.pause, start, end, rate
         )
         if seconds >= NEVER:
             return None
-        made = Schedule(c.trips, start, end, rate, seconds, c.legs.top.copy())
-        return self.walk(c, made, 6)
+        return Schedule(c.trips, start, end, rate, seconds, c.legs.top.copy())
 
     def walk(self, c: Compiled, made: Schedule, rounds: int) -> Schedule:
         """Return what is found for some rounds on from `made`, never longer."""
@@ -368,18 +385,51 @@ class _Work:
             return
         if self.effort.exact > 0 and len(first.trips) <= EXACT and self.solved(first):
             return
-        first = self.best or first
-        walks = self.ways if first.steps_aside else [(self.compiled, first)]
-        walks = [*walks, *self.others(self.compiled)][: WALKS + 1]
+        walks = self.setting_out(self.best or first)
         chunk = max(2, min(200, 100_000 // len(first.trips), self.effort.rounds // 20))
+        chunk = min(chunk, SHORT) if first.steps_aside else chunk
         while self.over() < 1 and not self.reached():
             for i, (c, made) in enumerate(walks):
                 walks[i] = c, self.walk(c, made, chunk)
                 self.keep(*walks[i])
                 if self.over() >= 1 or self.reached():
                     break
-            walks.sort(key=lambda way: self.cost(way[1]))
-            del walks[max(1, round(WALKS * (1 - 1.7 * self.over()))) :]
+            walks = self.fewer(walks)
+            if walks[0][1].steps_aside:
+                walks[0] = self.rerouted(*walks[0])
+
+    def setting_out(self, first: Schedule) -> list[tuple[Compiled, Schedule]]:
+        """Return where walks begin: where guests step aside, the best ways round circles as well.
+
+        Those are worth a walk before they are compared, and so are those that go slowly.
+        """
+        ways = self.ways if first.steps_aside else [(self.compiled, first)]
+        walks = [*ways, *self.others(self.compiled)][: WALKS + 1]
+        return walks if first.steps_aside or self.slow is not None else self.fewer(walks)
+
+    def fewer(self, walks: list[tuple[Compiled, Schedule]]) -> list[tuple[Compiled, Schedule]]:
+        """Return the best of `walks`, the fewer the more of the budget is gone."""
+        best = sorted(walks, key=lambda way: self.cost(way[1]))
+        return best[: max(1, round(WALKS * (1 - 1.7 * self.over())))]
+
+    def rerouted(self, c: Compiled, made: Schedule) -> tuple[Compiled, Schedule]:
+        """Return what comes of other ways for some movers, one after the other, hardly longer."""
+        for _ in range(REROUTES):
+            if self.over() >= 1 or self.reached():
+                break
+            self.rounds += 1
+            drawn = rerouted(self.rng, self.yard, made.trips, made.start)
+            if drawn is None:
+                continue
+            other = compile_trips(self.yard, drawn[0])
+            tried = self.placed(other, drawn[1])
+            if tried is None or tried.seconds > made.seconds * FAR:
+                continue
+            tried = self.walk(other, tried, REROUTED)
+            if self.cost(tried) <= self.cost(made) * (1 + NEAR * self.rng.random()):
+                c, made = other, tried
+                self.keep(c, made)
+        return c, made
 
     def solved(self, first: Schedule) -> bool:
         """Improve the best by CP-SAT; True if no better order of its trips is left to look for."""
@@ -416,9 +466,9 @@ class _Work:
         """Return schedules of the same trips to set out from as well; few if those are many."""
         if len(c.trips) > MANY_TRIPS:
             return []
-        slow = light_paces(c)
+        self.slow = light_paces(c)
         found = [
-            self.stepped(c, -self.rng.random(len(c.trips)), slow if turn % 2 else None)
+            self.stepped(c, -self.rng.random(len(c.trips)), self.slow if turn % 2 else None)
             for turn in range(WALKS - 1)
         ]
         return [(c, made) for made in found if made is not None]

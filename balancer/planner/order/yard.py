@@ -17,7 +17,8 @@ from balancer.planner.order.kernels.passes import NONE, Book, Flow, Legs, Stock
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-
+Effects = tuple[dict[int, int], dict[int, int], list[int], float]
+"""Of a trip: what it takes of rows, and gives; its channels; its highest rate."""
 
 UNLIMITED: Final = 1e18
 """The rate of a channel that limits numbers alone."""
@@ -72,6 +73,8 @@ class Yard:
     """[hosts, hosts]: effective rate as a share of the rate allowed; None for 1."""
     pause: float = 0.0
     """Seconds of the longest pause."""
+    known: dict["Trip", Effects] = field(default_factory=dict, init=False, repr=False)
+    """What trips take and give, kept as the same are asked about again and again."""
     base: Ints = field(init=False)
     """[groups]: the row of each group's domain 0."""
 
@@ -140,19 +143,16 @@ def compile_trips(yard: Yard, trips: Sequence[Trip]) -> Compiled:
     take: list[dict[int, int]] = []
     give: list[dict[int, int]] = []
     paths: list[list[int]] = []
+    rates: list[float] = []
     for trip in trips:
-        here = rows_of(yard, trip.mover, trip.source) if trip.kind != RESUME else {}
-        there = rows_of(yard, trip.mover, trip.target) if trip.kind != STORE else {}
-        take.append({r: a for r, a in there.items() if r not in here})
-        give.append({r: a for r, a in here.items() if r not in there})
-        live = trip.kind == LIVE
-        paths.append(channels_of(yard, trip.source, trip.target) if live else [])
-    tops = np.array(
-        [
-            top_rate(yard, t.mover, p) if t.kind == LIVE else 0.0
-            for t, p in zip(trips, paths, strict=True)
-        ]
-    )
+        if trip not in yard.known:
+            yard.known[trip] = _effects(yard, trip)
+        taken, given, path, top = yard.known[trip]
+        take.append(taken)
+        give.append(given)
+        paths.append(path)
+        rates.append(top)
+    tops = np.array(rates, dtype=np.float64)
     take, give = _binding_rows(yard.free, take, give)
     take, give, used = _renumbered(take, give)
     stock = _stock(yard.free[used], take, give)
@@ -165,14 +165,25 @@ def compile_trips(yard: Yard, trips: Sequence[Trip]) -> Compiled:
     ratio = np.ones(len(trips))
     if yard.ratio is not None:
         ratio = np.array([yard.ratio[t.source, t.target] for t in trips])
-    taken, taken_amount = _padded(take)
-    given, given_amount = _padded(give)
     legs = Legs(
-        taken, taken_amount, given, given_amount, _padded_paths(paths), before, after,
+        *_padded(take), *_padded(give), _padded_paths(paths), before, after,
         yard.volume[movers], yard.dirty[movers], yard.hot[movers], setup, tops, ratio,
     )  # fmt: skip
     flow = Flow(yard.rate.astype(np.float64), yard.number.astype(np.int64))
     return Compiled(trips, legs, stock, flow, _book(legs, stock, flow), yard.pause)
+
+
+def _effects(yard: Yard, trip: Trip) -> Effects:
+    """Return what a trip takes and gives of each row, its channels, and its highest rate."""
+    here = rows_of(yard, trip.mover, trip.source) if trip.kind != RESUME else {}
+    there = rows_of(yard, trip.mover, trip.target) if trip.kind != STORE else {}
+    path = channels_of(yard, trip.source, trip.target) if trip.kind == LIVE else []
+    return (
+        {r: a for r, a in there.items() if r not in here},
+        {r: a for r, a in here.items() if r not in there},
+        path,
+        top_rate(yard, trip.mover, path) if trip.kind == LIVE else 0.0,
+    )
 
 
 def _stock(room: Ints, take: Sequence[dict[int, int]], give: Sequence[dict[int, int]]) -> Stock:

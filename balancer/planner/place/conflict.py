@@ -43,7 +43,21 @@ def explain(formulation: Formulation, answer: Answer) -> tuple[Stay, ...]:
 def _misplaced(formulation: Formulation, placement: Ints) -> Iterator[Stay]:
     allowed = formulation.allowed[np.arange(len(placement)), placement]
     for guest in np.flatnonzero(~allowed).tolist():
-        yield Stay(subject=_name(formulation, guest), reason=why_stays(formulation, guest))
+        free = not formulation.held[guest] and formulation.allowed[guest].any()
+        dear = _unaffordable(formulation, placement, guest) if free else ""
+        yield Stay(subject=_name(formulation, guest), reason=dear or why_stays(formulation, guest))
+
+
+def _unaffordable(formulation: Formulation, placement: Ints, guest: int) -> str:
+    """Return which budget one more move would overspend, in one phrase; or nothing."""
+    moved = placement != formulation.start
+    over = (
+        p.label
+        for p in formulation.primitives
+        if isinstance(p, Budget) and p.weight[moved].sum() + p.weight[guest] > p.limit
+    )
+    label = next(over, "")
+    return f"{label} has no room left for it in this plan" if label else ""
 
 
 def _exceeded(formulation: Formulation, placement: Ints) -> Iterator[Stay]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from balancer.planner.model.observation import Observation
-from balancer.planner.model.outlook import PER_DAY
+from balancer.planner.model.outlook import PER_DAY, PER_HOUR
 from balancer.planner.model.resources import CPU
 from balancer.planner.model.rollups import STEP, UNKNOWN, Block, Cells, Floats, Rollups
 from balancer.planner.model.usage import MILLICORES
@@ -16,7 +16,8 @@ from balancer.planner.model.usage import MILLICORES
 STUCK: Final = 4
 """Known steps in a row that the very same amount is chance no more."""
 SURE: Final = 200
-"""Millicores from which on half as many are enough: what is busy is never quite as busy again."""
+"""Millicores from which on half as many are enough: what is busy is never quite as busy again,
+nor does what was busy within the hour before rest at exactly as little again."""
 BUSY: Final = 20
 """Millicores from which on a meter never reads the same twice, nor falls to nought at once."""
 FULL: Final = 30
@@ -46,8 +47,8 @@ def _why(before: Floats, now: int) -> str:
     """Return what is odd about `now` after these known amounts, all in millicores."""
     if len(before) < STUCK:
         return ""
-    alike = _alike(now)
-    if now >= BUSY and not _whole(np.array(now)) and bool((before[-alike:] == now).all()):
+    alike = _enough(before, now) if before[-1] == before[-STUCK // 2] == now else 0
+    if alike and not _whole(np.array(now)) and bool((before[-alike:] == now).all()):
         return f"its CPU has read exactly {now} millicores {alike + 1} times in a row"
     if now == 0 and (wont := float(before.mean())) >= BUSY:
         return f"its CPU fell from {wont:.0f} millicores to nothing at all"
@@ -78,7 +79,7 @@ def unstuck(observation: Observation, faults: Mapping[str, str]) -> Rollups:
 
 def _standing(cells: Cells) -> NDArray[np.bool_]:
     """Return [guests, steps]: where a busy meter reads the same as in the steps around."""
-    run = _alike(SURE) + 1
+    run = STUCK // 2 + 1
     standing = np.zeros(cells.shape, dtype=np.bool_)
     span = cells.shape[1] - run + 1
     first = cells[:, :span]
@@ -94,14 +95,31 @@ def _standing(cells: Cells) -> NDArray[np.bool_]:
 def _repeating(row: Cells, now: int) -> NDArray[np.bool_]:
     """Return [steps]: the latest known ones, as long as they read `now`, if they are several."""
     marked = np.zeros(row.shape, dtype=np.bool_)
-    if now < BUSY:
-        return marked
     known = np.flatnonzero(row != UNKNOWN)
-    others = np.flatnonzero(row[known] != now)
-    latest = known[others[-1] + 1 :] if len(others) else known
-    if len(latest) >= _alike(now):
+    latest = known[_begun(row[known], now) :]
+    enough = _enough(row[known].astype(np.float32), now)
+    if enough and len(latest) >= enough:
         marked[latest] = True
     return marked
+
+
+def _begun(before: Floats | Cells, now: int) -> int:
+    """Return the place from which on these known amounts all are `now`."""
+    others = np.flatnonzero(before != now)
+    return int(others[-1]) + 1 if len(others) else 0
+
+
+def _enough(before: Floats, now: int) -> int:
+    """Return how many known steps in a row of that amount, before now, are chance no more.
+
+    0 where any number may be. What repeats itself where just now a guest was at work is a meter
+    that stopped, however little it reads: work that ends leaves readings that differ a little.
+    """
+    begun = _begun(before, now)
+    wont = before[max(0, begun - PER_HOUR) : begun]
+    if now >= SURE or (len(wont) and float(wont.mean()) >= SURE):
+        return STUCK // 2
+    return STUCK if now >= BUSY else 0
 
 
 def _whole(amounts: Cells) -> NDArray[np.bool_]:
@@ -109,11 +127,6 @@ def _whole(amounts: Cells) -> NDArray[np.bool_]:
     cores = (amounts + MILLICORES // 2) // MILLICORES
     whole: NDArray[np.bool_] = (cores > 0) & (np.abs(amounts - MILLICORES * cores) <= FULL)
     return whole
-
-
-def _alike(now: int) -> int:
-    """Return how many known steps in a row of that amount are chance no more."""
-    return STUCK if now < SURE else STUCK // 2
 
 
 def _present(observation: Observation) -> int | None:

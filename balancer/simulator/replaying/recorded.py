@@ -2,15 +2,16 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from balancer.adapters.stand_in import MemoryJournal
 from balancer.codec import load_outcome_data
-from balancer.planner.model.cluster import Cluster
+from balancer.planner.model.cluster import Cluster, Guest, GuestCpu
 from balancer.planner.model.placement import Placement
 from balancer.planner.model.plan import Outcome, Result
-from balancer.planner.model.rollups import STEP
-from balancer.ports import Event, HistoryStore, Journal, UsageError
+from balancer.planner.model.resources import MEMORY, VCPUS
+from balancer.planner.model.rollups import STEP, Rollups
+from balancer.ports import Event, GuestStood, HistoryStore, Journal, UsageError
 from balancer.service.guards import Patience
 from balancer.service.recall import WINDOW, Recall, last_seen
 from balancer.service.standing import KIND
@@ -20,6 +21,17 @@ from balancer.simulator.replaying.track import Change, Record, Track, columns_of
 REMEMBERED = 30 * 86_400.0
 """Seconds of the journal before the first look that still decide something."""
 Key = tuple[str, str, str]
+PER_CORE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Guests of then that a replay does not show as they were."""
+
+    left_out: int
+    """Of whom nothing is known."""
+    sized: int
+    """Gone since: as large as the history says, without labels and needs."""
 
 
 def recorded(
@@ -28,11 +40,12 @@ def recorded(
     journal: Journal,
     span: tuple[float, float],
     lookback: float,
-) -> tuple[Track, int]:
-    """Return what happened from `span[0]` to `span[1]`, and how many guests had to be left out.
+) -> tuple[Track, Missed]:
+    """Return what happened from `span[0]` to `span[1]`, and whom it does not show as they were.
 
-    `cluster` says what hosts and guests are; guests and hosts that are gone since are not in it
-    and are left out. Raises UsageError where journal or history hold too little.
+    `cluster` says what hosts and guests are. Guests that are gone since are as large as the history
+    says, and nothing else is known of them; hosts that are gone are left out with their guests.
+    Raises UsageError where journal or history hold too little.
     """
     since, until = span
     events = journal.read(since - WINDOW - REMEMBERED)
@@ -47,7 +60,7 @@ def recorded(
             "the journal knows of no look at the cluster in that time: let the service run "
             "(mode observe is enough), or name a longer --since"
         )
-    placements, absent = _placements(cluster, events, looks)
+    seen = _seen(events, looks)
     first = looks[0][0]
     begin = int(first - lookback) // STEP * STEP
     rollups = history.rollups(looks[-1][0], looks[-1][0] - begin + STEP)
@@ -56,6 +69,15 @@ def recorded(
             "the history holds nothing of that time: let the service measure for a while, or "
             "fetch the past with balancer backfill"
         )
+    gone = {
+        g.guest: g.name for look in seen for g in look.values() if g.guest not in cluster.guest
+    }
+    sized = _sized(gone, rollups)
+    cluster = replace(cluster, guests=(*cluster.guests, *sized))
+    placements = tuple(
+        {u: g.host for u, g in look.items() if u in cluster.guest and g.host in cluster.host}
+        for look in seen
+    )
     ever = set[str]().union(*placements)
     there = [g for g in cluster.guests if g.uuid in ever]
     outcomes, barred = _ended(events, first)
@@ -76,7 +98,8 @@ def recorded(
             restarts=_restarts(events, [at for at, _ in looks]),
         ),
     )
-    return track, absent
+    left = {u for look in seen for u in look} - ever
+    return track, Missed(left_out=len(left), sized=sum(g.uuid in ever for g in sized))
 
 
 def _changes(looks: Sequence[float], placements: Sequence[Placement]) -> Iterator[Change]:
@@ -118,22 +141,39 @@ def _one_a_column(looks: Sequence[float]) -> bool:
     return len({int(at) // STEP for at in looks}) == len(looks)
 
 
-def _placements(
-    cluster: Cluster, events: Iterable[Event], looks: Sequence[tuple[float, Event]]
-) -> tuple[tuple[Placement, ...], int]:
-    """Return where the known guests were at each look, and how many others there were."""
+def _seen(
+    events: Iterable[Event], looks: Sequence[tuple[float, Event]]
+) -> tuple[Mapping[str, GuestStood], ...]:
+    """Return who stood where at each look, by uuid."""
     stood = [event for event in events if event.kind == KIND]
-    recall, place, taken, absent = Recall(), [], 0, set()
+    recall, found, taken = Recall(), [], 0
     ends = [at for at, _ in looks[1:]] + [float("inf")]
     for end in ends:
         while taken < len(stood) and stood[taken].at < end:
             recall.take(stood[taken])
             taken += 1
-        everybody: Mapping[str, str] = {g.guest: g.host for g in recall.guests.values()}
-        known = {u: h for u, h in everybody.items() if u in cluster.guest and h in cluster.host}
-        absent |= everybody.keys() - known.keys()
-        place.append(known)
-    return tuple(place), len(absent)
+        found.append(dict(recall.guests))
+    return tuple(found)
+
+
+def _sized(gone: Mapping[str, str], rollups: Rollups) -> tuple[Guest, ...]:
+    """Return the guests gone since, by what the history has of them: memory given, cores used."""
+    memory, cpu = (
+        dict(zip(b.names, rollups.matrix(b).max(axis=1).tolist(), strict=True))
+        if (b := rollups.guests.get(metric)) is not None
+        else {}
+        for metric in ("memory.assigned", "cpu")
+    )  # fmt: skip
+    return tuple(
+        Guest(
+            uuid=uuid,
+            name=name,
+            allocation={VCPUS: max(1, -(-cpu[uuid] // PER_CORE)), MEMORY: memory[uuid]},
+            cpu=GuestCpu(model=""),
+        )
+        for uuid, name in sorted(gone.items())
+        if memory.get(uuid, 0) > 0 and cpu.get(uuid, -1) >= 0
+    )
 
 
 def _ended(

@@ -39,6 +39,7 @@ class Tally:
         home = np.array([index.get(world.placement.get(u, ""), -1) for u in self.guests])
         has = np.array([h.spec.capacity.get(CPU, 0) for h in world.hosts.values()])
         inhabited = np.isin(np.arange(len(names)), home)
+        curves = [h.spec.power or DEFAULT_WATTS for h in world.hosts.values()]
         spare = bears_any_loss(world)
         there = home >= 0
         for column in columns:
@@ -47,7 +48,8 @@ class Tally:
             self.contention += float(over.sum()) / PER_CORE * STEP
             self.overload += float((over > 0).sum()) * STEP
             self.without_spare += 0.0 if spare else STEP
-            watts = np.array([power(DEFAULT_WATTS, load) for load in asked / np.maximum(1, has)])
+            loads = (asked / np.maximum(1, has)).tolist()
+            watts = np.array([power(c, load) for c, load in zip(curves, loads, strict=True)])
             self.energy += float(watts.sum()) * STEP / HOUR
             self.energy_empty += float(watts[~inhabited].sum()) * STEP / HOUR
 

@@ -15,7 +15,7 @@ from balancer.simulator.tuning.trial import Ground, Part, Trial, tried
 
 WORTH_IT: Final = 0.05
 """Share of the guest-seconds in all that a proposal must save, where it was chosen and where not."""
-SHOWN: Final = 4
+SHOWN: Final = 3
 """Candidates that are held against the rest of the past, beside the present policy."""
 TOGETHER: Final = 5
 """Settings that are combined at most."""

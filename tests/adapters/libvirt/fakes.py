@@ -39,6 +39,8 @@ class FakeDomain:
         self.block_job: Mapping[str, Any] = {}
         self.stats: dict[str, Any] = {"cpu.time": 10**9, "balloon.rss": 1024, "balloon.current": 1}
         self.downtime = 0
+        self.dirtying: Any = None
+        """The answers about its dirty rate, one after the other; None: it cannot be asked."""
         self.set_early = True
         """Whether the downtime can be set before the migration runs."""
         vars(self).update(known)
@@ -90,6 +92,11 @@ class FakeDomain:
         if not self.set_early and not self.job.get("type"):
             raise error(libvirt.VIR_ERR_OPERATION_INVALID)
         self.downtime = ms
+
+    def startDirtyRateCalc(self, _seconds: int) -> None:
+        if self.dirtying is None:
+            raise error(libvirt.VIR_ERR_OPERATION_UNSUPPORTED)
+        self.host.asked.append(self.uuid)
 
     def abortJob(self) -> None:
         self.host.aborted.set()
@@ -226,6 +233,9 @@ class FakeHost:
 
     def getAllDomainStats(self, _stats: int, _flags: int) -> list[Any]:
         return [(domain, domain.stats) for domain in self.domains if domain.active]
+
+    def domainListGetStats(self, domains: list[FakeDomain], _stats: int) -> list[Any]:
+        return [(d, d.dirtying.pop(0) if d.dirtying[1:] else d.dirtying[0]) for d in domains]
 
     def getCPUStats(self, _number: int) -> dict[str, int]:
         return {"kernel": 1, "user": 1, "idle": 1}

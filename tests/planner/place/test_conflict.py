@@ -11,7 +11,7 @@ from balancer.planner.constraints.survive import Survive
 from balancer.planner.constraints.together import Together
 from balancer.planner.formulation import HARD, Near, formulate
 from balancer.planner.model.plan import Stay
-from balancer.planner.model.policy import Constraint
+from balancer.planner.model.policy import Constraint, Limits
 from balancer.planner.model.request import Effort
 from balancer.planner.objectives import all_goals
 from balancer.planner.place.conflict import explain, why_stays
@@ -42,6 +42,18 @@ def test_a_guest_without_room_elsewhere_says_so() -> None:
     """The host that is open to it is full."""
     found = left("a 4c/8g state=draining : x 1v/6g\nb 4c/4g :")
     assert found == {"x": "the only host it could go to cannot take it: room, or a rule"}
+
+
+def test_a_guest_that_this_hour_cannot_afford_says_so() -> None:
+    """There is room elsewhere; the operator is told of the limit, not sent to look for room."""
+    question = problem(
+        "a 4c/8g state=draining : x 1v/1g | y 1v/1g\nb 4c/8g :", limits=Limits(moves_per_hour=1)
+    )
+    given = formulate(question, all_rules(question), all_goals(question))
+    found = explain(given, solve(given, Effort.QUICK, 1, lambda: True))
+    assert [stay.reason for stay in found] == [
+        "limit moves_per_hour has no room left for it in this plan"
+    ]
 
 
 def test_a_guest_that_fits_nowhere_names_the_rules_that_bar_it() -> None:

@@ -61,6 +61,10 @@ memory = "6GiB"
 cpu = 2.5
 boot_cpu = 3
 [[events]]
+at = "200min"
+what = "guest_stops"
+guests = "web-07"
+[[events]]
 at = "10s"
 what = "migration_fails"
 guests = "job-2"
@@ -142,6 +146,10 @@ def test_guests_that_came_later_are_there_from_then_on(lived: Lived, live: Repla
     assert len(late) == 3
     assert not late & made.cluster.placement.keys()
     assert {change.guest for change in made.changes if change.comes} == late
+    (gone,) = [change.guest for change in made.changes if not change.comes]
+    assert gone not in lived.cluster.guest
+    spec = made.cluster.guest[gone]
+    assert (spec.name, spec.allocation["memory"] in {4096, 8192}) == ("web-07", True)
     assert live.counted.never_began == 0
     first = min(change.at for change in made.changes)
     assert sum(look.at >= first for look in live.looks) > 10
@@ -166,6 +174,23 @@ def test_the_verb_replays_the_services_own_past(
     assert run(words) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert f"{len(live.looks)} of {len(live.looks)} decisions are those of then." in shown
+
+
+def test_the_verb_tunes_by_the_services_own_past(
+    lived: Lived, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its second part begins where guests stood then; nothing is written unless asked."""
+    (tmp_path / "case.json").write_text(dump_observation(Observation(lived.start, lived.cluster)))
+    (tmp_path / "config.toml").write_text(
+        f'interval = "15min"\njournal = "{lived.folder}/journal.sqlite"\n'
+        f'history = "{lived.folder}/history.sqlite"\n'
+    )
+    words = ["tune", "-c", str(tmp_path / "config.toml"), "--from", str(tmp_path / "case.json")]
+    assert run([*words, "--only", "hot.lasting", "--held-out", "40%", "--jobs", "1"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "2 candidates tried" in shown
+    assert 'hot.lasting = "30min"' in shown
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["case.json", "config.toml"]
 
 
 @pytest.mark.parametrize("hours", [0.5, 2.1, 4.0])
@@ -209,6 +234,17 @@ def test_what_came_later_changes_no_earlier_decision(lived: Lived, live: ReplayR
     other = replace(track, guests={m: upset(c) for m, c in track.guests.items()})
     first, second = live.looks[: middle + 1], replayed(other).looks[: middle + 1]
     assert [look.plan for look in first] == [look.plan for look in second]
+
+
+def test_energy_is_by_the_curve_of_each_host(lived: Lived) -> None:
+    """Where it is declared; else by the usual one."""
+    made = lived.track()
+    flat = tuple(replace(host, power=(100, 100)) for host in made.cluster.hosts)
+    report = Replay(
+        track=replace(made, cluster=replace(made.cluster, hosts=flat)), policy=POLICY
+    ).run()
+    minutes = 5 * (made.column(made.looks[-1] + 900) - made.column(made.looks[0]))
+    assert report.counted.energy == pytest.approx(5 * 100 * minutes / 60, rel=0.03)
 
 
 def test_a_journal_or_history_without_that_time_is_one_sentence(

@@ -98,7 +98,7 @@ def test_what_helps_alone_is_tried_together() -> None:
     assert combined(alone[:1], trial(100)) == ()
 
 
-def ground(days: int = 4) -> Ground:
+def ground(days: int = 2) -> Ground:
     """Return a past of hosts that are busy by day beyond what guests get, below what is hot."""
     steps = np.arange(int(days * DAY) // 300)
     day = (steps // 144) % 2
@@ -131,27 +131,31 @@ def quiet(_: str, __: int) -> Iterator[Callable[[], None]]:
     yield lambda: None
 
 
-def test_a_policy_that_lets_guests_wait_is_bettered() -> None:
-    """By one that relieves hosts; the figures are those of the days held out, and repeat."""
-    found = search(ground(), Workers(), quiet, ["aggressiveness"])
+@pytest.fixture(scope="module")
+def found() -> Finding:
+    """Return what is found for a policy that relieves nobody."""
+    return search(ground(), Workers(), quiet, ["aggressiveness"])
+
+
+def test_a_policy_that_lets_guests_wait_is_bettered(found: Finding) -> None:
+    """By one that relieves hosts; the figures are those of the days held out."""
     assert found.proposed is not None
     assert found.proposed[0].name == "aggressiveness"
     mine, theirs = (found.others[0][1], found.present[1])
     assert mine.part is theirs.part is Part.HELD_OUT
     assert mine.total < theirs.total
-    assert (found.won, found.lost, len(mine.days)) == (2, 0, 2)
+    assert (found.won, found.lost, len(mine.days)) == (1, 0, 1)
     assert sum(theirs.days) == pytest.approx(theirs.total)
 
 
-def test_a_search_repeats_itself() -> None:
+def test_a_search_repeats_itself(found: Finding) -> None:
     """To the last bit."""
-    once = search(ground(2), Workers(), quiet, ["aggressiveness"])
-    assert search(ground(2), Workers(), quiet, ["aggressiveness"]) == once
+    assert search(ground(), Workers(), quiet, ["aggressiveness"]) == found
 
 
 def test_where_nobody_waits_nothing_is_proposed() -> None:
     """However many candidates there are."""
-    still = ground(2)
+    still = ground()
     idle = {
         part: replace(t, guests={"cpu": replace_cells(t.guests["cpu"])}) for part, t in still.tracks.items()
     }  # fmt: skip
@@ -178,7 +182,7 @@ def test_the_verb_prints_lines_and_writes_a_policy_only_if_asked(
     monkeypatch.chdir(tmp_path)
     Path("t.csv").write_text(TRACE)
     Path("lazy.toml").write_text('extends = "balance"\naggressiveness = 1\n')
-    words = ["tune", "--trace", "t.csv", "--hosts", "2", "--cores", "5", "--every", "10", "--jobs", "1"]  # fmt: skip
+    words = ["tune", "--trace", "t.csv", "--hosts", "2", "--cores", "5", "--every", "20", "--jobs", "1"]  # fmt: skip
     words += ["--policy", "lazy.toml", "--only", "aggressiveness"]
     assert run(words) == 0
     shown = capsys.readouterr().out
@@ -188,7 +192,7 @@ def test_the_verb_prints_lines_and_writes_a_policy_only_if_asked(
     assert run([*words, "--format", "json", "-o", "new.toml"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["format"] == "balancer-tune/1"
-    assert len(told["candidates"]) == 4
+    assert len(told["candidates"]) == 3
     assert (told["proposed"] is not None) == Path("new.toml").exists()
     if told["proposed"]:
         assert load_policy(Path("new.toml")).aggressiveness > 1

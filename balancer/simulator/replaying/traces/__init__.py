@@ -42,6 +42,8 @@ class Shape:
 
 def load_trace(path: Path, part: Cut = WHOLE) -> Trace:
     """Return (that part of) the trace in a file or folder. Raises UsageError."""
+    if not path.exists():
+        raise UsageError(f"{path}: there is no such file or folder")
     try:
         read = _folder(path, part) if path.is_dir() else _file(path, part)
         if read is not None:
