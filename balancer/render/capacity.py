@@ -45,6 +45,8 @@ def fit(asked: str, wanted: Wanted, found: Fit, ways: Sequence[Way], width: int)
         Text(_how_sure(found), "dim"),
         Text(f"Each is expected to use {use}: as busy as those that run.", "dim"),
     ]
+    if wanted.hosts_lost:
+        parts.append(Text(_after_a_loss(found), "yellow" if found.stranded else "dim"))
     if found.hosts:
         each = (f"{host} ({number})" for host, number in sorted(found.hosts.items()))
         parts.append(Text(f"Now on {clean(listed(list(each)))}."))
@@ -75,13 +77,27 @@ def _how_many(asked: str, found: Fit) -> str:
 
 def _spared(wanted: Wanted) -> str:
     lost = wanted.hosts_lost
-    return f"; any {count(lost, 'host')} may be lost then." if lost else "."
+    return f", with {count(lost, 'host')} to be lost afterwards." if lost else "."
+
+
+def _after_a_loss(found: Fit) -> str:
+    if not found.stranded:
+        return "Whichever is lost, everybody finds a place, the new ones included."
+    return (
+        f"Today losses leave {count(found.stranded, 'guest')} without a place in all; "
+        "none leaves more then than it does now."
+    )
 
 
 def _how_sure(found: Fit) -> str:
-    if found.proven:
+    more = found.at_most - found.after
+    if not more:
         return "Proven: no placement takes more of them."
-    return f"Not proven to be all: {found.at_most - found.after} more might fit, not above {found.at_most}."
+    if found.unreached:
+        return (
+            f"Up to {more} more might fit in placements to which no way of live moves was found."
+        )
+    return f"Not proven to be all: up to {more} more might fit."
 
 
 def _verb(number: int) -> str:
@@ -262,9 +278,14 @@ def compat(
         names = pad(guests[0] if len(guests) == 1 else f"{guests[0]} +{len(guests) - 1}", label)
         line = Text(f"{names} ")
         for mark in marks:
-            line.append(mark, {"✓": "green", "●": "bold", "·": "yellow"}[mark])
+            line.append(mark, {"✓": "green", "●": "bold", "○": "yellow", "·": "dim"}[mark])
         parts.append(line)
-    parts.append(Text("● runs there   ✓ could   · could not   +n: n more like it", "dim"))
+    parts.append(
+        Text(
+            "● runs there   ✓ could   ○ could after what is said below   · could not   +n: n more like it",
+            "dim",
+        )
+    )
     if obstacles:
         parts += [Text(), Text("Against it speak:", "bold")]
     for why, kept in obstacles.items():
@@ -298,4 +319,6 @@ def processors(found: Sequence[Baseline]) -> RenderableType:
 def _mark(row: Row, host: str) -> str:
     if host == row.home:
         return "●"
-    return "✓" if host in row.fits and not row.tied else "·"
+    if row.tied:
+        return "·"
+    return "✓" if host in row.fits else "○" if host in row.would else "·"

@@ -31,6 +31,7 @@ def decider(machines: Machines) -> Callable[[Day], np.ndarray]:
         busy=WATTS[m.kind, -1],
         room=np.zeros((hosts, 0)),
     )
+    everywhere = np.ones((guests, hosts), dtype=np.bool_)
     past: list[np.ndarray] = []
     bucket = float(guests)
 
@@ -45,7 +46,9 @@ def decider(machines: Machines) -> Callable[[Day], np.ndarray]:
             deviation=deviation * m.mips,
             now=day.seen,
             weight=m.memory,
+            price=np.ones(guests),
             held=np.zeros((guests, 0)),
+            may=everywhere,
         )
         moves = consolidate(fleet, crowd, CERTAINTY, int(bucket))
         bucket -= len(moves)

@@ -4,6 +4,7 @@ import argparse
 import json
 import resource
 import time
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from balancer.planner.place.arrays import Arrays
-from balancer.planner.place.calibrated import Calibrated
+from balancer.planner.place.calibrated import STEP, Calibrated
 from balancer.planner.place.polish import polish
 from balancer.planner.place.state import State
 from balancer.planner.place.trader import Trader
@@ -20,9 +21,15 @@ from benchmarks.roadef.judging import cost
 from benchmarks.roadef.reading import Instance, Ints, read
 from benchmarks.roadef.stating import state
 
+Found = tuple[int, Ints, int]
+"""(cost, assignment, steps)"""
 BEGAN = time.monotonic()
 POLISH = 0.1
 """Share of the time for solving regions anew."""
+ROUNDS = 3
+"""In so many rounds, each of them from the best that any core has found."""
+AFRESH = 1_000_000
+"""Between the seeds of one round and the next."""
 GUARD = 1.5
 """Seconds for one region at most."""
 AT_THE_END = 3.0
@@ -33,15 +40,13 @@ times a hundred."""
 def main() -> None:
     """Search with as many seeds as cores asked for, and write the best assignment found."""
     asked = _arguments()
-    instance = read(asked.model, asked.initial)
-    search = Searching(asked, instance)
+    Searching.shared = Searching(asked, read(asked.model, asked.initial))
     seeds = [asked.seed * 1000 + number for number in range(asked.cores)]
     if asked.cores == 1:
-        found = [search(seeds[0])]
+        found = _rounds(seeds, map)
     else:
-        Searching.shared = search
         with ProcessPoolExecutor(asked.cores, mp_context=get_context("fork")) as pool:
-            found = list(pool.map(_searched, seeds))
+            found = _rounds(seeds, pool.map)
     best = min(found, key=lambda one: one[0])
     asked.out.write_text(" ".join(map(str, best[1].tolist())) + "\n")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
@@ -75,30 +80,53 @@ class Searching:
         self.asked, self.instance = asked, instance
         formulation, terms = state(instance)
         self.arrays = Arrays(State(formulation), terms)
+        self.clock, until = time.monotonic, BEGAN + asked.seconds
+        if asked.clock == "cpu":
+            self.clock, until = time.process_time, asked.seconds
+        at_the_end = AT_THE_END + self.arrays.use.size * 2e-6
+        self.seconds = max(1.0, until - self.clock() - at_the_end)
 
-    def __call__(self, seed: int) -> tuple[int, Ints, int]:
-        """Return (cost, assignment, steps) of one seed."""
+    def anneal(self, seed: int) -> Found:
+        """Return what one seed comes to by annealing: every other starts a step hotter."""
+        begun, seconds = self.clock(), (1 - POLISH) * self.seconds
+        search = Calibrated(Trader(self.arrays, seed), STEP if seed % 2 else 1.0)
+        search.run(lambda _: (self.clock() - begun) / seconds)
+        return self._found(search.best, search.steps)
+
+    def polish(self, seed: int, placed: Ints) -> Found:
+        """Return what solving regions of a placement anew makes of it in one round."""
+        begun, seconds = self.clock(), POLISH / ROUNDS * self.seconds
         trader = Trader(self.arrays, seed)
-        search = Calibrated(trader)
-        clock, until = time.monotonic, BEGAN + self.asked.seconds
-        if self.asked.clock == "cpu":
-            clock, until = time.process_time, self.asked.seconds
-        begun = clock()
-        seconds = max(1.0, until - begun - AT_THE_END - self.arrays.use.size * 2e-6)
-        search.run(lambda _: (clock() - begun) / seconds / (1 - POLISH))
-        trader.settle(search.best)
-        polish(trader, seed, lambda _: (clock() - begun) / seconds, GUARD)
+        trader.settle(placed)
+        polish(trader, seed, lambda _: (self.clock() - begun) / seconds, GUARD)
+        return self._found(self.arrays.site, 0)
+
+    def _found(self, placed: Ints, steps: int) -> Found:
+        """Return it with its cost; the start, should nothing be better."""
         start: Ints = np.asarray(self.instance.start)
-        known = [
-            (cost(self.instance, placed), placed)
-            for placed in (self.arrays.site, search.best, start)
-        ]
-        paid, placed = min(known, key=lambda one: one[0])
-        return paid, placed, search.steps
+        known = [(cost(self.instance, one), one.copy()) for one in (placed, start)]
+        paid, best = min(known, key=lambda one: one[0])
+        return paid, best, steps
 
 
-def _searched(seed: int) -> tuple[int, Ints, int]:
-    return Searching.shared(seed)
+def _rounds(seeds: Sequence[int], spread: Callable[..., Iterable[Found]]) -> list[Found]:
+    """Anneal with every seed; then each polishes what is best of all, and so on."""
+    found = list(spread(_annealed, seeds))
+    steps = [steps for _, _, steps in found]
+    for number in range(ROUNDS):
+        best = min(found, key=lambda one: one[0])
+        others = [seed + (number + 1) * AFRESH for seed in seeds]
+        polished = list(spread(_polished, others, [best[1]] * len(others)))
+        found = [min(pair, key=lambda one: one[0]) for pair in zip(found, polished, strict=True)]
+    return [(paid, placed, n) for (paid, placed, _), n in zip(found, steps, strict=True)]
+
+
+def _annealed(seed: int) -> Found:
+    return Searching.shared.anneal(seed)
+
+
+def _polished(seed: int, placed: Ints) -> Found:
+    return Searching.shared.polish(seed, placed)
 
 
 def _arguments() -> argparse.Namespace:

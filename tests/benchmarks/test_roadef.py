@@ -146,7 +146,7 @@ def test_the_search_gains_is_lawful_and_the_same_for_the_same_steps() -> None:
     formulation, terms = state(instance)
     found = []
     for _ in range(2):
-        search = Calibrated(Trader(Arrays(State(formulation), terms), 7))
+        search = Calibrated(Trader(Arrays(State(formulation), terms), 7), bolder=4.0)
         search.run(lambda steps: steps / 3_000_000)
         found.append(search.best)
         paid = cost(instance, search.best) - service_moves(instance, search.best)
@@ -170,7 +170,7 @@ def test_plain_and_zipped_files_read_alike(tmp_path: Path) -> None:
         assert cost(instance, np.array([1])) == 10 * 0 + 1 * 1 + 2 * 1 + 3 * 1
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(6))
 def test_a_region_solved_is_what_trying_everything_finds(seed: int) -> None:
     """Every way of two machines' processes among these two, judged by the definition."""
     instance = drawn(seed)
@@ -191,6 +191,33 @@ def test_a_region_solved_is_what_trying_everything_finds(seed: int) -> None:
     assert proven
     assert int(trader.arrays.total[2]) == least
     assert lawful(instance, trader.arrays.site)
+
+
+@pytest.mark.parametrize("needs", [(), ((0, 1),), ((1, 0),)])
+def test_who_is_needed_and_who_needs_stays_near(needs: tuple[tuple[int, int], ...]) -> None:
+    """A process would gain in the other neighbourhood, but for its service's partner outside."""
+    instance = Instance(
+        transient=np.array([0]),
+        load_weight=np.array([10]),
+        neighbourhood=np.array([0, 1, 0]),
+        location=np.array([0, 1, 2]),
+        capacity=np.full((3, 1), 9),
+        safety=np.array([[0], [9], [9]]),
+        machine_move=np.zeros((3, 3), dtype=int),
+        spread=np.array([1, 1]),
+        needs=needs,
+        service=np.array([0, 1]),
+        requirement=np.array([[5], [5]]),
+        process_move=np.array([1, 1]),
+        balance=np.zeros((0, 4), dtype=int),
+        weights=(1, 0, 1),
+        start=np.array([2, 0]),
+    )
+    formulation, terms = state(instance)
+    trader = Trader(Arrays(State(formulation), terms), 1)
+    changes, _, proven = Region(trader, [0, 1]).solve(1.0, 1)
+    assert proven
+    assert changes == ([] if needs else [(1, 1)])
 
 
 def asked(times: int) -> Callable[[float], float]:

@@ -1,6 +1,7 @@
 """Declared traffic as a term of the objective: weighed, paid for, told of, and priced by every engine."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from balancer.planner.model.policy import Policy
 from balancer.planner.model.request import Effort
 from balancer.planner.objectives.even import Even
 from balancer.planner.objectives.traffic import Traffic
+from balancer.planner.paying import paying
 from balancer.planner.pipeline import assess, consider, plan
 from balancer.planner.place import parts
 from balancer.planner.place.answer import key
@@ -60,6 +62,17 @@ def test_what_it_saves_must_pay_the_move() -> None:
     eager = replace(default_policy(), aggressiveness=5)
     assert planned(observation(RACKS), wanting(trickle, base=eager)).actions == ()
     assert planned(observation(RACKS), default_policy()).actions == ()
+
+
+def test_what_is_not_believed_is_not_moved_for() -> None:
+    """Where nothing came of promises a thousandth of this one does not pay the move."""
+    problem = assess(observation(RACKS), wanting(SPARK))
+    formulation = formulate(problem, [], [SPARK])
+    nearer = formulation.start.copy()
+    nearer[formulation.guest_number[uuid_of("s-2")]] = formulation.site_number["a"]
+    assert (paying(problem, formulation, nearer) == nearer).all()
+    doubted = replace(problem, trust=0.001)
+    assert (paying(doubted, formulation, nearer) == formulation.start).all()
 
 
 def test_a_rule_goes_before() -> None:
@@ -121,18 +134,23 @@ def _far(formulation: Formulation, placement: Ints) -> int:
     return sum(int(excesses(formulation, flow, placement).sum()) for flow in flows)
 
 
-def test_a_part_counts_those_who_stay_outside_it() -> None:
-    """With one guest free the part's answer is the best of all its ways."""
-    problem = assess(observation(RACKS), wanting(SPARK))
-    formulation = formulate(problem, [], problem.policy.objectives)
+@pytest.mark.parametrize("names", ["s-2", "d-2", "s-1 s-2 d-1", "s-2 d-1 d-2", "s-1 d-1"])
+def test_a_part_counts_those_who_stay_outside_it(names: str) -> None:
+    """With some guests free, of either side or both, its answer is the best of all their ways."""
+    apart = RACKS.replace("| d-1 4v/8g cpu=1", "").replace(
+        "d-2 4v", "d-1 4v/8g | d-3 4v/8g | d-2 4v"
+    )
+    problem = assess(observation(apart), wanting(SPARK))
+    formulation = formulate(problem, [], [SPARK])
+    formulation.soft_pairs[:] = [[0, 90, 20], [70, 0, 50], [10, 80, 0], [30, 0, 60], [40, 5, 0]]
     state = State(formulation)
-    guest = formulation.guest_number[uuid_of("s-2")]
-    part = Neighbourhood(state, np.array([guest]), np.arange(3))
+    free = np.array([formulation.guest_number[uuid_of(name)] for name in names.split()])
+    part = Neighbourhood(state, free, np.arange(3))
     changes, _, closed = part.solve(5.0, 1)
     ways = []
-    for site in range(3):
+    for sites in product(range(3), repeat=len(free)):
         there = formulation.start.copy()
-        there[guest] = site
+        there[free] = sites
         ways.append(key(score(formulation, there)))
     for one, site in changes:
         state.shift(one, site)

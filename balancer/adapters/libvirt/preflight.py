@@ -15,6 +15,8 @@ from balancer.adapters.libvirt.host_xml import read_emulation, read_pool
 from balancer.adapters.libvirt.ties import JOB, PASSTHROUGH, PROCESSOR
 from balancer.planner.model.resources import HUGEPAGES, Resources
 
+CANNOT_SAY: Final = (libvirt.VIR_ERR_NO_SUPPORT, libvirt.VIR_ERR_OPERATION_UNSUPPORTED)
+"""The driver, or QEMU for a processor that it translates, cannot be asked: its version decides."""
 NO: Final = (
     libvirt.VIR_ERR_CONFIG_UNSUPPORTED,
     libvirt.VIR_ERR_INVALID_ARG,
@@ -134,7 +136,7 @@ def _emulation(connection: libvirt.virConnect, guest: Leaving) -> Iterator[str]:
         code = error.get_error_code()
         if code in NO:
             yield f"it cannot run the guest's machine type {facts.machine} and CPU"
-        elif code != libvirt.VIR_ERR_NO_SUPPORT:
+        elif code not in CANNOT_SAY:
             raise
 
 

@@ -26,7 +26,9 @@ SMALL: Final = 250_000
 """Guests times hosts up to which one formulation of the whole is written."""
 HOSTS_OF_A_PART: Final = 8
 FOR_OTHERS: Final = "it stays, for others that are not asked"
-TARGETS: Final = 12
+TRIES: Final = 4
+"""Placements of as many guests to which a way is sought, before one guest less is asked for."""
+TARGETS: Final = 16
 """Placements to which a way is sought before it is said that there is none."""
 PART_WORK: Final = 0.5
 """Deterministic time for a part that makes room."""
@@ -84,11 +86,13 @@ def count_all(quiet: Problem, wanted: Wanted, count: int, tried: int) -> Counted
     at_once = most_copies(still, guest, tried, evenly)
     now = _named(formulation, at_once.at)
     found = Counted(now=now, settled=now, moves=None, bound=tried)
-    if at_once.count >= tried or decisions(formulation) > MOST:
+    if at_once.count >= tried:
         return found
+    if decisions(formulation) > MOST:  # parts make room, where each can be looked at by itself
+        return found if wanted.hosts_lost or wanted.spread else None
 
-    def ask(blocked: Sequence[Ints]) -> "Copies":
-        return most_copies(formulation, guest, tried, evenly, unlike=blocked)
+    def ask(number: int, blocked: Sequence[Ints]) -> "Copies":
+        return most_copies(formulation, guest, number, evenly, unlike=blocked)
 
     return _after_moves(quiet, formulation, found, ask)
 
@@ -97,22 +101,30 @@ def _after_moves(
     quiet: Problem,
     formulation: Formulation,
     found: Counted,
-    ask: Callable[[Sequence[Ints]], "Copies"],
+    ask: Callable[[int, Sequence[Ints]], "Copies"],
 ) -> Counted:
-    """Return what fits once others have made room, as far as there is a way to it."""
+    """Return what fits once others have made room, as far as there is a way to it.
+
+    Where there is none to some placements of the most, one guest less is asked for.
+    """
     blocked: list[Ints] = []
+    number = tried = found.bound
     while len(blocked) < TARGETS:
-        later = ask(blocked)
+        later = ask(number, blocked)
         if not blocked:
             found = replace(found, bound=max(later.bound, found.count))
+            tried = number = later.count
         if later.count <= found.count:
-            return found
+            break
         target = _target(formulation, later.placement)
         made = towards_for(replace(quiet, ordered=frozenset(target)), target, "makes room")
         if isinstance(made, Plan) and _arrived(made, target):
-            return replace(found, settled={**target, **_named(formulation, later.at)}, moves=made)
+            there = _named(formulation, later.at)
+            stuck = later.count < tried
+            return replace(found, settled={**target, **there}, moves=made, stuck=stuck)
         blocked.append(later.placement)
-    return replace(found, stuck=True)
+        number = min(later.count, tried - len(blocked) // TRIES)
+    return replace(found, stuck=bool(blocked))
 
 
 def _arrived(made: Plan, target: Placement) -> bool:

@@ -194,7 +194,9 @@ def _stuck(known: Atlas, gone: Collection[str], hosts: Collection[str]) -> Mappi
         if barred not in alike:
             alike[barred] = others <= barred
         if alike[barred]:
-            found[uuid] = f"compatible ({len(others)})" if others else "no host is left"
+            number = f"{len(others)} host{'' if len(others) == 1 else 's'}"
+            why = f"no other host is open to it: compatible ({number})"
+            found[uuid] = why if others else "no host is left"
     return found
 
 

@@ -56,6 +56,10 @@ class Fit:
     """Fit once others have made room."""
     at_most: int
     """More than these fit in no placement, of those asked; equal to `after` where that is proven."""
+    unreached: bool
+    """True if more would fit in a placement to which no way of live moves was found."""
+    stranded: int
+    """Guests, in all losses together, that find no place today: `hosts_lost` makes it no more."""
     moves: Plan | None
     """What makes room, before the first of them arrives; None where that helps nobody."""
     hot: tuple[str, ...]
@@ -95,6 +99,8 @@ def fit(
         hosts=dict(Counter(found.now.values())),
         after=found.count,
         at_most=found.bound if found.bound < tried else min(most, count or most),
+        unreached=found.stuck,
+        stranded=_stranded(quiet, wanted),
         moves=found.moves,
         hot=_heated(settled, where),
         binding={} if all_of_them else _binding(settled, where, wanted, found.reasons),
@@ -115,11 +121,13 @@ def _found(
     found = count_all(quiet, wanted, count, tried)
     if found is None:
         found = count_parts(quiet, wanted, count, tried, keep_going)
-    if found and _holds(quiet, wanted, count, found) and not found.stuck:
+    holds = found and _holds(quiet, wanted, count, found)
+    if found and holds and not found.stuck:
         return _nicely(quiet, wanted, count, found, keep_going)
     slow = _one_by_one(quiet, wanted, count, min(tried, ONE_BY_ONE), request, keep_going)
-    bound = found.bound if found else tried
-    return replace(slow, bound=bound)
+    if found and holds and slow.count <= found.count:
+        return found
+    return replace(slow, bound=found.bound, stuck=found.stuck) if found else slow
 
 
 def _holds(quiet: Problem, wanted: Wanted, count: int, found: Counted) -> bool:
@@ -142,6 +150,14 @@ def _endures(wanted: Wanted, asked: Problem, settled: Placement) -> bool:
     before = losses(spare, asked, asked.cluster.placement)
     after = losses(spare, asked, settled)
     return all(left <= before.get(lost, 0) for lost, left in after.items())
+
+
+def _stranded(quiet: Problem, wanted: Wanted) -> int:
+    """Return how many guests find no place if such a loss came today, summed over losses."""
+    if not wanted.hosts_lost:
+        return 0
+    spare = Survive(hosts_lost=wanted.hosts_lost)
+    return sum(losses(spare, quiet, quiet.cluster.placement).values())
 
 
 def _nicely(
@@ -197,7 +213,10 @@ def ways(
     tried: list[Way] = []
     changes: list[tuple[str, Problem, Wanted]] = []
     if wanted.hosts_lost:
-        changes.append(("without --hosts-lost", problem, replace(wanted, hosts_lost=0)))
+        rules = tuple(r for r in problem.policy.constraints if not isinstance(r, Survive))
+        bold = replace(problem, policy=replace(problem.policy, constraints=rules))
+        words = "with no loss to be survived"
+        changes.append((words, bold, replace(wanted, hosts_lost=0)))
     if wanted.spread:
         changes.append(("without --spread", problem, replace(wanted, spread="")))
     for rule in problem.policy.constraints:
@@ -230,7 +249,8 @@ def _with_hosts(
         if then > found.after and (number == 1 or enough):
             many = "one more host" if number == 1 else f"{number} more hosts"
             yield Way(words=f"{many} like {host.name}", fit=then)
-        if enough or then <= before or (count - then) > (then - before) * (HOSTS_MORE - number):
+        slow = number > 1 and (count - then) > (then - before) * (HOSTS_MORE - number)
+        if enough or slow:
             return
         before = then
 

@@ -62,6 +62,15 @@ def why_not(guest: Guest, source: Host, target: Host, *, emulation: bool = True)
     return _objection(guest, source, target, emulation=emulation)
 
 
+def all_why_not(guest: Guest, source: Host, target: Host, *, emulation: bool) -> tuple[str, ...]:
+    """Return everything that keeps `guest`, running on `source`, from running on `target`."""
+    if source.name == target.name:
+        return ()
+    if guest.architecture == target.architecture:
+        return tuple(_objections(guest, source, target))
+    return tuple(_emulated(guest, source, target, emulation=emulation))
+
+
 def _objection(guest: Guest, source: Host, target: Host, *, emulation: bool) -> str:
     """Return the same for a target that is like `target`, but not the source itself."""
     if guest.architecture == target.architecture:

@@ -72,10 +72,12 @@ class Course:
 class Calibrated:
     """One search over the arrays of `walker`; `best` may be read at any moment.
 
-    A `Trader` is let go beyond caps while it is hot: what is kept never is.
+    A `Trader` is let go beyond caps while it is hot: what is kept never is. The long run starts
+    so many times `bolder` than the best of the short ones, as longer runs may.
     """
 
-    def __init__(self, walker: Walker | Trader) -> None:
+    def __init__(self, walker: Walker | Trader, bolder: float = 1.0) -> None:
+        self.bolder = bolder
         self.walker, self.arrays = walker, walker.arrays
         self.steps = 0
         self.best = self.arrays.site.copy()
@@ -99,7 +101,7 @@ class Calibrated:
                 break
             winner = other
         self.arrays.restore(winner.end)
-        self._follow(_where_it_fell(winner), spent, done, 1.0)
+        self._follow(_where_it_fell(winner, self.bolder), spent, done, 1.0)
 
     def _race(
         self, heats: Sequence[float], begin: tuple[Ints, ...], spent: Callable[[int], float]
@@ -188,7 +190,7 @@ class _Runner:
     end: tuple[Ints, ...]
 
 
-def _where_it_fell(runner: _Runner) -> Course:
+def _where_it_fell(runner: _Runner, bolder: float) -> Course:
     """Return heats down to the coldest, with time by the root of how far the cost fell at each.
 
     Below the heat at which nearly all of the fall is over, little time is spent.
@@ -200,7 +202,7 @@ def _where_it_fell(runner: _Runner) -> Course:
     if not total:
         return Course(np.geomspace(runner.hot, min(COLDEST, known[-1]), BINS))
     last = max(1, int(np.searchsorted(np.cumsum(falls), MATTERED * total)))
-    warm = np.geomspace(known[0], known[last], BINS)
+    warm = np.geomspace(bolder * known[0], known[last], BINS)
     weight = np.sqrt(np.interp(-np.log(warm), -np.log(known), falls))[1:]
     share = EVENLY / len(weight) + (1 - EVENLY) * weight / weight.sum()
     cold = np.geomspace(known[last], min(COLDEST, known[last]), BINS)

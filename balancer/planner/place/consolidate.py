@@ -2,8 +2,8 @@
 
 What a host bears is the sum of what its guests are expected to ask for, and as many standard
 deviations of that sum as the risk demands: guests that peak apart share what each would keep in
-reserve alone. Hosts over their limit shed first; then the host is emptied that takes the fewest
-moves for the watts it saves, onto those that are thriftiest and fullest already. Steady turns of
+reserve alone. Hosts over their limit shed first; then the host is emptied whose guests cost least
+to move for the watts it saves, onto those that are thriftiest and fullest already. Steady turns of
 a few moves beat one great repacking: demand drifts all day long.
 """
 
@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from balancer.planner.formulation import Ints
+from balancer.planner.formulation import Bools, Ints
 
 Floats = NDArray[np.float64]
 
@@ -51,9 +51,13 @@ class Crowd:
     now: Floats
     """[guests] CPU asked for at this moment."""
     weight: Floats
-    """[guests] what moving it costs, in any unit."""
+    """[guests] what moving it costs where some guest of a host must leave, in any unit."""
+    price: Floats
+    """[guests] what moving it costs where all guests of a host leave, in any unit."""
     held: Floats
     """[guests, resources] as `Fleet.room`."""
+    may: Bools
+    """[guests, hosts] who may be where; one that may be nowhere keeps its host from being emptied."""
 
 
 def consolidate(fleet: Fleet, crowd: Crowd, certainty: float, moves_at_most: int) -> Ints:
@@ -69,8 +73,9 @@ def consolidate(fleet: Fleet, crowd: Crowd, certainty: float, moves_at_most: int
     count = settle(
         crowd.where.astype(np.int64),
         (fleet.cpu, fleet.widest, fleet.busy / fleet.cpu),
-        (crowd.expected, crowd.deviation**2, crowd.now, crowd.held),
+        (crowd.expected, crowd.deviation**2, crowd.now, crowd.held, crowd.may),
         crowd.weight,
+        crowd.price,
         fleet.idle,
         fleet.room.copy(),
         NormalDist().inv_cdf(certainty),

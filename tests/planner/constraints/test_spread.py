@@ -67,6 +67,8 @@ def test_a_quorum_outlives_the_loss_of_any_one_place() -> None:
     assert found(five) == ()
     three = Spread(guests=select("kf-1", "kf-2", "kf-3"), across="rack", quorum=True)
     assert [v.amount for v in found(three)] == [1]
+    four = Spread(guests=select("kf-1", "kf-2", "kf-3", "kf-4"), across="rack", quorum=True)
+    assert [v.amount for v in found(four)] == [1]  # half of them is no majority
     assert found(Spread(guests=select("kf-1"), quorum=True)) == ()
 
 

@@ -26,7 +26,9 @@ def crowd(where: list[int], cpu: list[float], deviation: float = 0.0, held: floa
         deviation=np.full(guests, deviation),
         now=np.array(cpu),
         weight=np.ones(guests),
+        price=np.ones(guests),
         held=np.full((guests, 1), held),
+        may=np.ones((guests, 16), dtype=np.bool_),
     )
 
 
@@ -70,6 +72,23 @@ def test_memory_binds() -> None:
     assert len(consolidate(ours, crowd([0, 1], [1.0, 1.0], held=4.0), 0.95, 9)) == 0
 
 
+def test_the_host_whose_guests_are_cheapest_to_move_is_emptied() -> None:
+    """Two light guests leave rather than one heavy one."""
+    ours = crowd([0, 1, 1], [4.0, 2.0, 2.0])
+    ours.price[0] = 5.0
+    moves = consolidate(fleet([10.0, 10.0]), ours, 0.95, 9)
+    assert sorted(moves.tolist()) == [[1, 0], [2, 0]]
+
+
+def test_who_may_not_be_somewhere_does_not_go_there() -> None:
+    """A guest that may be nowhere else keeps its host from being emptied."""
+    ours = crowd([0, 1], [4.0, 5.0])
+    ours.may[0, 1] = False
+    assert consolidate(fleet([10.0, 10.0]), ours, 0.95, 9).tolist() == [[1, 0]]
+    ours.may[1, 0] = False
+    assert len(consolidate(fleet([10.0, 10.0]), ours, 0.95, 9)) == 0
+
+
 def test_guests_that_do_not_run_are_nobodys() -> None:
     """A guest without a host is neither counted nor moved."""
     moves = consolidate(fleet([10.0, 10.0]), crowd([-1, 1], [99.0, 5.0]), 0.95, 9)
@@ -98,7 +117,9 @@ def situations(draw: st.DrawFn) -> tuple[Fleet, Crowd, int]:
             deviation=seed.uniform(0, 1, guests),
             now=now,
             weight=seed.uniform(1, 10, guests),
+            price=seed.uniform(1, 10, guests),
             held=held,
+            may=seed.random((guests, hosts)) < draw(st.sampled_from([0.6, 1.0])),
         ),
         draw(st.integers(0, 14)),
     )

@@ -1,5 +1,7 @@
 """Whole sites emptied at once, where a site in use has a price."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,7 @@ from balancer.planner.model.request import Effort
 from balancer.planner.objectives.consolidate import Consolidate
 from balancer.planner.objectives.stability import Stability
 from balancer.planner.place.answer import key
-from balancer.planner.place.emptying import empty
+from balancer.planner.place.emptying import empty, thin_out
 from balancer.planner.place.evaluate import permitted, score
 from balancer.planner.place.solve import solve
 from balancer.planner.place.state import State
@@ -41,14 +43,17 @@ def thin(*rules: NeverMove) -> Formulation:
     return formulate(question, all_rules(question), goals)
 
 
+@pytest.mark.parametrize("engine", [empty, thin_out])
 @given(formulations())
 @settings(max_examples=60)
-def test_emptying_is_lawful_never_worse_and_accounted_for(given_: Formulation) -> None:
-    """For any primitives."""
+def test_emptying_is_lawful_never_worse_and_accounted_for(
+    engine: Callable[[State, Callable[[], bool]], int], given_: Formulation
+) -> None:
+    """For any primitives, and by either way of emptying."""
     given_.site_cost[:] = 50
     state = State(given_)
     before = key(state.score())
-    empty(state, on)
+    engine(state, on)
     assert permitted(given_, state.site)
     assert state.score() == score(given_, state.site)
     assert key(state.score()) <= before
@@ -56,9 +61,10 @@ def test_emptying_is_lawful_never_worse_and_accounted_for(given_: Formulation) -
 
 def test_hosts_are_emptied_as_far_as_the_others_have_room() -> None:
     """36 GiB need two hosts of 32."""
-    state = State(thin())
-    assert empty(state, on) > 0
-    assert used(state) == 2
+    for engine in (empty, thin_out):
+        state = State(thin())
+        assert engine(state, on) > 0
+        assert used(state) == 2
 
 
 def test_a_host_whose_guest_stays_is_not_emptied() -> None:
@@ -71,6 +77,7 @@ def test_a_host_whose_guest_stays_is_not_emptied() -> None:
 def test_nothing_is_emptied_when_nobody_waits() -> None:
     """The best so far is what there is."""
     state = State(thin())
+    thin_out(state, lambda: False)
     assert empty(state, lambda: False) == 0
     answers = iter([True])
     empty(state, lambda: next(answers, False))

@@ -6,10 +6,12 @@ from numba import njit
 
 @njit(cache=True)
 def _fits(v, h, crowd, fleet, sums, surety, full):
-    """Say whether a guest may join a host: what is asked now, what is to be expected, memory."""
-    expected, variance, now, held = crowd
+    """Say whether a guest may join a host: rules, what is asked now, what is expected, memory."""
+    expected, variance, now, held, may = crowd
     cpu, core, _ = fleet
     mean, spread, load, _, room = sums
+    if not may[v, h]:
+        return False
     alone = expected[v] + surety * np.sqrt(variance[v])
     if core[h] < max(now[v], alone) or load[h] + now[v] > full * cpu[h]:
         return False
@@ -24,7 +26,7 @@ def _fits(v, h, crowd, fleet, sums, surety, full):
 @njit(cache=True)
 def _join(v, h, sign, crowd, sums):
     """Let a guest join a host, or leave it where `sign` is -1."""
-    expected, variance, now, held = crowd
+    expected, variance, now, held, _ = crowd
     mean, spread, load, guests, room = sums
     mean[h] += sign * expected[v]
     spread[h] = max(0.0, spread[h] + sign * variance[v])
@@ -84,20 +86,20 @@ def _who_leaves(h, over, where, moved, now, core, weight):
 
 
 @njit(cache=True)
-def settle(where, fleet, crowd, weight, idle, room, surety, full, at_most, moves):
+def settle(where, fleet, crowd, weight, price, idle, room, surety, full, at_most, moves):
     """Fill `moves` [n, guest and host] and return n; `where` and `room` are changed.
 
     fleet: CPU, what one guest may use, watts per CPU. crowd: CPU expected, its variance, CPU asked
-    for now, and what is held, each by guest.
+    for now, what is held, each by guest, and [guests, hosts] who may be where.
 
     First guests that ask for more than one guest can have there leave, and hosts that are over
     `full` of their CPU shed the lightest guest that suffices, or the lightest at all. Then hosts
-    are emptied as long as `at_most` allows it, that one first which takes the fewest moves for the
+    are emptied as long as `at_most` allows it, that one first whose guests' `price` is least for the
     idle watts it saves; all of its guests find a host, or none moves. Nobody moves twice, and who
     receives is not emptied.
     """
     cpu, core, _ = fleet
-    expected, _, now, held = crowd
+    expected, _, now, held, _ = crowd
     hosts = len(cpu)
     guests = np.zeros(hosts, dtype=np.int64)
     load = np.zeros(hosts)
@@ -127,15 +129,20 @@ def settle(where, fleet, crowd, weight, idle, room, surety, full, at_most, moves
             moves[n, 0], moves[n, 1] = who, target
             n += 1
     leaving = np.empty(len(where), dtype=np.int64)
+    due = np.empty(hosts)
     while True:
         source = -1
-        price = np.inf
+        least = np.inf
+        due[:] = 0.0
+        for v in range(len(where)):
+            if where[v] >= 0:
+                due[where[v]] += price[v]
         for h in range(hosts):
             if settled[h] or guests[h] == 0 or n + guests[h] > at_most:
                 continue
-            asked = guests[h] / max(idle[h], 1e-9)
-            if asked < price:
-                source, price = h, asked
+            asked = due[h] / max(idle[h], 1e-9)
+            if asked < least:
+                source, least = h, asked
         if source < 0:
             return n
         settled[source] = True
