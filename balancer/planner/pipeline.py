@@ -296,7 +296,8 @@ def cut(observation: Observation, policy: Policy, made: Plan, first: int) -> Pla
     formulation = formulate(problem, all_rules(problem), all_goals(problem))
     reached = {**problem.cluster.placement, **{a.guest: a.target for a in actions}}
     why = f"left out: only the first {first} asked for" + _share(formulation, made, actions)
-    left = (*made.left, Stay(subject=f"the last {rest} of {len(made.actions)} moves", reason=why))
+    last = f"the last {rest} of" if rest > 1 else "the last of"
+    left = (*made.left, Stay(subject=f"{last} {len(made.actions)} moves", reason=why))
     ordered = Ordered(actions=actions, left=left, reached=reached)
     if refused := _refused(problem, ordered):
         return refused

@@ -145,6 +145,11 @@ class _Reading:
         names = [h.labels.get(across, "none at all") for h in self.hosts]
         return [sorted(set(names)).index(name) for name in names]
 
+    def _quiet(self, rule) -> None:
+        """Each move outside its windows costs as much as a broken soft rule."""
+        for guest in self.who(rule.concerns(self.problem)):
+            self.facts.move[guest] += SOFT
+
     def _mib(self, uuid: str) -> int:
         allocated = self.problem.cluster.guest[uuid].allocation["memory"]
         return self.problem.demand.mean.get(uuid, {}).get("memory", allocated)
