@@ -152,7 +152,7 @@ def test_a_demo_without_a_way_out_is_infeasible(
 ) -> None:
     """The demo's cluster is a file: one that cannot be mended is answered like any other."""
     answer = Infeasible(reason="r1 holds 2")
-    monkeypatch.setattr(demo, "decide", lambda *_: answer)
+    monkeypatch.setattr(demo, "decide", lambda seen, *_: (seen, answer))
     assert balancer("demo").code == 2
 
 
