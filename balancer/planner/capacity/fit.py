@@ -240,9 +240,9 @@ def _with_hosts(
 ) -> Iterator[Way]:
     """Yield what one more host would do, and then as many as it takes, where that is few."""
     host, changed, before = largest(problem), problem, found.after
-    for number in range(1, HOSTS_MORE + 1):
-        if host is None or not keep_going():
-            return
+    number, done = 0, False
+    while host and not done and keep_going():
+        number += 1
         changed = another(changed, host, number)
         then = fit(changed, wanted, count, keep_going=keep_going).after
         enough = then >= count
@@ -250,9 +250,7 @@ def _with_hosts(
             many = "one more host" if number == 1 else f"{number} more hosts"
             yield Way(words=f"{many} like {host.name}", fit=then)
         slow = number > 1 and (count - then) > (then - before) * (HOSTS_MORE - number)
-        if enough or slow:
-            return
-        before = then
+        before, done = then, enough or slow
 
 
 def _heated(asked: Problem, settled: Placement) -> tuple[str, ...]:

@@ -20,19 +20,23 @@ def room_for(problem: Problem, wanted: Wanted) -> int:
 
     By each of vCPUs, memory and huge pages: what hosts may give out, less what their guests hold;
     of hosts that it could run on; with the largest ones lost that may be, where every loss is
-    survived today.
+    survived today. A guest that needs nothing is bounded by cores.
     """
     given, taken = rooms(problem), takes(problem)
     open_ = [n for n in given if not why_not(wanted.guest, ANY_QEMU, problem.host(n))]
-    here = [g for name in given for g in problem.cluster.guests_on[name]]
+    at = problem.cluster.guests_on
+    here = [g for name in given for g in at[name]]
     needed = [g for g in here if not any(tie.kind in LOST_FOR_GOOD for tie in g.ties)]
     lost = wanted.hosts_lost if wanted.hosts_lost and _survived(problem, wanted.hosts_lost) else 0
     bounds = []
     for name, size in wanted.guest.allocation.items():
         if size <= 0 or not (name in (VCPUS, MEMORY) or name.startswith(HUGEPAGES)):
             continue
-        room = {host: given[host].get(name, 0) for host in given}
-        bounds.append(sum(room[host] // size for host in open_))
+        bounds.append(sum(given[host].get(name, 0) // size for host in open_))
+        room = {  # what is over its limit may stay so
+            host: max(given[host].get(name, 0), sum(taken[g.uuid].get(name, 0) for g in at[host]))
+            for host in given
+        }
         bounds.append((sum(room.values()) - sum(taken[g.uuid].get(name, 0) for g in here)) // size)
         rest = sorted(room.values())[: len(room) - lost]
         held = sum(taken[g.uuid].get(name, 0) for g in needed)

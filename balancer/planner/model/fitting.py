@@ -63,9 +63,7 @@ def why_not(guest: Guest, source: Host, target: Host, *, emulation: bool = True)
 
 
 def all_why_not(guest: Guest, source: Host, target: Host, *, emulation: bool) -> tuple[str, ...]:
-    """Return everything that keeps `guest`, running on `source`, from running on `target`."""
-    if source.name == target.name:
-        return ()
+    """Return everything that keeps `guest`, running on `source`, from running on another host."""
     if guest.architecture == target.architecture:
         return tuple(_objections(guest, source, target))
     return tuple(_emulated(guest, source, target, emulation=emulation))

@@ -131,3 +131,41 @@ def test_a_restart_is_no_migration() -> None:
     owned = tuple(replace(g, owner="pacemaker") for g in busy.cluster.guests)
     busy = replace(busy, cluster=replace(busy.cluster, guests=owned))
     assert failure(busy, "a", ("a",)).survived
+
+
+def small_losses() -> Problem:
+    """Twelve hosts half full, but for one: its guest needs more than is free on any other."""
+    lines = [f"h{n:02} 16c/64g : s{n} 1v/30g" for n in range(12)]
+    lines[0] = "h00 16c/64g : s0 1v/30g | t0 1v/4g"
+    lines[1] = "h01 16c/64g : big 4v/50g"
+    return problem("\n".join(lines))
+
+
+@pytest.mark.parametrize(("lost", "restarted", "later"), [("h00", 2, 2), ("h01", 0, 1)])
+def test_parts_say_of_a_loss_what_the_whole_does(
+    lost: str, restarted: int, later: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few hosts that take everybody answer for all; where they do not, the whole is asked."""
+    drawn = small_losses()
+    monkeypatch.setattr(failures_of, "PARTS", (1, 2))
+    parts = failure(drawn, lost, (lost,))
+    monkeypatch.setattr(failures_of, "PARTS", ())
+    whole = failure(drawn, lost, (lost,))
+    assert (parts.restarted, parts.after_moves, parts.homeless) == (restarted, later, {})
+    assert (whole.restarted, whole.after_moves) == (restarted, later)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a 16c/64g models=Skylake : x 1v/4g model=Skylake\nb 32c/128g models=EPYC :",
+        "a 16c/64g state=draining : x 1v/4g\nb 16c/64g state=draining :",
+    ],
+    ids=["another like the largest does not fit", "no host is up to be copied"],
+)
+def test_a_remedy_that_helps_nobody_is_not_told(text: str) -> None:
+    """A guest without a place, and nothing that can be tried gives it one."""
+    drawn = problem(text)
+    found = [failure(drawn, "a", ("a",))]
+    assert list(found[0].homeless) == ["x"]
+    assert remedies(drawn, found) == ()

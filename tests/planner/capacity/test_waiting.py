@@ -52,8 +52,16 @@ def test_all_of_a_count_fit_and_nothing_binds() -> None:
 
 
 def test_guests_without_memory_are_bounded_by_cores() -> None:
-    """Even a guest of no memory is not tried without end."""
+    """Even a guest of no memory, or of nothing at all, is not tried without end."""
     assert room_for(problem("a 16c/64g :"), of(1, 0)) == 64
+    assert room_for(problem("a 16c/64g :"), of(0, 0)) == 16
+
+
+def test_a_host_over_its_limit_takes_no_room_from_others() -> None:
+    """It may stay as it is: what it holds too much is not owed by the rest."""
+    drawn = problem("a 16c/32g : w 1v/11g\nb 16c/32g : x 1v/10g\nc 16c/32g : y 1v/28g | z 1v/16g")
+    found = fit(drawn, of(2, 20))
+    assert (found.now, found.after, found.hosts) == (2, 2, {"a": 1, "b": 1})
 
 
 def test_the_cool_host_takes_one_guest() -> None:
