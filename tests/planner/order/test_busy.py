@@ -45,7 +45,7 @@ def test_calm_guests_and_clusters_without_room_cost_nothing() -> None:
 
 
 def test_a_guest_is_hopeless_where_it_can_be_sent_to_no_host() -> None:
-    """One quick link is a way out, so is a consent; whoever is calm or not known to be busy has one."""
+    """A quick link is a way out, so is a consent; nothing is claimed of whoever is not measured."""
     db, web = uuid_of("db-1"), uuid_of("web-1")
     assert hopeless(problem(BUSY), db)
     assert not hopeless(problem(BUSY), web)
@@ -53,6 +53,7 @@ def test_a_guest_is_hopeless_where_it_can_be_sent_to_no_host() -> None:
     assert not hopeless(problem(BUSY, allow=Allow(post_copy=EVERYTHING)), db)
     fast = BUSY.replace("link=100", "link=10000") + "c 16c/64g link=100 :"
     assert not hopeless(problem(fast), db)
+    assert not hopeless(problem("a 16c/64g : db-1 4v/8g"), db)
 
 
 def failed(**others: object) -> Outcome:
