@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import product
 from random import Random
 
+import numpy as np
 import pytest
 
 from balancer.config import default_policy
@@ -24,7 +25,7 @@ from balancer.planner.constraints.survive import Survive
 from balancer.planner.constraints.together import Together
 from balancer.planner.diagnose import conflicts
 from balancer.planner.ease import Eased, eased
-from balancer.planner.formulation import formulate
+from balancer.planner.formulation import Flow, formulate
 from balancer.planner.model.placement import at_rest
 from balancer.planner.model.plan import Plan
 from balancer.planner.model.policy import Constraint, Limits
@@ -32,7 +33,7 @@ from balancer.planner.model.problem import Problem
 from balancer.planner.model.relaxation import Conflict, advice
 from balancer.planner.model.request import Effort
 from balancer.planner.pipeline import plan
-from balancer.planner.place.feasible import feasible
+from balancer.planner.place.feasible import feasible, least
 from balancer.planner.place.solve import solve
 from tests.drawing import observation, problem, select, uuid_of
 
@@ -321,6 +322,15 @@ def test_a_question_that_stays_open_claims_nothing(monkeypatch: pytest.MonkeyPat
     question = problem(PAIR, Together(guests=select("*")), Spread(guests=select("*")))
     everything = formulate(question, all_rules(question), ())
     assert feasible(everything) in (None, False)
+
+
+def test_who_talks_from_afar_gives_way_to_nothing() -> None:
+    """A flow is never hard: where it alone is to give way, nobody moves for it."""
+    question = problem(PAIR)
+    rules, giving = formulate(question, all_rules(question), ()), formulate(question, (), ())
+    both = np.arange(len(rules.start))
+    giving.add(Flow("flow", both, both, rules.domains("host"), 50))
+    assert least(rules, giving).tolist() == rules.start.tolist()
 
 
 def test_the_rest_is_planned_where_one_guest_cannot_be_helped() -> None:

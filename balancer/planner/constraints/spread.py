@@ -17,8 +17,8 @@ class Spread:
     """At most `at_most` of `guests` on any one host, or any one value of the label `across`.
 
     With `each_group_alone` every pattern of `guests` is a group of its own. With `evenly` no
-    domain holds more than its even share, rounded up; with `quorum` the loss of any one domain
-    leaves most of them. `at_most` is then not looked at.
+    domain holds more than the even share, rounded up, of domains that take guests; with `quorum`
+    the loss of any one domain leaves most of them. `at_most` is then not looked at.
     """
 
     guests: Selector
@@ -74,7 +74,7 @@ class Spread:
             return max(1, (len(members) - 1) // 2)
         if not self.evenly:
             return self.at_most
-        up = (h.name for h in problem.cluster.hosts if h.state is not HostState.DOWN)
+        up = (h.name for h in problem.cluster.hosts if h.state is HostState.UP)
         domains = len({problem.domain(name, self.across) for name in up})
         return -(-len(members) // max(1, domains))
 

@@ -167,9 +167,10 @@ class _Counting(Model):
     def _decide(self, guest: int) -> dict[int, Linear]:
         if guest != self.guest:
             return super()._decide(guest)
-        for site in np.flatnonzero(self.given.allowed[guest]).tolist():
-            if site != self.nowhere:
-                self.copies[site] = self.model.new_int_var(0, self.at_most, f"copies {site}")
+        there = self.given.allowed[guest].copy()
+        there[self.nowhere] = False
+        for site in np.flatnonzero(there).tolist():
+            self.copies[site] = self.model.new_int_var(0, self.at_most, f"copies {site}")
         return {self.nowhere: 1}
 
     @override

@@ -53,12 +53,13 @@ def test_each_group_alone_is_counted_for_itself() -> None:
 
 
 def test_evenly_allows_the_even_share_rounded_up() -> None:
-    """Five over three domains: two each at most; a host that is down is no domain."""
+    """Five over three domains: two each at most; where no host takes guests is no domain."""
     rule = Spread(guests=select("kf-*"), across="rack", evenly=True)
     assert found(rule) == ()
     crowded = TEXT.replace("c 4c/8g rack=r2", "c 4c/8g rack=r1")
     assert [v.subject for v in found(rule, crowded + "f 4c/8g rack=r3 :")] == ["r1"]
-    assert found(rule, crowded + "f 4c/8g rack=r3 state=down :") == ()
+    for state in ("down", "draining"):
+        assert found(rule, crowded + f"f 4c/8g rack=r3 state={state} :") == ()
 
 
 def test_a_quorum_outlives_the_loss_of_any_one_place() -> None:

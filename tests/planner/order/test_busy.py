@@ -11,7 +11,7 @@ from balancer.planner.model.plan import Outcome, Plan, Result, Rung, RungKind
 from balancer.planner.model.policy import Allow, Limits, Policy
 from balancer.planner.model.request import Request
 from balancer.planner.model.selector import EVERYTHING
-from balancer.planner.order.busy import too_busy, unmoved
+from balancer.planner.order.busy import hopeless, too_busy, unmoved
 from balancer.planner.pipeline import assess, consider, plan
 from tests.drawing import NOON, observation, problem, uuid_of
 from tests.worlds import plan_of, world_of
@@ -42,6 +42,18 @@ def test_calm_guests_and_clusters_without_room_cost_nothing() -> None:
     """No pair is looked at in vain."""
     assert too_busy(problem(BUSY.replace("dirty=90", "dirty=1"))) == {}
     assert too_busy(problem("a 16c/64g state=down : db-1 4v/8g dirty=90")) == {}
+
+
+def test_a_guest_is_hopeless_where_it_can_be_sent_to_no_host() -> None:
+    """A quick link is a way out, so is a consent; nothing is claimed of whoever is not measured."""
+    db, web = uuid_of("db-1"), uuid_of("web-1")
+    assert hopeless(problem(BUSY), db)
+    assert not hopeless(problem(BUSY), web)
+    assert not hopeless(problem(BUSY.replace("dirty=90", "dirty=1")), db)
+    assert not hopeless(problem(BUSY, allow=Allow(post_copy=EVERYTHING)), db)
+    fast = BUSY.replace("link=100", "link=10000") + "c 16c/64g link=100 :"
+    assert not hopeless(problem(fast), db)
+    assert not hopeless(problem("a 16c/64g : db-1 4v/8g"), db)
 
 
 def failed(**others: object) -> Outcome:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 
 from balancer.planner.constraints import all_rules
 from balancer.planner.constraints.apart import Apart
+from balancer.planner.constraints.avoid import Avoid
 from balancer.planner.constraints.together import Together
 from balancer.planner.formulation import Formulation, formulate
 from balancer.planner.model.policy import Limits
@@ -13,13 +14,13 @@ from balancer.planner.model.request import Effort
 from balancer.planner.objectives import all_goals
 from balancer.planner.objectives.even import Even
 from balancer.planner.objectives.overload import Overload
-from balancer.planner.place.anneal import _Walk, anneal
+from balancer.planner.place.anneal import _Walk, anneal, taking_part
 from balancer.planner.place.answer import key
 from balancer.planner.place.arrays import Arrays
 from balancer.planner.place.evaluate import permitted, score
 from balancer.planner.place.solve import solve
 from balancer.planner.place.state import State
-from tests.drawing import problem, select
+from tests.drawing import problem, select, uuid_of
 from tests.planner.place.formulations import formulations
 
 
@@ -99,6 +100,31 @@ def test_guests_kept_together_move_as_one() -> None:
     anneal(state, Effort.QUICK, 1, on, proposals=20_000)
     assert permitted(given_, state.site)
     assert sorted(np.bincount(state.site, minlength=4).tolist()) == [2, 3, 3, 3]
+
+
+def test_a_block_pays_for_all_of_it_and_goes_only_where_all_may() -> None:
+    """Each of the pair is barred from one host and dislikes another: as the reference counts it."""
+    hosts = [f"h{n} 16c/64g :" for n in range(1, 5)]
+    text = "\n".join(["h0 16c/64g : a 2v/4g | b 2v/4g", *hosts])
+    rules = [
+        Together(guests=select("a", "b")),
+        Avoid(guests=select("a"), hosts=select("h1")),
+        Avoid(guests=select("b"), hosts=select("h2")),
+        Avoid(guests=select("a"), hosts=select("h3"), hard=False),
+        Avoid(guests=select("b"), hosts=select("h4"), hard=False),
+    ]
+    question = problem(text, *rules, objectives=[Even(memory=1)])
+    given_ = formulate(question, all_rules(question), all_goals(question))
+    assert taking_part(State(given_)).all()
+    reached = set[int]()
+    for seed in range(20):
+        walk = _Walk(State(given_), seed)
+        walk.walker.walk(20, 1e9, walk.arrays.budget)
+        placement = walk.arrays.placement(walk.arrays.site)
+        assert permitted(given_, placement)
+        assert tuple(walk.arrays.total.tolist()) == key(score(given_, placement))
+        reached.add(int(placement[given_.guest_number[uuid_of("b")]]))
+    assert reached == {0, 3, 4}
 
 
 EMPTY = [f"h{n} 16c/64g : z{n} 1v/1g" for n in (2, 3)]

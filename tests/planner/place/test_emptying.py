@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from balancer.planner.constraints import all_rules
+from balancer.planner.constraints.avoid import Avoid
 from balancer.planner.constraints.capacity import Capacity
 from balancer.planner.constraints.never_move import NeverMove
 from balancer.planner.formulation import Formulation, formulate
@@ -16,6 +17,7 @@ from balancer.planner.objectives.stability import Stability
 from balancer.planner.place.answer import key
 from balancer.planner.place.emptying import empty, thin_out
 from balancer.planner.place.evaluate import permitted, score
+from balancer.planner.place.exact import exact
 from balancer.planner.place.solve import solve
 from balancer.planner.place.state import State
 from tests.drawing import problem, select
@@ -82,6 +84,37 @@ def test_nothing_is_emptied_when_nobody_waits() -> None:
     answers = iter([True])
     empty(state, lambda: next(answers, False))
     assert used(state) == 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        """
+        a 8c/16g : x 1v/5g
+        b 8c/24g : g1 1v/2g
+        c 8c/24g : g2 1v/4g | g3 1v/2g
+        """,
+        """
+        a 8c/16g : x 1v/6g
+        b 8c/24g : g1 1v/3g
+        c 8c/20g : g2 1v/3g | g3 1v/4g
+        d 8c/20g : g4 1v/5g | g5 1v/3g
+        """,
+    ],
+    ids=["site after site", "as the arrays propose"],
+)
+def test_the_better_of_two_ways_to_empty_counts(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here only one of the two finds what is best, there only the other; x must leave a."""
+    monkeypatch.setattr("balancer.planner.place.solve.COMPILED", 0)
+    question = problem(text, Capacity(), Avoid(guests=select("x"), hosts=select("a")))
+    goals = [Consolidate(points_per_host=20_000), Stability()]
+    given_ = formulate(question, all_rules(question), goals)
+    answer = solve(given_, Effort.INSTANT, 1, on)
+    assert permitted(given_, answer.placement)
+    assert answer.score == score(given_, answer.placement)
+    assert answer.score == exact(given_, given_.start, Effort.QUICK, 1, on).score
 
 
 @pytest.mark.parametrize("most", [0, 8_000])

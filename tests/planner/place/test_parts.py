@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from balancer.planner.formulation import Formulation, Ints, Level, Penalty, Row
+from balancer.planner.formulation import (
+    HARD,
+    Formulation,
+    Ints,
+    Level,
+    Packing,
+    Penalty,
+    Row,
+)
 from balancer.planner.model.demand import Demand
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Effort
@@ -78,6 +86,20 @@ def put(start: Ints, guests: Ints, sites: Sequence[int]) -> Ints:
     placement = start.copy()
     placement[guests] = sites
     return placement
+
+
+def test_boxes_are_asked_for_only_where_a_member_may_be() -> None:
+    """Nobody may go to c; two of three fit the box of b, though all would rather be there."""
+    text = "a 8c/99g : x 1v/1g | y 1v/1g | z 1v/1g\nb 8c/99g :\nc 8c/99g :"
+    given_ = Formulation(Problem(draw(text), Demand({}, {}), policy()))
+    given_.allowed[:, 2] = False
+    given_.soft_pairs[:, 0] = 5
+    boxes = (((9,),), ((2,),), ((9,),))
+    given_.add(Packing("boxes", np.arange(3), np.ones((3, 1), np.int64), boxes, HARD, hard=True))
+    state = State(given_)
+    changes, _, closed = Neighbourhood(state, np.arange(3), np.arange(3)).solve(5.0, 1)
+    assert closed
+    assert [site for _, site in changes] == [1, 1]
 
 
 def full_houses(hosts: int) -> Formulation:
