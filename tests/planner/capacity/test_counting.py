@@ -158,10 +158,10 @@ def test_a_swap_that_cannot_be_gone_promises_nothing() -> None:
 def test_a_count_that_the_judge_refuses_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where counting were wrong, guest by guest has the last word."""
     drawn = problem("a 16c/64g :\nb 16c/64g :")
-    there = {uuid_of(number): "a" for number in (1, 2, 3, 4)}
-    wrong = counting.Counted(now=there, settled=there, moves=None, bound=4)
+    there = {uuid_of(number): "a" for number in (1, 2, 3, 4, 5)}
+    wrong = counting.Counted(now=there, settled=there, moves=None, bound=5)
     monkeypatch.setattr(fitting, "count_all", lambda *_: wrong)
-    found = fit(drawn, of(30), 4)
+    found = fit(drawn, of(30), 5)
     assert (found.after, found.hosts) == (4, {"a": 2, "b": 2})
 
 
