@@ -22,7 +22,7 @@ from balancer.planner.capacity.failures import (
 )
 from balancer.planner.capacity.fit import Way, expected_use, fit, ways
 from balancer.planner.capacity.shrink import shrink
-from balancer.planner.capacity.trend import DAYS_NEEDED, trends
+from balancer.planner.capacity.trend import DAYS_NEEDED, READ, trends
 from balancer.planner.model.cluster import Guest
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.resources import MEMORY, VCPUS, Resources
@@ -209,17 +209,30 @@ def shrink_command(
 
 @command.command("trend")
 @_hosts_lost
+@click.option(
+    "--days",
+    type=click.IntRange(DAYS_NEEDED, 366),
+    default=30,
+    show_default=True,
+    help="So many days of the history.",
+)
 @_from
 @_policy
 @common
 @click.pass_obj
 def trend_command(
-    session: Session, hosts_lost: int, source: Path | None, policy: str | None
+    session: Session, hosts_lost: int, days: int, source: Path | None, policy: str | None
 ) -> int:
     """Say when the cluster runs out, of what, as far as the days measured tell."""
     screen = Screen(session)
     sight = look(session, screen, source, policy)
-    found = trends(_problem(sight), sight.observation.rollups, hosts_lost)
+    past = sight.observation.rollups
+    if source is None:
+        from balancer.wiring import history
+
+        metrics = [metric for read in READ.values() for metric in read]
+        past = history(sight.config).rollups(sight.observation.at, days * 86_400.0, metrics)
+    found = trends(_problem(sight), past, hosts_lost)
     if not found:
         raise UsageError(
             f"fewer than {DAYS_NEEDED} days are known: leave balancer serve running, or fetch the "

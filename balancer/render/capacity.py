@@ -225,7 +225,7 @@ def trend(found: Sequence[Trend]) -> RenderableType:
                 f"  {bars}  {count(len(line.days), 'day')}, a bar each, full at the limit", "dim"
             ),
             Text(
-                f"  {line.days[-1] / per:,.1f} of {line.limit / per:,.1f} {unit} used yesterday, "
+                f"  {line.days[-1] / per:,.1f} of {line.limit / per:,.1f} {unit} on the last day, "
                 f"{line.per_day / per:+,.2f} a day"
             ),
         ]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from balancer.planner.capacity.trend import Trend, trends
+from balancer.planner.constraints.capacity import Capacity
 from balancer.planner.model.outlook import PER_DAY
 from balancer.planner.model.rollups import STEP, UNKNOWN, Block, Rollups
 from tests.drawing import problem, uuid_of
@@ -72,13 +73,44 @@ def test_too_few_days_say_nothing() -> None:
     assert trends(TWO, past(holes)) == ()
 
 
+def of_cells(*rows: np.ndarray, names: str = "xy") -> Rollups:
+    block = Block.of([uuid_of(name) for name in names], np.stack(rows))
+    return Rollups(STEP * 1000, len(rows[0]), {"cpu": block})
+
+
+def level(of: int, days: int = 6) -> np.ndarray:
+    return np.full(days * PER_DAY, of)
+
+
 def test_a_guest_that_was_not_measured_for_a_while_counts_as_usual() -> None:
-    """Its silence is no fall in demand."""
-    cells = np.stack([np.full(6 * PER_DAY, 2000), np.full(6 * PER_DAY, 3000)])
-    cells[1, : 2 * PER_DAY] = UNKNOWN
-    block = Block.of([uuid_of("x"), uuid_of("y")], cells)
-    found = cpu_of(Rollups(STEP * 1000, cells.shape[1], {"cpu": block}))
-    assert found.days == pytest.approx([5000] * 6)
+    """Its silence is no fall in demand, in between nor lately."""
+    quiet = level(3000)
+    quiet[2 * PER_DAY : 4 * PER_DAY] = quiet[-PER_DAY // 2 :] = UNKNOWN
+    assert cpu_of(of_cells(level(2000), quiet)).days == pytest.approx([5000] * 6)
+
+
+def test_guests_that_come_and_go_are_growth_and_relief() -> None:
+    """Each counts from its first reading; one that runs no more, to its last."""
+    came, went = level(3000), level(1000)
+    came[: 3 * PER_DAY] = went[4 * PER_DAY :] = UNKNOWN
+    found = cpu_of(of_cells(level(2000), came, went, names="xyz"))
+    assert found.days == pytest.approx([3000, 3000, 3000, 6000, 5000, 5000])
+
+
+def test_memory_in_use_and_given_out_have_a_line_each() -> None:
+    """Of use what is resident, else what the balloon leaves; given out as far as rules allow."""
+    given = problem("a 10c/100g : x 4v/8g\nb 10c/100g : y 4v/8g", Capacity(memory_overcommit=1.5))
+    blocks = {
+        "memory.rss": Block.of([uuid_of("x")], level(5000)[None]),
+        "memory.balloon": Block.of([uuid_of("y")], level(7000)[None]),
+        "memory.assigned": Block.of([uuid_of("x"), uuid_of("y")], np.stack([level(8192)] * 2)),
+    }
+    rollups = Rollups(STEP * 1000, 6 * PER_DAY, blocks)
+    used, out = trends(given, rollups)
+    assert (used.resource, used.days[0], used.limit) == ("memory in use", 12_000, 184_320)
+    assert (out.resource, out.days[0], out.limit) == ("memory given out", 16_384, 307_200)
+    assert trends(given, rollups, hosts_lost=1)[1].limit == 153_600
+    assert len(trends(TWO, rollups)) == 1  # no rule says how much may be given out
 
 
 def test_guests_of_which_nothing_is_known_add_nothing() -> None:
