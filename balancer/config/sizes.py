@@ -5,7 +5,7 @@ from typing import Final
 
 from balancer.config.units import MIB
 
-SIZE: Final = re.compile(r"(\d{1,4})\s*c\s*/\s*(\S+)", re.IGNORECASE)
+SIZE: Final = re.compile(r"([1-9]\d{0,3})\s*c\s*/\s*(\S+)", re.IGNORECASE)
 SHORT: Final = {"g": "GiB", "m": "MiB", "t": "TiB"}
 
 

@@ -19,7 +19,9 @@ def test_a_size_is_read(written: str, size: tuple[int, int]) -> None:
     assert size_of_guest(written) == size
 
 
-@pytest.mark.parametrize("written", ["", "16", "16c", "c/4g", "16c/", "16c/x", "16c/4", "1.5c/4g"])
+@pytest.mark.parametrize(
+    "written", ["", "16", "0c/4g", "16c", "c/4g", "16c/", "16c/x", "16c/4", "1.5c/4g"]
+)
 def test_what_is_no_size_is_refused(written: str) -> None:
     """With what to write instead."""
     with pytest.raises(
