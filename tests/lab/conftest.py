@@ -25,6 +25,7 @@ HERE = Path(__file__).resolve().parent
 NAME = os.environ.get("BALANCER_LAB_NAME", "lab-test")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark everything in this folder, so that ``-m 'not lab'`` leaves it out, and limit it.
 

@@ -155,11 +155,15 @@ class LibvirtExecutor:
 def _at_source(connection: libvirt.virConnect, action: Action, found: list[Leaving]) -> str:
     """Return what speaks against moving the guest away; adds what it is to `found`."""
     try:
-        domain = connection.lookupByUUIDString(action.guest)
-    except libvirt.libvirtError as error:
+        return _against_leaving(connection, action, found)
+    except libvirt.libvirtError as error:  # it may go between any two questions
         if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
             raise
         return f"{action.name} is not on {action.source} any more"
+
+
+def _against_leaving(connection: libvirt.virConnect, action: Action, found: list[Leaving]) -> str:
+    domain = connection.lookupByUUIDString(action.guest)
     state, _, current_kib, *_ = domain.info()
     guest = leaving(connection, domain, current_kib)
     found.append(guest)

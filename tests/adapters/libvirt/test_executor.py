@@ -36,6 +36,7 @@ def test_nothing_speaks_against_it(executor, hosts):
         ({"job": {"type": 1, "operation": 99}}, "web-1: a job runs on it"),
         ({"snapshots": 1}, "web-1 has snapshots"),
         ({"uuid": "another"}, "web-1 is not on a any more"),
+        ({"xml": error(libvirt.VIR_ERR_NO_DOMAIN)}, "web-1 is not on a any more"),
         ({"xml": "<domain"}, "a: its XML is malformed"),
     ],
 )
