@@ -25,20 +25,13 @@ HERE = Path(__file__).resolve().parent
 NAME = os.environ.get("BALANCER_LAB_NAME", "lab-test")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything in this folder, so that ``-m 'not lab'`` leaves it out, and limit it.
-
-    Where tests run on several cores they share one laboratory, so one core runs all of these; they
-    come first, since nothing takes longer.
-    """
+    """Mark everything in this folder, so that ``-m 'not lab'`` leaves it out, and limit it."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.lab)
-            item.add_marker(pytest.mark.xdist_group("lab"))
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(LIMIT))
-    items.sort(key=lambda item: HERE not in item.path.parents)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -97,14 +97,17 @@ def test_a_swap_between_full_hosts_goes_through_a_third(
 
 
 def test_two_at_once_share_a_link_as_planned(lab: Laboratory, operator: Operator) -> None:
-    """Both leave h1 over its 200 Mbit/s link, together, within the share that policy allows."""
-    for host in lab.hosts.values():
-        host.shape(200)
-    slow = {"link": "200Mbit"}
+    """Both leave h1 over its 200 Mbit/s link, together, within the share that policy allows.
+
+    Each target has half of that: one after the other would take twice as long.
+    """
+    for name, host in lab.hosts.items():
+        host.shape(200 if name == "h1" else 100)
+    slow = {"link": "100Mbit"}
     operator.configure(
         '[limits]\nat_once_per_host = 2\nmigration_link_share = "80%"\n'
         '[[avoid]]\nguests = "pair-*"\nhosts = "h1"\n[[spread]]\nguests = "pair-*"\n',
-        h1=slow,
+        h1={"link": "200Mbit"},
         h2=slow,
         h3=slow,
     )
@@ -117,7 +120,7 @@ def test_two_at_once_share_a_link_as_planned(lab: Laboratory, operator: Operator
     assert a["result"] == b["result"] == "done", (a, b)
     begun, over = min(a["started"], b["started"]), max(a["ended"], b["ended"])
     together = min(a["ended"], b["ended"]) - max(a["started"], b["started"])
-    assert together > 0.5 * (over - begun), "they did not run together"
+    assert together > 0.3 * (over - begun), "they did not run together"
     assert (a["mib"] + b["mib"]) * 1024 / (over - begun) <= allowed
     assert sorted(hosts_of(lab).values()) == ["h2", "h3"]
 
