@@ -60,6 +60,10 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     gc.set_threshold(*SELDOM)
     path = find(scenario, Path.cwd(), "simulations")
     if compare is None and seeds is None and report is None:
+        if jobs or dask:
+            raise UsageError(
+                "one run is made here: --jobs and --dask go with --compare or --seeds"
+            )
         return _one(session, screen, path)
     workers = Workers(processes=jobs or os.cpu_count() or 1, dask=dask)
     made = _many(screen, path, compare, seeds or 1, workers)

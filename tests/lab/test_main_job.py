@@ -120,7 +120,8 @@ def test_two_at_once_share_a_link_as_planned(lab: Laboratory, operator: Operator
     assert a["result"] == b["result"] == "done", (a, b)
     begun, over = min(a["started"], b["started"]), max(a["ended"], b["ended"])
     together = min(a["ended"], b["ended"]) - max(a["started"], b["started"])
-    assert together > 0.3 * (over - begun), "they did not run together"
+    shorter = min(o["ended"] - o["started"] for o in (a, b))  # one may need a second round
+    assert together > 0.9 * shorter, "they did not run together"
     assert (a["mib"] + b["mib"]) * 1024 / (over - begun) <= allowed
     assert sorted(hosts_of(lab).values()) == ["h2", "h3"]
 

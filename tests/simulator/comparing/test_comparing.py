@@ -212,6 +212,15 @@ def test_a_comparison_that_cannot_be_is_one_sentence(
     assert fault in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", ["--jobs=2", "--dask=tcp://127.0.0.1:8786"])
+def test_who_makes_the_runs_is_not_asked_of_one_run(
+    case: Path, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    """What cannot be heeded is not left unheard."""
+    assert run(["simulate", str(case), option]) == 3
+    assert "go with --compare or --seeds" in capsys.readouterr().err
+
+
 def test_a_policy_whose_rules_name_nobody_is_refused(case: Path) -> None:
     """As it is when the scenario itself names it."""
     (case.parent / "odd.toml").write_text('extends = "balance"\n[[stay]]\nguests = "nobody-*"\n')
