@@ -15,6 +15,7 @@ from balancer.planner.constraints.capacity import Capacity
 from balancer.planner.constraints.careful import Careful
 from balancer.planner.constraints.compatible import Compatible
 from balancer.planner.constraints.cooling import Cooling
+from balancer.planner.constraints.disk_room import DiskRoom
 from balancer.planner.constraints.drain import Drain
 from balancer.planner.constraints.headroom import Headroom
 from balancer.planner.constraints.held import Held
@@ -64,6 +65,7 @@ ALWAYS: Final[tuple[Constraint, ...]] = (
     Tied(),
     Reachable(),
     Capacity(),
+    DiskRoom(),
     Drain(),
     UnknownData(),
     Cooling(),
