@@ -13,8 +13,9 @@ Host words: state, link (MiB/s), reserve (memory), pages (of 2 MiB), cells (so m
 share all evenly), networks, storage, devices,
 machines, models, cpu-model, features, arch, qemu, accelerators, emulates (architectures, machine `virt`). Guest words: cpu, used, peak
 (cores), dirty (MiB/s), pages, owner, tie (kinds), moving (target), networks, storage, devices,
-machine, mode, model, features, arch, accelerator; and the bare words `paused` and `unknown`
-(no trustworthy data). Lists are parted by commas.
+machine, mode, model, features, arch, accelerator, shares (per mille), quota (cores), balloon
+(memory); and the bare words `paused`, `unknown` (no trustworthy data) and `knobs` (it can be
+resized; so can whoever has shares, quota or balloon). Lists are parted by commas.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -62,6 +63,7 @@ from balancer.planner.model.cluster import (
     Tie,
 )
 from balancer.planner.model.demand import Demand
+from balancer.planner.model.knobs import Knobs
 from balancer.planner.model.observation import History, Observation, Sample
 from balancer.planner.model.placement import Placement
 from balancer.planner.model.policy import Constraint, Limits, Objective, Policy
@@ -79,7 +81,8 @@ HOST_WORDS = {
 }  # fmt: skip
 GUEST_WORDS = {
     "cpu", "used", "peak", "dirty", "pages", "owner", "tie", "moving", "networks", "storage",
-    "devices", "machine", "mode", "model", "features", "arch", "accelerator",
+    "devices", "machine", "mode", "model", "features", "arch", "accelerator", "shares", "quota",
+    "balloon",
 }  # fmt: skip
 
 
@@ -272,6 +275,7 @@ def _guest(words: list[str]) -> Guest:
         state=GuestState.PAUSED if "paused" in words else GuestState.RUNNING,
         labels=_labels(keyed, GUEST_WORDS),
         owner=keyed.get("owner", ""),
+        knobs=_knobs(words),
         architecture=keyed.get("arch", "x86_64"),
         accelerator=keyed.get("accelerator", "kvm"),
         cpu=GuestCpu(
@@ -284,6 +288,17 @@ def _guest(words: list[str]) -> Guest:
         storage=_list(keyed.get("storage")),
         devices=_list(keyed.get("devices")),
         ties=tuple(Tie(kind=k, detail=f"{k} of {name}") for k in _list(keyed.get("tie"))),
+    )
+
+
+def _knobs(words: list[str]) -> Knobs | None:
+    keyed = _keyed(words)
+    if "knobs" not in words and not keyed.keys() & {"shares", "quota", "balloon"}:
+        return None
+    return Knobs(
+        shares=int(keyed.get("shares", "1000")),
+        quota=round(float(keyed.get("quota", "0")) * 1000),
+        balloon=_mib(keyed["balloon"]) if "balloon" in keyed else 0,
     )
 
 

@@ -17,6 +17,7 @@ from balancer.config.names import expand
 from balancer.config.reading import Table, nearest
 from balancer.config.units import COUNT, KIB_S, MIB, MILLICORES, RATIO, SECONDS, Unit
 from balancer.planner.model.cluster import Cluster, Guest, GuestCpu, Host, HostState, Tie
+from balancer.planner.model.knobs import Knobs
 from balancer.planner.model.resources import CPU, MEMORY, VCPUS
 from balancer.simulator.counting.power import DEFAULT_WATTS
 from balancer.simulator.workloads import (
@@ -41,7 +42,7 @@ HOST_KEYS: Final = (
 )  # fmt: skip
 GUEST_KEYS: Final = (
     "names", "on", "vcpus", "memory", "used", "cpu", "noise", "dirty", "hot_set", "labels",
-    "networks", "storage", "owner", "tie", "cpu_model",
+    "networks", "storage", "owner", "tie", "cpu_model", "patient", "quota",
 )  # fmt: skip
 SHAPE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "constant": ("cpu",),
@@ -151,6 +152,7 @@ class Population:
             networks=tuple(sorted(table.texts("networks"))),
             storage=tuple(sorted(table.texts("storage"))),
             ties=tuple(Tie(kind=kind, detail=f"{kind} of {name}") for kind in table.texts("tie")),
+            knobs=Knobs(quota=int(table.amount("quota", MILLICORES, 0)), balloon=memory),
         )
         return SimulatedGuest(
             spec=spec,
@@ -158,6 +160,7 @@ class Population:
             memory_mib=used,
             dirty_mib_s=int(table.amount("dirty", KIB_S, 0)) // 1024,
             hot_set_mib=int(used * min(1.0, table.amount("hot_set", RATIO, 0.05))),
+            patient=table.flag("patient", default=False),
         )
 
 

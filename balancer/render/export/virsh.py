@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from balancer.planner.model.plan import Action, Plan
+from balancer.planner.model.resize import Resize, What
 from balancer.render.export.ends import End, mib_s, migrate_uri
 from balancer.render.words import clean
 
@@ -31,9 +32,13 @@ move() {{
 """
 
 
+SCHED: Final = "virsh -q -c {uri} schedinfo --domain={guest} --live {what}\n"
+
+
 def virsh(plan: Plan, end: Callable[[str], End]) -> str:
     """Return the script; `end` tells how each host is reached."""
-    moves = "".join(_move(action, end) for action in plan.actions)
+    moves = "".join(_resize(one, end) for one in plan.resizes)
+    moves += "".join(_move(action, end) for action in plan.actions)
     head = HEAD.format(id=_word(plan.id), fingerprint=_word(plan.fingerprint))
     return head + moves + "printf '%s\\n' 'all moves done'\n"
 
@@ -53,6 +58,22 @@ def _move(action: Action, end: Callable[[str], End]) -> str:
         "--unsafe" if action.unsafe_storage else "",
     )
     return f"move {' '.join(shlex.quote(word.replace(chr(0), '')) for word in words)}\n"
+
+
+def _resize(one: Resize, end: Callable[[str], End]) -> str:
+    """Return the lines that change a setting; what takes more than virsh is only told."""
+    said = f"# {_word(one.id)}: {_word(one.name)} on {_word(one.host)}: {one.what} {one.before} to {one.after}\n"
+    match one.what:
+        case What.SHARES:
+            what = f"--set cpu_shares={max(2, round(one.after * 1024 / 1000))}"
+            said += "# 1024 is the usual weight with version 1 of cgroups; with version 2 write 100 for 1024\n"
+        case What.QUOTA:
+            what = f"--set global_period=100000 --set global_quota={one.after * 100 or -1}"
+        case What.BALLOON:
+            uri = shlex.quote(end(one.host).uri)
+            return f"{said}virsh -q -c {uri} setmem --domain={shlex.quote(one.guest)} --size={one.after}MiB --live\n"
+    uri = shlex.quote(end(one.host).uri)
+    return said + SCHED.format(uri=uri, guest=shlex.quote(one.guest), what=what)
 
 
 def _word(text: str) -> str:
