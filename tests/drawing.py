@@ -32,6 +32,7 @@ from balancer.planner.constraints.blackout import Blackout
 from balancer.planner.constraints.budget import Budget
 from balancer.planner.constraints.capacity import Capacity
 from balancer.planner.constraints.careful import Careful
+from balancer.planner.constraints.changing import Changing
 from balancer.planner.constraints.compatible import Compatible
 from balancer.planner.constraints.cooling import Cooling
 from balancer.planner.constraints.drain import Drain
@@ -171,14 +172,15 @@ def problem(
     objectives: Sequence[Objective] = (),
     rules: Policy | None = None,
     cooling: Iterable[str] = (),
+    changing: Iterable[str] = (),
     relieve: Iterable[str] = (),
     **fields: object,
 ) -> Problem:
-    """Return the problem of the drawn cluster under these rules; `cooling` are guest names."""
+    """Return the problem of the drawn cluster under these rules; `cooling`, `changing` are guest names."""
     drawing = parse(text)
     return Problem(
         drawing.cluster,
-        drawing.demand,
+        replace(drawing.demand, changing=frozenset(map(uuid_of, changing))),
         rules or policy(*constraints, objectives=objectives, **fields),
         cooling=frozenset(map(uuid_of, cooling)),
         relieve=frozenset(relieve),
@@ -452,6 +454,7 @@ RULES: Mapping[type, st.SearchStrategy[Constraint]] = {
     Tied: st.just(Tied()),
     Reachable: st.just(Reachable()),
     UnknownData: st.just(UnknownData()),
+    Changing: st.just(Changing()),
     Cooling: st.just(Cooling()),
     Returning: st.just(Returning()),
     Budget: st.just(Budget()),
@@ -490,9 +493,10 @@ def problems(  # noqa: PLR0913 - how small, each by its name
     drawn = draw(st.lists(rules, min_size=min_rules, max_size=most_rules))
     names = [host.name for host in drawing.cluster.hosts]
     moves, gib = draw(st.sampled_from([(20, 300), (20, 300), (2, 300), (20, 12)]))
+    uuids = st.sampled_from(sorted(drawing.usage))
     return Problem(
         drawing.cluster,
-        drawing.demand,
+        replace(drawing.demand, changing=frozenset(draw(st.sets(uuids, max_size=1)))),
         policy(
             *{rule.label: rule for rule in drawn}.values(),
             objectives=[goal() for goal in OBJECTIVES.values()],

@@ -39,6 +39,7 @@ def calm(problem: Problem) -> Problem:
             policy, aggressiveness=REPAIRS_ONLY, constraints=rules, limits=_unlimited(policy)
         ),
         cooling=frozenset(),
+        demand=replace(problem.demand, changing=frozenset()),
         settling=False,
         spent_moves=0,
         spent_mib=0,

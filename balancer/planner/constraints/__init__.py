@@ -13,6 +13,7 @@ from balancer.planner.constraints.blackout import Blackout
 from balancer.planner.constraints.budget import Budget
 from balancer.planner.constraints.capacity import Capacity
 from balancer.planner.constraints.careful import Careful
+from balancer.planner.constraints.changing import Changing
 from balancer.planner.constraints.compatible import Compatible
 from balancer.planner.constraints.cooling import Cooling
 from balancer.planner.constraints.drain import Drain
@@ -66,6 +67,7 @@ ALWAYS: Final[tuple[Constraint, ...]] = (
     Capacity(),
     Drain(),
     UnknownData(),
+    Changing(),
     Cooling(),
     Returning(),
     Held(),
