@@ -61,19 +61,17 @@ def _move(action: Action, end: Callable[[str], End]) -> str:
 
 
 def _resize(one: Resize, end: Callable[[str], End]) -> str:
-    """Return the lines that change a setting; what takes more than virsh is only told."""
+    """Return the lines that change a setting."""
+    uri, guest = shlex.quote(end(one.host).uri), shlex.quote(one.guest)
     said = f"# {_word(one.id)}: {_word(one.name)} on {_word(one.host)}: {one.what} {one.before} to {one.after}\n"
-    match one.what:
-        case What.SHARES:
-            what = f"--set cpu_shares={max(2, round(one.after * 1024 / 1000))}"
-            said += "# 1024 is the usual weight with version 1 of cgroups; with version 2 write 100 for 1024\n"
-        case What.QUOTA:
-            what = f"--set global_period=100000 --set global_quota={one.after * 100 or -1}"
-        case What.BALLOON:
-            uri = shlex.quote(end(one.host).uri)
-            return f"{said}virsh -q -c {uri} setmem --domain={shlex.quote(one.guest)} --size={one.after}MiB --live\n"
-    uri = shlex.quote(end(one.host).uri)
-    return said + SCHED.format(uri=uri, guest=shlex.quote(one.guest), what=what)
+    if one.what is What.BALLOON:
+        setmem = f"virsh -q -c {uri} setmem --domain={guest} --size={one.after}MiB --live\n"
+        return said + setmem
+    what = f"--set global_period=100000 --set global_quota={one.after * 100 or -1}"
+    if one.what is What.SHARES:
+        said += "# 1024 is the usual weight with version 1 of cgroups; with version 2 write 100 for 1024\n"
+        what = f"--set cpu_shares={max(2, round(one.after * 1024 / 1000))}"
+    return said + SCHED.format(uri=uri, guest=guest, what=what)
 
 
 def _word(text: str) -> str:
