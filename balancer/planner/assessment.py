@@ -33,7 +33,7 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
     """
     resting = policy.limits.same_guest_again_after
     trusted = gate(observation)
-    believed = settled(trusted.observation, policy.hot.lasting)
+    believed, changing = settled(trusted.observation, policy.hot.lasting)
     demand = FORECASTERS[policy.forecaster](believed, policy.forecast)
     lately = [
         outcome
@@ -46,6 +46,7 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
             demand,
             blind=demand.blind | trusted.blind,
             partial=trusted.partial,
+            changing=changing,
             recent=recent(believed, demand, policy.hot.lasting),
             delay=delays(trusted.observation),
             pressed=dict(

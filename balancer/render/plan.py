@@ -18,6 +18,7 @@ LONGEST_HOST: Final = 16
 SHORTEST_NAME: Final = 8
 SLOWED: Final = "the guest is slowed down as far as it takes"
 UNSAFE: Final = "the target may read old data, where its disks' cache mode is not none"
+COPIED: Final = "the old copy is removed once the guest runs there"
 BARS: Final = "▁▂▃▄▅▆▇█"
 FEWEST_DRAWN: Final = 3
 """Moves from which on a curve says more than the list."""
@@ -165,6 +166,7 @@ def _why(action: Action, number: Mapping[str, int]) -> str:
     parts = (
         f"after {' and '.join(awaited)}" if awaited else "",
         "a stop on the way" if action.temporary else "",
+        f"{size(action.predicted.disk_mib)} of it disks" if action.copies else "",
         clean(action.reason),
         waiting(action.worth.saved, action.worth.spent) if action.worth else "",
     )
@@ -192,8 +194,9 @@ def risks(action: Action) -> tuple[str, ...]:
     """Return what this move may do to its guest beyond a short pause, one phrase each."""
     slowed = f"begins with auto-converge: {SLOWED}" if action.auto_converge else ""
     storage = f"unsafe storage: {UNSAFE}" if action.unsafe_storage else ""
+    disks = f"copies {listed(action.copies)} along: {COPIED}" if action.copies else ""
     rungs = (f"{rung.kind.value}: {rung.risk}" for rung in action.rungs if rung.risk)
-    return tuple(filter(None, (slowed, storage, *rungs)))
+    return tuple(filter(None, (slowed, storage, disks, *rungs)))
 
 
 def _risks(actions: Sequence[Action]) -> RenderableType:

@@ -24,7 +24,7 @@ class SimulatedExecutor:
             return Passing(f"{action.name} runs no more")
         if where != action.source:
             return Passing(f"{action.name} runs on {where} now, not on {action.source}")
-        return self._world.objection(action.guest, action.target)
+        return self._world.objection(action.guest, action.target, action.copies)
 
     def start(self, action: Action) -> "SimulatedExecution":
         """Begin `action` and return at once."""
@@ -34,6 +34,7 @@ class SimulatedExecutor:
             action.rate_kib_s / 1024,
             action.downtime_ms / 1000,
             slowed=action.auto_converge,
+            copies=action.copies,
         )
         return SimulatedExecution(self._world, action, move, self._patience)
 
@@ -132,7 +133,12 @@ class SimulatedExecution:
             first_mib=min(transfer.memory_mib, transfer.sent_mib),
             rounds=max(1, transfer.rounds),
             downtime_ms=round(1000 * transfer.paused),
-            teaches=not (self._climb.steps or self._action.auto_converge or self._hastened),
+            teaches=not (
+                self._climb.steps
+                or self._action.auto_converge
+                or self._hastened
+                or self._action.copies
+            ),
         )
 
     def room(self, rate_kib_s: int) -> None:
@@ -203,7 +209,9 @@ class SimulatedExecution:
         self._before += old.transfer.sent_mib
         self._world.stop(old, "begun anew")
         pause = old.transfer.pause_allowed
-        self._move = self._world.begin(old.guest, old.target, old.at_most, pause, slowed=True)
+        self._move = self._world.begin(
+            old.guest, old.target, old.at_most, pause, slowed=True, copies=self._action.copies
+        )
 
     def _give_up(self, result: Result, reason: str) -> None:
         if self._move.under_way and not self._move.switched:

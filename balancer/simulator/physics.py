@@ -44,6 +44,8 @@ class Phase(StrEnum):
     """Where a transfer stands."""
 
     SETUP = "setup"
+    DISKS = "disks"
+    """Local disks are copied; memory comes after them."""
     COPYING = "copying"
     HALTED = "halted"
     FOLLOWING = "following"
@@ -62,6 +64,8 @@ class Transfer:
     hot_set_mib: float
     pause_allowed: float
     """Seconds."""
+    disk_mib: float = 0.0
+    """Of local disks, to be sent first."""
     phase: Phase = Phase.SETUP
     left_mib: float = 0.0
     """Of this round."""
@@ -95,8 +99,9 @@ class Transfer:
         self._in_phase += seconds
         match self.phase:
             case Phase.SETUP if self._in_phase >= SETUP - NEGLIGIBLE:
-                self._next_round(self.memory_mib, Phase.COPYING)
-            case Phase.COPYING if self._all_sent(seconds * rate):
+                first = Phase.DISKS if self.disk_mib else Phase.COPYING
+                self._next_round(self.disk_mib or self.memory_mib, first)
+            case Phase.DISKS | Phase.COPYING if self._all_sent(seconds * rate):
                 self._end_round(rate)
             case Phase.HALTED:
                 self.paused += seconds
@@ -132,6 +137,9 @@ class Transfer:
         return touched(dirty, self.hot_set_mib, self._in_phase)
 
     def _end_round(self, rate: float) -> None:
+        if self.phase is Phase.DISKS:
+            self._next_round(self.memory_mib, Phase.COPYING)
+            return
         written = self._written()
         self.dirtied_mib_s = written / self._in_phase
         if self.slowed and self.dirtied_mib_s > rate * TOO_FAST:

@@ -8,7 +8,8 @@ was, but after such a switch loses it.
 """
 
 import heapq
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -121,9 +122,19 @@ class World:
             self._pass(max(0.0, step), rates)
 
     def begin(
-        self, uuid: str, target: str, at_most: float, pause_allowed: float, *, slowed: bool = False
+        self,
+        uuid: str,
+        target: str,
+        at_most: float,
+        pause_allowed: float,
+        *,
+        slowed: bool = False,
+        copies: Collection[str] = (),
     ) -> Move:
-        """Start moving a guest at up to `at_most` MiB/s; `Move.fault` says if it cannot begin."""
+        """Start moving a guest at up to `at_most` MiB/s; `Move.fault` says if it cannot begin.
+
+        `copies` are the local disks that are to come along, by name.
+        """
         guest = self.guests.get(uuid)
         move = Move(
             guest=uuid,
@@ -136,10 +147,13 @@ class World:
                 hot_set_mib=guest.hot_set_mib if guest else 0,
                 pause_allowed=pause_allowed,
                 slowed=slowed,
+                disk_mib=sum(d.used_mib for d in guest.spec.disks if d.name in copies)
+                if guest
+                else 0,
             ),
             started=self.now,
         )
-        fault = self.objection(uuid, target)
+        fault = self.objection(uuid, target, copies)
         if fault:
             move.ended, move.fault = self.now, fault
             return move
@@ -163,7 +177,7 @@ class World:
             fault="" if here == target else ABANDONED,
         )
 
-    def objection(self, uuid: str, target: str) -> str:
+    def objection(self, uuid: str, target: str, copies: Collection[str] = ()) -> str:
         """Return why the hypervisors would not begin this move now, or an empty string."""
         if uuid not in self.guests:
             return "Domain not found"
@@ -178,7 +192,32 @@ class World:
         free, needed = self.free_mib(target), self.guests[uuid].memory_mib
         if free < needed:
             return f"{target} has {free} MiB of memory left, {name} uses {needed}"
-        return ""
+        return self._disks_missing(uuid, target, copies)
+
+    def _disks_missing(self, uuid: str, target: str, copies: Collection[str]) -> str:
+        """Return which of a guest's local disks would not be there, or find no room."""
+        needed = Counter[str]()
+        for disk in self.guests[uuid].spec.disks:
+            if disk.name not in copies:
+                return f"Cannot access storage file of {disk.name} on {target}"
+            needed[disk.place] += disk.size_mib
+        coming = [m.guest for m in self.moves if m.target == target]
+        for other in (disk for guest in coming for disk in self.guests[guest].spec.disks):
+            needed[other.place] += other.size_mib if other.place in needed else 0
+        free = self.hosts[target].spec.images
+        full = next((place for place, mib in needed.items() if mib > free.get(place, 0)), "")
+        return f"{target} has no room for its disks at {full}" if full else ""
+
+    def _arrive(self, move: Move) -> None:
+        """Let a guest be on its target, its disks with it."""
+        self.placement[move.guest] = move.target
+        move.ended = self.now
+        self.moves.remove(move)
+        for disk in self.guests[move.guest].spec.disks:
+            for host, freed in ((move.source, disk.size_mib), (move.target, -disk.size_mib)):
+                known = self.hosts[host]
+                free = known.spec.images.get(disk.place, 0) + freed
+                known.spec = replace(known.spec, images={**known.spec.images, disk.place: free})
 
     def free_mib(self, host: str) -> int:
         """Return the memory nobody uses there, those on their way counted at both ends."""
@@ -319,8 +358,6 @@ class World:
         for move, rate in zip(tuple(self.moves), rates, strict=True):
             move.transfer.advance(seconds, rate)
             if move.transfer.phase is Phase.ARRIVED:
-                self.placement[move.guest] = move.target
-                move.ended = self.now
-                self.moves.remove(move)
+                self._arrive(move)
             elif move.doomed and move.doomed[0] <= self.now:
                 self._break(move, move.doomed[1])

@@ -6,7 +6,7 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 from balancer.adapters.libvirt import metadata as notes
-from balancer.adapters.libvirt.disks import Disk, Nic, disks, nics
+from balancer.adapters.libvirt.disks import Disk, Nic, WholeDisk, disks, nics, whole_disks
 from balancer.adapters.libvirt.document import (
     Document,
     Unreadable,
@@ -37,6 +37,8 @@ class DomainFacts:
     machine: str = ""
     devices: tuple[str, ...] = ()
     disks: tuple[Disk, ...] = ()
+    whole: tuple[WholeDisk, ...] = ()
+    """Those of them that could be copied by themselves."""
     nics: tuple[Nic, ...] = ()
     ties: tuple[Tie, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -63,6 +65,7 @@ def read_domain(text: str) -> DomainFacts:
         machine=attribute(root, "os/type", "machine"),
         devices=_devices(root),
         disks=disks(root),
+        whole=whole_disks(root),
         nics=nics(root),
         ties=(*ties(root), *_owned(document, metadata)),
         labels=notes.labels(document),

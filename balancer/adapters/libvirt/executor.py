@@ -9,6 +9,7 @@ import libvirt
 from balancer.adapters.libvirt import migration
 from balancer.adapters.libvirt.assemble import JOBS
 from balancer.adapters.libvirt.connection import Connections
+from balancer.adapters.libvirt.copying import Copy, no_place, to_copy
 from balancer.adapters.libvirt.document import Unreadable
 from balancer.adapters.libvirt.errors import NotAnswering, explain
 from balancer.adapters.libvirt.execution import LibvirtExecution, Patience
@@ -57,16 +58,20 @@ class LibvirtExecutor:
             uri = self._hosts[action.target].uri
             return f"{action.target} has no `peer_uri`, and other hosts cannot reach it as {uri}"
         found: list[Leaving] = []
+        copies: list[Copy] = []
         promised = self._promised_kib(action)
 
         def at_source(connection: libvirt.virConnect) -> str:
-            return _at_source(connection, action, found)
+            return _at_source(connection, action, found, copies)
 
         return (
             Passing(self._asked(action.source, at_source))
             or self._asked(
                 action.target,
-                lambda connection: _at_target(connection, action, found[0], promised),
+                lambda connection: (
+                    _at_target(connection, action, found[0], promised)
+                    or _disks_missing(connection, action, copies)
+                ),
             )
             or Passing(self._asked(action.source, lambda _: self._objection(action.source)))
             or Passing(self._asked(action.target, lambda _: self._objection(action.target)))
@@ -102,8 +107,9 @@ class LibvirtExecutor:
             e for e in self._flying if e.outcome() is None and e.action.guest != action.guest
         )
         left = (
-            e.action.predicted.mib - e.progress().mib_sent
+            min(p.mib - p.disk_mib, p.mib - e.progress().mib_sent)
             for e in others
+            for p in (e.action.predicted,)
             if e.action.target == action.target
         )
         return 1024 * sum(max(0, mib) for mib in left)
@@ -152,18 +158,28 @@ class LibvirtExecutor:
             return Passing(f"{host}: {explain(fault).reason}")
 
 
-def _at_source(connection: libvirt.virConnect, action: Action, found: list[Leaving]) -> str:
-    """Return what speaks against moving the guest away; adds what it is to `found`."""
+def _disks_missing(connection: libvirt.virConnect, action: Action, copies: list[Copy]) -> str:
+    why = no_place(connection, copies)
+    return f"{action.name} cannot take its disks to {action.target}: {why}" if why else ""
+
+
+def _at_source(
+    connection: libvirt.virConnect, action: Action, found: list[Leaving], copies: list[Copy]
+) -> str:
+    """Return what speaks against moving the guest away; adds what it is to `found`, and its disks."""
     try:
-        return _against_leaving(connection, action, found)
+        return _against_leaving(connection, action, found, copies)
     except libvirt.libvirtError as error:  # it may go between any two questions
         if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
             raise
         return f"{action.name} is not on {action.source} any more"
 
 
-def _against_leaving(connection: libvirt.virConnect, action: Action, found: list[Leaving]) -> str:
+def _against_leaving(
+    connection: libvirt.virConnect, action: Action, found: list[Leaving], copies: list[Copy]
+) -> str:
     domain = connection.lookupByUUIDString(action.guest)
+    copies += to_copy(domain, action.copies) if action.copies else ()
     state, _, current_kib, *_ = domain.info()
     guest = leaving(connection, domain, current_kib)
     found.append(guest)
@@ -188,7 +204,7 @@ def _at_target(
             return f"{action.name} is active on {action.target} already"
         if domain.name() == action.name and domain.UUIDString() != action.guest:
             return f"{action.target} knows another guest named {action.name}"
-    if misfit := unfit(connection, guest):
+    if misfit := unfit(connection, guest, action.copies):
         return f"{action.name} cannot run on {action.target}: {misfit}"
     return _pages_missing(connection, action, guest.pages) or _memory_missing(
         connection, action, guest, promised_kib

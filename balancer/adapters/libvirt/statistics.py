@@ -79,6 +79,16 @@ def _as_the_guest_counts(stats: Stats) -> Mapping[str, int | None]:
     }
 
 
+def disk_sizes(stats: Stats) -> Mapping[str, tuple[int, int]]:
+    """Return bytes in all and in use, by a disk's name; of files with holes less are in use."""
+    found: dict[str, tuple[int, int]] = {}
+    for n in range(_number(stats, "block.count") or 0):
+        name, size = stats.get(f"block.{n}.name"), _number(stats, f"block.{n}.capacity")
+        if isinstance(name, str) and size and name not in found:  # backing files come after it
+            found[name] = (size, min(size, _number(stats, f"block.{n}.physical") or size))
+    return found
+
+
 def has_balloon_statistics(stats: Stats) -> bool:
     """True if the guest itself ever reported its memory."""
     return bool(_number(stats, "balloon.last-update")) and "balloon.unused" in stats

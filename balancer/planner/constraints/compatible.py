@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from balancer.planner.formulation import Formulation
 from balancer.planner.model.cluster import Guest, Host
+from balancer.planner.model.copying import as_it_moves
 from balancer.planner.model.fitting import may_be_emulated, misfits
 from balancer.planner.model.fitting import why_not as why_not  # noqa: PLC0414 - callers look here
 from balancer.planner.model.placement import Occupancy
@@ -15,7 +16,7 @@ from balancer.planner.model.violation import Violation
 
 def _why_not(problem: Problem, guest: Guest, source: Host, target: str) -> str:
     allowed = may_be_emulated(problem, guest)
-    return why_not(guest, source, problem.host(target), emulation=allowed)
+    return why_not(as_it_moves(problem, guest), source, problem.host(target), emulation=allowed)
 
 
 @dataclass(frozen=True, kw_only=True)

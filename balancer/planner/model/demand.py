@@ -24,6 +24,9 @@ class Demand:
     blind: frozenset[str] = frozenset()
     """Hosts with a guest of which neither the present nor the past is known. What such a host
     bears cannot be said, so its load is no reason to take a guest off it, or to bring one."""
+    changing: frozenset[str] = frozenset()
+    """Guests whose newest reading is far from what they were wont to use, and has not lasted yet:
+    they weigh as they were wont, and are not moved for load."""
     partial: bool = False
     """True if too much is unknown to say what the cluster uses on the whole."""
     scenarios: tuple[Mapping[str, Resources], ...] = ()

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from balancer.planner.model.allotment import TRANSLATED
 from balancer.planner.model.cluster import Guest, Host
+from balancer.planner.model.copying import as_it_moves
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.resources import CPU, VCPUS
 
@@ -113,6 +114,9 @@ def _offers(guest: Guest, target: Host) -> Iterator[str]:
     yield from _lacks("network", guest.networks, target.networks)
     yield from _lacks("storage", guest.storage, target.storage)
     yield from _lacks("device", guest.devices, target.devices)
+    for disk in guest.disks:
+        if disk.place not in target.images:
+            yield f"it has no storage pool at {disk.place} to copy disk {disk.name} into"
 
 
 def _cores(guest: Guest, target: Host) -> Iterator[str]:
@@ -159,7 +163,7 @@ def _lacks(what: str, needed: Sequence[str], offered: Sequence[str]) -> Iterator
 
 
 def _example(problem: Problem, number: int) -> tuple[Guest, Host]:
-    guest = problem.cluster.guests[number]
+    guest = as_it_moves(problem, problem.cluster.guests[number])
     return guest, problem.host(problem.home(guest.uuid))
 
 
@@ -183,6 +187,7 @@ def _alike_guest(guest: Guest) -> object:
         guest.networks,
         guest.storage,
         guest.devices,
+        tuple((disk.name, disk.place) for disk in guest.disks),
     )
 
 
@@ -200,4 +205,5 @@ def _alike_host(host: Host) -> object:
         host.networks,
         host.storage,
         host.devices,
+        tuple(host.images),
     )

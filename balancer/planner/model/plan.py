@@ -25,6 +25,8 @@ class Prediction:
     rounds: int = 1
     in_use_mib: int = 0
     """Memory in use that this was reckoned from, before empty pages are left out; 0 is unknown."""
+    disk_mib: int = 0
+    """Of `mib`: local disks that are copied along, before any memory is sent."""
 
 
 class RungKind(StrEnum):
@@ -92,6 +94,8 @@ class Migration:
     """True if the guest is slowed down from the beginning: nothing milder is expected to do."""
     unsafe_storage: bool = False
     """True if it goes on where libvirt calls the cache mode of its disks unsafe: by consent."""
+    copies: tuple[str, ...] = ()
+    """Local disks that are copied along, by their names in the guest: by consent."""
     rungs: tuple[Rung, ...] = ()
     """What may be tried in this order should it not converge; then it is aborted."""
     worth: Worth | None = None

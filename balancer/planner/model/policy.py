@@ -192,6 +192,7 @@ class Allow:
     auto_converge: Selector = NOBODY
     emulation: Selector = NOBODY
     unsafe_storage: Selector = NOBODY
+    copy_local_disks: Selector = NOBODY
     temporary_moves: bool = True
 
 

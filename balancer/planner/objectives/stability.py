@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from balancer.planner.formulation import Formulation
+from balancer.planner.model.copying import copied_mib
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.resources import MEMORY
 
@@ -19,7 +20,7 @@ MIB_PER_GIB: Final = 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Stability:
-    """Each move costs by what it sends: its memory in use and a fixed part of 5.5 GiB.
+    """Each move costs by what it sends: memory in use, disks copied along, a fixed 5.5 GiB.
 
     The price per GiB follows the policy's aggressiveness:
 
@@ -59,4 +60,5 @@ class Stability:
 
 def _mib(problem: Problem, uuid: str) -> int:
     allocated = problem.cluster.guest[uuid].allocation.get(MEMORY, 0)
-    return problem.demand.mean.get(uuid, {}).get(MEMORY, allocated)
+    memory = problem.demand.mean.get(uuid, {}).get(MEMORY, allocated)
+    return memory + copied_mib(problem, uuid)

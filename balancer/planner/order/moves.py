@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field, replace
 from math import inf
 
+from balancer.planner.model.copying import copied
 from balancer.planner.model.duration import load, ratio, refined
 from balancer.planner.model.law import link_share
 from balancer.planner.model.plan import Prediction
 from balancer.planner.model.problem import Problem
-from balancer.planner.order.cost import KIB, WillNotConverge
-from balancer.planner.order.rungs import Means, Stance, stance
+from balancer.planner.order.cost import KIB, WillNotConverge, behind_a_mirror, with_disks
+from balancer.planner.order.rungs import Means, Stance, effective, stance
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Travel:
 
     def volume(self, guest: str) -> int:
         """Return the MiB to send at least once."""
-        return load(self.problem, guest).volume_mib
+        return load(self.problem, guest).mib
 
     def predict(
         self, guest: str, source: str, target: str, rate_kib_s: int
@@ -58,29 +59,39 @@ class Travel:
         """Return how this migration begins at `rate_kib_s`."""
         key = (guest, source, target, rate_kib_s)
         if key not in self._known:
-            sent = load(self.problem, guest)
-            answer = stance(
-                sent.volume_mib,
-                sent.dirty_mib_s,
-                sent.hot_mib,
-                rate_kib_s,
-                self.means(guest, source, target),
-            )
-            if isinstance(answer, Stance):
-                better = refined(self.problem, guest, answer.predicted)
-                answer = replace(answer, predicted=better)
-            self._known[key] = answer
+            self._known[key] = self._stance(guest, source, target, rate_kib_s)
         return self._known[key]
 
+    def _stance(
+        self, guest: str, source: str, target: str, rate_kib_s: int
+    ) -> Stance | WillNotConverge:
+        sent, means = load(self.problem, guest), self.means(guest, source, target)
+        left = effective(rate_kib_s, means)
+        if sent.disk_mib:
+            behind = behind_a_mirror(sent, left)
+            if isinstance(behind, WillNotConverge):
+                return behind
+            left = behind
+            means = replace(means, effective=(left + 0.5) / rate_kib_s)  # rounded down to `left`
+        answer = stance(sent.volume_mib, sent.dirty_mib_s, sent.hot_mib, rate_kib_s, means)
+        if isinstance(answer, WillNotConverge):
+            return answer
+        whole_way = with_disks(answer.predicted, sent, left)
+        return replace(answer, predicted=refined(self.problem, guest, whole_way))
+
     def means(self, guest: str, source: str, target: str) -> Means:
-        """Return what the policy and the links allow for this migration."""
+        """Return what the policy and the links allow for this migration.
+
+        Hypervisors do not let memory follow a guest whose disks are copied.
+        """
         allow = self.problem.policy.allow
+        following = not copied(self.problem, guest)
         return Means(
             top_kib_s=self.top_rate(source, target),
             effective=ratio(self.problem, source, target),
             pause_at_most=max(1, self.problem.pause_at_most(guest)),
             auto_converge=self.problem.consented(allow.auto_converge, guest),
-            post_copy=self.problem.consented(allow.post_copy, guest),
+            post_copy=following and self.problem.consented(allow.post_copy, guest),
         )
 
     def pressing(self, move: Move) -> float:

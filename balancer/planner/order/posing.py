@@ -37,7 +37,7 @@ def pose(travel: Travel, moves: Sequence[Move]) -> Yard:
         target=formulation.sites([]) if not moves else _sites(formulation, moves),
         need=_columns([row.use[who] for row in rows], len(moves)),
         room=_columns([row.limit - formulation.load(row.use) for row in rows], len(names)),
-        volume=np.array([sent.volume_mib for sent in loads], dtype=np.float64),
+        volume=np.array([sent.volume_mib + sent.longest_mib for sent in loads], dtype=np.float64),
         dirty=np.array(dirty, dtype=np.float64),
         hot=np.array([sent.hot_mib for sent in loads], dtype=np.float64),
         setup=np.full(len(moves), problem.calibration.setup.value),

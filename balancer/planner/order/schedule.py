@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from balancer.planner.model.certificate import Certificate
+from balancer.planner.model.copying import copied
 from balancer.planner.model.placement import Placement
 from balancer.planner.model.plan import Action, Migration, Reach, Stay
 from balancer.planner.model.problem import Problem
@@ -216,6 +217,7 @@ def _action(
         unsafe_storage=travel.problem.consented(
             travel.problem.policy.allow.unsafe_storage, move.guest
         ),
+        copies=tuple(disk.name for disk in copied(travel.problem, move.guest)),
         rungs=ladder(begun, timed.rate_kib_s, travel.means(*way)),
     )
 

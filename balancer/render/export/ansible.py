@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 
 from balancer.planner.model.plan import Action, Plan
-from balancer.render.export.ends import End, mib_s, migrate_uri
+from balancer.render.export.ends import End, bandwidth, copying, migrate_uri
 from balancer.render.words import clean
 
 
@@ -40,7 +40,8 @@ def _words(action: Action, source: End, target: End) -> Sequence[str]:
         "--change-protection",
         *(["--auto-converge"] if action.auto_converge else []),
         *(["--unsafe"] if action.unsafe_storage else []),
-        f"--bandwidth={mib_s(action.rate_kib_s)}",
+        *copying(action),
+        bandwidth(action),
         *([f"--migrateuri={network}"] if network else []),
         f"--domain={action.guest}",
         f"--desturi={target.peer_uri or target.uri}",

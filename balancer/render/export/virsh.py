@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from balancer.planner.model.plan import Action, Plan
-from balancer.render.export.ends import End, mib_s, migrate_uri
+from balancer.render.export.ends import End, bandwidth, copying, migrate_uri
 from balancer.render.words import clean
 
 HEAD: Final = """\
@@ -16,7 +16,8 @@ HEAD: Final = """\
 set -eu
 
 move() {{
-    # step, name, uuid, source, target, migration network, MiB/s, pause in ms, how, and how again
+    # step, name, uuid, source, target, migration network, bandwidth, pause in ms, how and how
+    # again, disks to copy: their old copies stay where they are
     printf '%s\\n' "$1: $2"
     if [ "$(virsh -q -c "$4" domstate "--domain=$3")" != running ]; then
         printf '%s\\n' "$2 does not run where the plan expects it: stopped" >&2
@@ -24,7 +25,8 @@ move() {{
     fi
     virsh -q -c "$4" migrate-setmaxdowntime "--domain=$3" "--downtime=$8" || :
     virsh -q -c "$4" migrate --live --p2p --persistent --undefinesource --abort-on-error \\
-        --change-protection ${{9:+"$9"}} ${{10:+"${{10}}"}} "--bandwidth=$7" ${{6:+"--migrateuri=$6"}} \\
+        --change-protection ${{9:+"$9"}} ${{10:+"${{10}}"}} \\
+        ${{11:+"${{11}}"}} ${{12:+"${{12}}"}} "$7" ${{6:+"--migrateuri=$6"}} \\
         "--domain=$3" "--desturi=$5"
 }}
 
@@ -47,10 +49,11 @@ def _move(action: Action, end: Callable[[str], End]) -> str:
         source.uri,
         target.peer_uri or target.uri,
         migrate_uri(target),
-        str(mib_s(action.rate_kib_s)),
+        bandwidth(action),
         str(max(1, action.downtime_ms)),
         "--auto-converge" if action.auto_converge else "",
         "--unsafe" if action.unsafe_storage else "",
+        *copying(action),
     )
     return f"move {' '.join(shlex.quote(word.replace(chr(0), '')) for word in words)}\n"
 

@@ -58,6 +58,7 @@ TWO = plan_of(
         waits_for=("web-1→b",),
         auto_converge=True,
         unsafe_storage=True,
+        copies=("vda", "vdb"),
         reason="room",
     ),
 )
@@ -106,6 +107,8 @@ def test_the_script_moves_each_guest_by_its_uuid(tmp_path):
     assert "--auto-converge" not in calls[2]
     assert "--unsafe" in calls[5]
     assert "--unsafe" not in calls[2]
+    assert {"--copy-storage-all", "--migrate-disks=vda,vdb"} <= set(calls[5])
+    assert not any("disks" in word for word in calls[2])
 
 
 def test_the_script_stops_where_a_guest_is_not_as_planned(tmp_path):

@@ -14,7 +14,7 @@ from balancer.planner.model.cluster import HostState
 from balancer.planner.model.problem import Problem
 
 SOFT = 20_000
-KEEPING = {"NeverMove", "Tied", "UnknownData", "Cooling", "Held"}
+KEEPING = {"NeverMove", "Tied", "UnknownData", "Changing", "Cooling", "Held"}
 PRICE_OF_A_GIB = {1: 40, 2: 40, 3: 15, 4: 5, 5: 1}
 
 
