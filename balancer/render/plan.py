@@ -90,13 +90,14 @@ def gain(gained: Sequence[int]) -> str:
 
 
 def quality(known: Quality, after: Score) -> str:
-    """Return how far from the best possible answer this one may be."""
+    """Return which engine found it, and how far from the best possible answer it may be."""
     if known.proven:
-        return "No better placement exists (proven)."
-    if known.bound is None or after.repair or after.overload:
+        return f"Found by {known.engine}: no better placement exists (proven)."
+    if not known.bound or after.repair or after.overload:
         return f"Best found ({known.engine}); how much better is possible is not known."
     gap = (after.cost - known.bound) / max(1, after.cost)
-    return f"At most {percent(gap)} of the remaining cost could be saved by a better placement."
+    said = f"at most {percent(gap)} of the remaining cost could be saved by a better placement."
+    return f"Best found ({known.engine}); {said}"
 
 
 def moves(actions: Sequence[Action], width: int = 80) -> Text:
