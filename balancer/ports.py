@@ -13,6 +13,7 @@ from balancer.planner.model.calibration import Calibration
 from balancer.planner.model.cluster import Cluster
 from balancer.planner.model.observation import History, Observation
 from balancer.planner.model.plan import Action, Outcome, Plan
+from balancer.planner.model.resize import Resize
 from balancer.planner.model.rollups import Rollups
 from balancer.planner.model.weighed import Weighed
 
@@ -178,6 +179,14 @@ class Executor(Protocol):
         """
         ...
 
+    def resize(self, resize: Resize) -> str:
+        """Change one setting of a guest while it runs, and read it back.
+
+        Returns why it is not as wanted; empty once it is. Takes milliseconds for CPU, seconds for
+        memory; a balloon that does not answer is put back to what it was. Never raises.
+        """
+        ...
+
     def shut_down(self, guest: str, host: str) -> str:
         """Ask a guest (by uuid) to shut down and wait until it has; never cuts its power.
 
@@ -203,7 +212,7 @@ class Event:
 
     at: float
     kind: str
-    """Of a plan: decided, started, raised, ended, refused, stopped, finished, measured, realised. Of the service: began,
+    """Of a plan: decided, resizing, resized, started, raised, ended, refused, stopped, finished, measured, realised. Of the service: began,
     cycle, stood, proposed, approved, foreign, others, halted, froze, unfroze, reloaded, ceased. Of hosts: closed, opened. Of guests: shutting, shut."""
     plan: str = ""
     action: str = ""

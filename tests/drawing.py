@@ -14,8 +14,9 @@ share all evenly), networks, storage, devices,
 machines, models, cpu-model, features, arch, qemu, accelerators, emulates (architectures, machine `virt`),
 images (GiB free for local disks at `/local`). Guest words: cpu, used, peak
 (cores), dirty (MiB/s), pages, owner, tie (kinds), moving (target), networks, storage, devices,
-machine, mode, model, features, arch, accelerator, disk (GiB of a local disk at `/local`); and the bare words `paused` and `unknown`
-(no trustworthy data). Lists are parted by commas.
+machine, mode, model, features, arch, accelerator, disk (GiB of a local disk at `/local`), shares (per mille), quota (cores), balloon
+(memory); and the bare words `paused`, `unknown` (no trustworthy data) and `knobs` (it can be
+resized; so can whoever has shares, quota or balloon). Lists are parted by commas.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -66,6 +67,7 @@ from balancer.planner.model.cluster import (
     Tie,
 )
 from balancer.planner.model.demand import Demand
+from balancer.planner.model.knobs import Knobs
 from balancer.planner.model.observation import History, Observation, Sample
 from balancer.planner.model.placement import Placement
 from balancer.planner.model.policy import Allow, Constraint, Limits, Objective, Policy
@@ -83,7 +85,8 @@ HOST_WORDS = {
 }  # fmt: skip
 GUEST_WORDS = {
     "cpu", "used", "peak", "dirty", "pages", "owner", "tie", "moving", "networks", "storage",
-    "devices", "machine", "mode", "model", "features", "arch", "accelerator", "disk",
+    "devices", "machine", "mode", "model", "features", "arch", "accelerator", "shares", "quota",
+    "balloon", "disk",
 }  # fmt: skip
 
 
@@ -279,6 +282,7 @@ def _guest(words: list[str]) -> Guest:
         state=GuestState.PAUSED if "paused" in words else GuestState.RUNNING,
         labels=_labels(keyed, GUEST_WORDS),
         owner=keyed.get("owner", ""),
+        knobs=_knobs(words),
         architecture=keyed.get("arch", "x86_64"),
         accelerator=keyed.get("accelerator", "kvm"),
         cpu=GuestCpu(
@@ -295,6 +299,17 @@ def _guest(words: list[str]) -> Guest:
             *(Tie(kind=k, detail=f"{k} of {name}") for k in _list(keyed.get("tie"))),
             *(Tie(kind="local-disk", detail="vda", disk="vda") for _ in disks),
         ),
+    )
+
+
+def _knobs(words: list[str]) -> Knobs | None:
+    keyed = _keyed(words)
+    if "knobs" not in words and not keyed.keys() & {"shares", "quota", "balloon"}:
+        return None
+    return Knobs(
+        shares=int(keyed.get("shares", "1000")),
+        quota=round(float(keyed.get("quota", "0")) * 1000),
+        balloon=_mib(keyed["balloon"]) if "balloon" in keyed else 0,
     )
 
 

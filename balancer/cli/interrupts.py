@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any, Final, Protocol, Self
 
 from balancer.planner.model.plan import Action, Outcome
+from balancer.planner.model.resize import Resize
 from balancer.ports import Begun, Execution, Executor, Ports, Progress
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -79,6 +80,10 @@ class AbortableExecutor:
     def follow(self, begun: Begun) -> Execution:
         """Follow it, to be aborted on request."""
         return _AbortableExecution(self._to.follow(begun), self._interrupts)
+
+    def resize(self, resize: Resize) -> str:
+        """Hand on."""
+        return self._to.resize(resize)
 
     def shut_down(self, guest: str, host: str) -> str:
         """Hand on."""

@@ -17,6 +17,7 @@ from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Request
 from balancer.planner.model.resources import CPU, MEMORY
 from balancer.planner.model.rollups import STEP
+from balancer.planner.model.terms import counted, quiet, terms
 from balancer.planner.model.trust import trust
 from balancer.planner.quality import gate
 from balancer.planner.quality.settled import settled
@@ -40,7 +41,7 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
         for outcome in observation.outcomes
         if outcome.result is not Result.REFUSED and observation.at - outcome.started < HOUR
     ]
-    return Problem(
+    problem = Problem(
         cluster=trusted.observation.cluster,
         demand=replace(
             demand,
@@ -84,7 +85,19 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
         at=observation.at,
         trust=trust(observation.promises),
         calibration=_classed(observation, policy),
+        resized=tuple(one for one in observation.resized if observation.at - one.ended < HOUR),
     )
+    return _as_it_counts(problem) if policy.resizes else problem
+
+
+def _as_it_counts(problem: Problem) -> Problem:
+    """Return the problem with that part of demand which no resize can see to."""
+    policy, cluster = problem.policy, problem.cluster
+    agreed = terms(policy, cluster, problem.resized)
+    demand = counted(problem.demand, agreed)
+    calm = quiet(demand, cluster, agreed, policy.hot.cpu_pressure)
+    pressed_ = {**demand.pressed, CPU: demand.pressed.get(CPU, frozenset()) - calm}
+    return replace(problem, demand=replace(demand, pressed=pressed_))
 
 
 def _classed(observation: Observation, policy: Policy) -> Calibration:

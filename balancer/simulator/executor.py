@@ -3,6 +3,7 @@
 from balancer.planner import ladder
 from balancer.planner.ladder import Patience
 from balancer.planner.model.plan import Action, Outcome, Passed, Result, Rung, RungKind
+from balancer.planner.model.resize import Resize
 from balancer.ports import ABANDONED, Begun, Passing, Progress
 from balancer.simulator.physics import HANDOVER, SETUP
 from balancer.simulator.world import Move, World
@@ -44,6 +45,12 @@ class SimulatedExecutor:
         found = [m for m in world.moves if (m.guest, m.target) == (action.guest, action.target)]
         move = found[0] if found else world.ended_long_ago(action.guest, action.target, begun.at)
         return SimulatedExecution(world, action, move, self._patience, followed=True)
+
+    def resize(self, resize: Resize) -> str:
+        """Change one setting of a guest; empty once it is as wanted."""
+        if self._world.placement.get(resize.guest) != resize.host:
+            return f"{resize.name} does not run on {resize.host}"
+        return self._world.resize(resize.guest, resize.what, resize.after)
 
     def shut_down(self, guest: str, host: str) -> str:
         """Have a guest end, if it runs there."""

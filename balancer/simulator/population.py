@@ -25,6 +25,7 @@ from balancer.planner.model.cluster import (
     LocalDisk,
     Tie,
 )
+from balancer.planner.model.knobs import Knobs
 from balancer.planner.model.resources import CPU, MEMORY, VCPUS
 from balancer.simulator.counting.power import DEFAULT_WATTS
 from balancer.simulator.workloads import (
@@ -49,7 +50,8 @@ HOST_KEYS: Final = (
 )  # fmt: skip
 GUEST_KEYS: Final = (
     "names", "on", "vcpus", "memory", "used", "cpu", "noise", "dirty", "hot_set", "labels",
-    "networks", "storage", "owner", "tie", "cpu_model", "local_disk",
+    "networks", "storage", "owner", "tie", "cpu_model", "local_disk", "patient",
+    "quota",
 )  # fmt: skip
 LOCAL: Final = "/var/lib/libvirt/images"
 """Where local disks lie."""
@@ -166,6 +168,7 @@ class Population:
                 *(Tie(kind=kind, detail=f"{kind} of {name}") for kind in table.texts("tie")),
                 *(Tie(kind="local-disk", detail=f"vda {LOCAL}", disk=d.name) for d in disks),
             ),
+            knobs=Knobs(quota=int(table.amount("quota", MILLICORES, 0)), balloon=memory),
         )
         return SimulatedGuest(
             spec=spec,
@@ -173,6 +176,7 @@ class Population:
             memory_mib=used,
             dirty_mib_s=int(table.amount("dirty", KIB_S, 0)) // 1024,
             hot_set_mib=int(used * min(1.0, table.amount("hot_set", RATIO, 0.05))),
+            patient=table.flag("patient", default=False),
         )
 
 

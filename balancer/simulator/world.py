@@ -9,14 +9,17 @@ was, but after such a switch loses it.
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from balancer.planner.model.cluster import Guest, Host, HostState
-from balancer.planner.model.resources import MEMORY
+from balancer.planner.model.knobs import USUAL_SHARES, Knobs
+from balancer.planner.model.resize import What
+from balancer.planner.model.resources import CPU, MEMORY
 from balancer.ports import ABANDONED
 from balancer.simulator.counting.power import DEFAULT_WATTS
+from balancer.simulator.dealing import Ask, dealt
 from balancer.simulator.physics import EFFICIENCY, Phase, Stream, Transfer, share
 from balancer.simulator.workloads import Workload
 
@@ -52,6 +55,8 @@ class SimulatedGuest:
     """In use."""
     dirty_mib_s: int
     hot_set_mib: int
+    patient: bool = False
+    """True if nobody minds that it waits: its work is done later, and that is all."""
 
 
 @dataclass(slots=True, eq=False)
@@ -103,6 +108,8 @@ class World:
     """Uuids of guests and names of hosts that nothing is measured of."""
     dooms: dict[str, tuple[float, str]] = field(default_factory=dict)
     """By uuid of a guest: the next move of it breaks after so many seconds, for this reason."""
+    by_shares: bool = False
+    """True: CPU is dealt by shares also where all have the same."""
     _agenda: list[tuple[float, int, Callable[["World"], None]]] = field(default_factory=list)
     _planned: int = 0
 
@@ -292,6 +299,38 @@ class World:
         given = sum(self.guests[uuid].spec.allocation[MEMORY] for uuid in here)
         return self.hosts[host].spec.usable.get(MEMORY, 0) - given
 
+    def resize(self, uuid: str, what: What, amount: int) -> str:
+        """Change a setting of a guest at once; return why it cannot be, or an empty string."""
+        guest = self.guests.get(uuid)
+        if guest is None:
+            return "Domain not found"
+        knobs = guest.spec.knobs
+        if knobs is None or what in knobs.missing:
+            return f"{guest.spec.name} has no {what} that can be changed"
+        match what:
+            case What.SHARES:
+                knobs = replace(knobs, shares=amount)
+            case What.QUOTA:
+                knobs = replace(knobs, quota=amount)
+            case What.BALLOON:
+                knobs = replace(knobs, balloon=amount)
+        self.guests[uuid] = replace(guest, spec=replace(guest.spec, knobs=knobs))
+        return ""
+
+    def granted(self) -> Mapping[str, tuple[int, int]]:
+        """Return what each guest wants of CPU at this moment, and what it gets, millicores."""
+        wanted = {uuid: guest.cpu.at(self.now) for uuid, guest in self.guests.items()}
+        here: dict[str, list[str]] = {name: [] for name in self.hosts}
+        for uuid, host in self.placement.items():
+            here[host].append(uuid)
+        found: dict[str, tuple[int, int]] = {}
+        for host, uuids in here.items():
+            asks = [Ask(wanted[u], *_weight(self.guests[u].spec.knobs)) for u in uuids]
+            has = self.hosts[host].spec.capacity.get(CPU, 0)
+            for uuid, got in zip(uuids, dealt(asks, has, by_shares=self.by_shares), strict=True):
+                found[uuid] = (wanted[uuid], got)
+        return found
+
     def set_state(self, host: str, state: HostState) -> None:
         """Close a host to arrivals and have it emptied, or open it again."""
         known = self.hosts[host]
@@ -361,3 +400,8 @@ class World:
                 self._arrive(move)
             elif move.doomed and move.doomed[0] <= self.now:
                 self._break(move, move.doomed[1])
+
+
+def _weight(knobs: Knobs | None) -> tuple[int, int]:
+    """Return a guest's weight and quota; the usual ones where nothing can be set of it."""
+    return (knobs.shares, knobs.quota) if knobs else (USUAL_SHARES, 0)

@@ -59,7 +59,8 @@ def assemble(sightings: Sequence[HostSighting]) -> Assembly:
     """Return the cluster as all sightings together show it."""
     found = standings(sightings)
     offered = {s.config.name: offers(s.config, s.networks, s.pools) for s in sightings}
-    guests = [_guest(standing, offered[standing.host]) for standing in found.values()]
+    usual = {s.config.name: s.usual_shares for s in sightings}
+    guests = [_guest(s, offered[s.host], usual[s.host]) for s in found.values()]
     cluster = Cluster(
         hosts=tuple(_host(s, offered[s.config.name]) for s in sightings),
         guests=tuple(sorted(guests, key=lambda guest: (guest.name, guest.uuid))),
@@ -105,7 +106,7 @@ def _host(sighting: HostSighting, there: Offers) -> Host:
     )
 
 
-def _guest(standing: Standing, there: Offers) -> Guest:
+def _guest(standing: Standing, there: Offers, usual_shares: int) -> Guest:
     domain = standing.domain
     if isinstance(domain.facts, Unreadable):
         return _unmanageable(domain, domain.facts)
@@ -139,6 +140,7 @@ def _guest(standing: Standing, there: Offers) -> Guest:
         ties=tuple(dict.fromkeys(found)),
         persistent=domain.persistent,
         autostart=domain.autostart,
+        knobs=facts.tuning.knobs(usual_shares),
     )
 
 

@@ -17,6 +17,7 @@ from balancer.adapters.libvirt.document import (
     text_of,
 )
 from balancer.adapters.libvirt.ties import tie, ties
+from balancer.adapters.libvirt.tuning import Tuning, read_tuning
 from balancer.planner.model.cluster import GuestCpu, Tie
 from balancer.planner.model.resources import HUGEPAGES, MEMORY, VCPUS, Resources
 
@@ -44,6 +45,7 @@ class DomainFacts:
     labels: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     owner: str = ""
+    tuning: Tuning = field(default_factory=Tuning)
     balloon_period: int = 0
     """Seconds between balloon statistics; 0: none are taken."""
 
@@ -54,11 +56,11 @@ def read_domain(text: str) -> DomainFacts:
     root = document.root
     if root.tag != "domain":
         raise Unreadable(f"its XML describes a {root.tag[:40]!r}, not a domain")
-    metadata = notes.flatten(document)
+    metadata, allocation = notes.flatten(document), _allocation(root)
     return DomainFacts(
         uuid=text_of(root, "uuid"),
         name=text_of(root, "name"),
-        allocation=_allocation(root),
+        allocation=allocation,
         architecture=attribute(root, "os/type", "arch"),
         accelerator=root.get("type", ""),
         cpu=_cpu(root),
@@ -71,6 +73,7 @@ def read_domain(text: str) -> DomainFacts:
         labels=notes.labels(document),
         metadata=metadata,
         owner=notes.owner(document, metadata),
+        tuning=read_tuning(root, allocation[VCPUS]),
         balloon_period=_balloon_period(root),
     )
 

@@ -14,10 +14,12 @@ from balancer.adapters.libvirt.document import Unreadable
 from balancer.adapters.libvirt.errors import NotAnswering, explain
 from balancer.adapters.libvirt.execution import LibvirtExecution, Patience
 from balancer.adapters.libvirt.preflight import Leaving, block_jobs, held_by, leaving, unfit
+from balancer.adapters.libvirt.resizing import resize as make
 from balancer.adapters.libvirt.sighting import running_job
 from balancer.adapters.libvirt.workers import within
 from balancer.config.host import HostConfig
 from balancer.planner.model.plan import Action
+from balancer.planner.model.resize import Resize
 from balancer.planner.model.resources import HUGEPAGES, Resources
 from balancer.ports import Begun, Clock, Passing
 
@@ -113,6 +115,12 @@ class LibvirtExecutor:
             if e.action.target == action.target
         )
         return 1024 * sum(max(0, mib) for mib in left)
+
+    def resize(self, resize: Resize) -> str:
+        """Change one setting of a guest and read it back; empty once it is as wanted."""
+        if resize.host not in self._hosts:
+            return f"{resize.host} is not configured"
+        return self._asked(resize.host, lambda connection: make(connection, resize))
 
     def shut_down(self, guest: str, host: str) -> str:
         """Ask a guest to shut down and wait until it has; never cuts its power.

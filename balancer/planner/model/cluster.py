@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 
+from balancer.planner.model.knobs import Knobs
 from balancer.planner.model.resources import Resources
 
 
@@ -149,6 +150,8 @@ class Guest:
     ties: tuple[Tie, ...] = ()
     persistent: bool = True
     autostart: bool = False
+    knobs: Knobs | None = None
+    """What can be changed of it while it runs; None: nothing is known of that, so nothing can."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,9 @@ from typing import Literal
 from balancer.planner.model.certificate import Certificate
 from balancer.planner.model.proof import Proof
 from balancer.planner.model.relaxation import Conflict
+from balancer.planner.model.resize import Resize
 from balancer.planner.model.resources import Resources
+from balancer.planner.model.result import Result as Result  # noqa: PLC0414 - found here, too
 from balancer.planner.model.violation import Violation
 
 
@@ -106,7 +108,7 @@ class Migration:
 
 
 Action = Migration
-"""What a plan consists of. Resizes and power actions join this union later."""
+"""What moves a guest. What a guest is given where it is stands beside: `Plan.resizes`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +193,12 @@ class Plan:
     """Hosts that the operator ordered to relieve: for these, an order suspends cooldown."""
     ordered: tuple[str, ...] = ()
     """Uuids of guests that the operator wants moved: for these, too."""
+    resizes: tuple[Resize, ...] = ()
+    """What guests are given or give where they are, in an order that works; carried out first."""
+    gives_back: bool = False
+    """True if its resizes only undo what another plan did: no policy has to want that."""
+    resizes_save: float = 0.0
+    """Waiting that the resizes save over the horizon, guest-seconds, each by what it counts."""
     undoes: Mapping[str, str] = field(default_factory=dict)
     """Host by uuid: where guests were before what this plan undoes; what was broken then may be."""
     proofs: tuple[Proof, ...] = ()
@@ -246,19 +254,6 @@ class Infeasible:
     """Why what was asked for cannot be reached, where that is proven."""
     conflicts: tuple[Conflict, ...] = ()
     """Rules that cannot hold together, and what would help."""
-
-
-class Result(StrEnum):
-    """How an action ended."""
-
-    DONE = "done"
-    FAILED = "failed"
-    ABORTED = "aborted"
-    STALLED = "stalled"
-    REFUSED = "refused"
-    """Not started: the look just before it said no."""
-    LOST = "lost"
-    """The guest is seen on neither end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

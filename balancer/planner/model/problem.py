@@ -13,6 +13,7 @@ from balancer.planner.model.ledger import Ledger
 from balancer.planner.model.placement import Occupancy, Placement, at_rest
 from balancer.planner.model.plan import Outcome
 from balancer.planner.model.policy import Emptying, Pausing, Policy, TakingTurns, Talking
+from balancer.planner.model.resize import Resized
 from balancer.planner.model.resources import Resources, add
 from balancer.planner.model.selector import Selector
 from balancer.planner.model.turns import Turn
@@ -50,6 +51,8 @@ class Problem:
     before: Mapping[str, str] = field(default_factory=dict)
     """Host by uuid: where guests were before what is to be undone. What was broken then may be
     again."""
+    resized: tuple[Resized, ...] = ()
+    """What was changed of guests where they are within the last hour, oldest first."""
     spent_moves: int = 0
     spent_mib: int = 0
     """What was moved already within the last hour, of the limits for any hour."""

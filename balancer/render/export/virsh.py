@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from balancer.planner.model.plan import Action, Plan
+from balancer.planner.model.resize import Resize, What
 from balancer.render.export.ends import End, bandwidth, copying, migrate_uri
 from balancer.render.words import clean
 
@@ -33,9 +34,13 @@ move() {{
 """
 
 
+SCHED: Final = "virsh -q -c {uri} schedinfo --domain={guest} --live {what}\n"
+
+
 def virsh(plan: Plan, end: Callable[[str], End]) -> str:
     """Return the script; `end` tells how each host is reached."""
-    moves = "".join(_move(action, end) for action in plan.actions)
+    moves = "".join(_resize(one, end) for one in plan.resizes)
+    moves += "".join(_move(action, end) for action in plan.actions)
     head = HEAD.format(id=_word(plan.id), fingerprint=_word(plan.fingerprint))
     return head + moves + "printf '%s\\n' 'all moves done'\n"
 
@@ -56,6 +61,20 @@ def _move(action: Action, end: Callable[[str], End]) -> str:
         *copying(action),
     )
     return f"move {' '.join(shlex.quote(word.replace(chr(0), '')) for word in words)}\n"
+
+
+def _resize(one: Resize, end: Callable[[str], End]) -> str:
+    """Return the lines that change a setting."""
+    uri, guest = shlex.quote(end(one.host).uri), shlex.quote(one.guest)
+    said = f"# {_word(one.id)}: {_word(one.name)} on {_word(one.host)}: {one.what} {one.before} to {one.after}\n"
+    if one.what is What.BALLOON:
+        setmem = f"virsh -q -c {uri} setmem --domain={guest} --size={one.after}MiB --live\n"
+        return said + setmem
+    what = f"--set global_period=100000 --set global_quota={one.after * 100 or -1}"
+    if one.what is What.SHARES:
+        said += "# 1024 is the usual weight with version 1 of cgroups; with version 2 write 100 for 1024\n"
+        what = f"--set cpu_shares={max(2, round(one.after * 1024 / 1000))}"
+    return said + SCHED.format(uri=uri, guest=guest, what=what)
 
 
 def _word(text: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from balancer.planner.model.plan import Action, Outcome, Result
+from balancer.planner.model.resize import Resize
 from balancer.ports import Begun, Execution, Progress
 from balancer.simulator.executor import SimulatedExecutor
 from balancer.simulator.replaying.track import Record
@@ -39,6 +40,10 @@ class ReplayedExecutor:
     def follow(self, begun: Begun) -> Execution:
         """Watch what another planner began."""
         return self._simulated.follow(begun)
+
+    def resize(self, resize: Resize) -> str:
+        """Change one setting of a guest."""
+        return self._simulated.resize(resize)
 
     def shut_down(self, guest: str, host: str) -> str:
         """Nobody is shut down in a replay."""
