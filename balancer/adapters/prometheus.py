@@ -37,6 +37,8 @@ from balancer.ports import Measured, UsageError
 NAME: Final = "prometheus"
 MOST_TEXT: Final = 4000
 """Characters of one query: what stands in a URL must pass proxies that take 8 KiB."""
+MOST_POINTS: Final = 250_000
+"""Values that one query of the past may be answered with: about 140 MiB while they are read."""
 MOST_AT_ONCE: Final = 5
 """Metrics in one query: one that fails takes few others with it."""
 TRY_AGAIN: Final = (408, 429, 500, 502, 503, 504)
@@ -187,13 +189,22 @@ class Prometheus:
         """Yield (guests or hosts, metric, means, cost) of a span, each metric by itself.
 
         Coarse on purpose: means over `step` seconds (a multiple of STEP), each standing for all of
-        its five minutes. Raises UsageError.
+        its five minutes. No query asks for more than about MOST_POINTS values: the span is cut.
+        Raises UsageError.
         """
-        first = -(-int(since) // step) * step
-        last = int(until) // step * step
-        if last <= first:
+        begin = -(-int(since) // step) * step
+        end = int(until) // step * step
+        if end <= begin:
             return
         matching = self._matching(cluster)
+        wide = max(1, MOST_POINTS // max(1, len(cluster.guests))) * step
+        for first in range(begin, end, wide):
+            yield from self._part(matching, first, min(end, first + wide), step)
+
+    def _part(
+        self, matching: _Matching, first: int, last: int, step: int
+    ) -> Iterator[tuple[str, str, Rollups, Cost]]:
+        """Yield what `past` does, of a span that is short enough."""
         kinds: tuple[tuple[str, Mapping[str, str], Callable[[_Series], str | None]], ...] = (
             ("guests", self._config.guests, lambda s: matching.guest(s.labels)),
             ("hosts", self._config.hosts, lambda s: self._host(matching, s.labels)),
