@@ -520,7 +520,10 @@ def problems(  # noqa: PLR0913 - how small, each by its name
             objectives=[goal() for goal in OBJECTIVES.values()],
             aggressiveness=draw(st.integers(1, 5)),
             limits=Limits(moves_per_hour=moves, data_per_hour=gib * 1024),
-            allow=Allow(copy_local_disks=draw(st.sampled_from([NOBODY, EVERYTHING]))),
+            allow=Allow(
+                copy_local_disks=draw(st.sampled_from([NOBODY, EVERYTHING])),
+                cold_moves=draw(st.sampled_from([NOBODY, NOBODY, EVERYTHING])),
+            ),
         ),
         cooling=frozenset(draw(st.sets(st.sampled_from(sorted(drawing.usage)), max_size=1))),
         left=draw(

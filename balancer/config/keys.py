@@ -89,6 +89,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "auto_converge": Key("slow these down as far as it takes, where nothing milder helps"),
     "unsafe_storage": Key("move these though libvirt calls the cache mode of their disks unsafe: what the target reads too early, it reads wrong"),
     "copy_local_disks": Key("copy the local disks of these along, into the storage pool of the same folder on the target; the old copy is removed once they run there"),
+    "cold_moves": Key("shut these down and start them on the target, where no live move brings them there: down for about 45 s, and for as long as they take to shut down and boot"),
     "emulation": Key("move these to hosts of another architecture, too, which translate theirs: many times slower"),
     "temporary_moves": Key("go through a third host where a direct order does not exist"),
     # of rules and goals

@@ -128,6 +128,7 @@ def _holes(problem: Problem, formulation: Formulation) -> frozenset[str]:
 def summary(made: Plan) -> str:
     """Return what is wrong and what the plan does about it, or why it does nothing."""
     faults = sum(v.hard for v in made.broken_before)
+    cold = sum(action.cold for action in made.actions)
     wrong = [
         part
         for part in (
@@ -139,6 +140,7 @@ def summary(made: Plan) -> str:
     state = ", ".join(wrong) if wrong else "no host hot, no rule broken"
     done = [
         *([_count(len(made.actions), "move", "")] if made.actions else []),
+        *([f"{cold} of them cold"] if cold else []),
         *([_count(len(made.resizes), "resize", "")] if made.resizes else []),
     ]
     answer = f"{', '.join(done)}." if done else _why_none(made)

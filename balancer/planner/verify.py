@@ -18,6 +18,7 @@ from typing import Final
 
 from balancer.planner.constraints import all_rules
 from balancer.planner.model.cluster import HostState
+from balancer.planner.model.cold import wrong
 from balancer.planner.model.copying import copied
 from balancer.planner.model.law import Law, link_share
 from balancer.planner.model.loose import loose_faults
@@ -101,12 +102,23 @@ def _form(problem: Problem, action: Action) -> Iterator[str]:
         yield f"{said}: its rate is not positive"
     if action.start < 0 or action.predicted.seconds <= 0:
         yield f"{said}: its times are not positive"
-    if not 0 < action.downtime_ms <= most or action.predicted.downtime_ms > most:
+    longest = 0 if action.cold else action.predicted.downtime_ms
+    if not 0 < action.downtime_ms <= most or longest > most:
         yield (
             f"{said}: a pause of {max(action.downtime_ms, action.predicted.downtime_ms)} ms "
             f"where 1 to {most} ms are allowed"
         )
-    yield from (f"{said}: {fault}" for fault in _ladder(problem, action))
+    yield from (f"{said}: {fault}" for fault in _manner(problem, action))
+
+
+def _manner(problem: Problem, action: Action) -> Iterator[str]:
+    """Yield what is wrong with how the guest is to be moved: live or cold, and what may be tried."""
+    way = (action.guest, action.source, action.target)
+    if fault := wrong(problem, *way, cold=action.cold):
+        yield fault
+    if action.cold and (action.copies or action.rungs or action.auto_converge):
+        yield "a cold move sends nothing, and there is nothing to try"
+    yield from _ladder(problem, action)
 
 
 def _ladder(problem: Problem, action: Action) -> Iterator[str]:
@@ -136,6 +148,8 @@ def _disks(problem: Problem, action: Action, kinds: Collection[RungKind]) -> Ite
         yield "copying local disks is not allowed for this guest, or it has none"
     elif action.copies != wanted:
         yield f"it would leave disks behind, or copy others: {', '.join(wanted)} have to come along"
+    if action.cold and (action.copies or kinds or action.auto_converge):
+        yield "a cold move sends nothing, and there is nothing to try"
     if action.copies and RungKind.POST_COPY in kinds:
         yield "post-copy is not possible where disks are copied"
 

@@ -20,6 +20,7 @@ SHORTEST_NAME: Final = 8
 SLOWED: Final = "the guest is slowed down as far as it takes"
 UNSAFE: Final = "the target may read old data, where its disks' cache mode is not none"
 COPIED: Final = "the old copy is removed once the guest runs there"
+COLD: Final = "cold: shut down, and started on the target; all in its memory is gone"
 BARS: Final = "▁▂▃▄▅▆▇█"
 FEWEST_DRAWN: Final = 3
 """Moves from which on a curve says more than the list."""
@@ -192,7 +193,7 @@ def _figures(action: Action) -> str:
         duration(action.start),
         duration(expected.seconds),
         size(expected.mib),
-        f"{expected.downtime_ms} ms",
+        duration(expected.seconds) if action.cold else f"{expected.downtime_ms} ms",
     )
     return "".join(f" {value:>{cells}}" for value, (_, cells) in zip(values, COLUMNS, strict=True))
 
@@ -203,6 +204,7 @@ def _why(action: Action, number: Mapping[str, int]) -> str:
         f"after {' and '.join(awaited)}" if awaited else "",
         "a stop on the way" if action.temporary else "",
         f"{size(action.predicted.disk_mib)} of it disks" if action.copies else "",
+        f"cold: down about {duration(action.predicted.seconds)}" if action.cold else "",
         clean(action.reason),
         waiting(action.worth.saved, action.worth.spent) if action.worth else "",
     )
@@ -231,8 +233,9 @@ def risks(action: Action) -> tuple[str, ...]:
     slowed = f"begins with auto-converge: {SLOWED}" if action.auto_converge else ""
     storage = f"unsafe storage: {UNSAFE}" if action.unsafe_storage else ""
     disks = f"copies {listed(action.copies)} along: {COPIED}" if action.copies else ""
+    cold = COLD if action.cold else ""
     rungs = (f"{rung.kind.value}: {rung.risk}" for rung in action.rungs if rung.risk)
-    return tuple(filter(None, (slowed, storage, disks, *rungs)))
+    return tuple(filter(None, (slowed, storage, disks, cold, *rungs)))
 
 
 def _risks(actions: Sequence[Action]) -> RenderableType:

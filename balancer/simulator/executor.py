@@ -46,6 +46,7 @@ class SimulatedExecutor:
             action.downtime_ms / 1000,
             slowed=action.auto_converge,
             copies=action.copies,
+            cold=action.cold,
         )
         return SimulatedExecution(self._world, action, move, self._patience)
 
@@ -163,7 +164,7 @@ class SimulatedExecution:
 
     def outcome(self) -> Outcome | None:
         """Return how it ended, as the world has it, or None while it runs."""
-        if self._move.under_way and not self._torn:
+        if self._move.under_way and not self._torn and not self._action.cold:
             self._watch()
         if self._move.ended is None and not self._torn:
             return None

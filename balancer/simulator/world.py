@@ -20,7 +20,7 @@ from balancer.planner.model.resources import CPU, MEMORY
 from balancer.ports import ABANDONED
 from balancer.simulator.counting.power import DEFAULT_WATTS
 from balancer.simulator.dealing import Ask, dealt
-from balancer.simulator.physics import EFFICIENCY, Phase, Stream, Transfer, share
+from balancer.simulator.physics import EFFICIENCY, RESTART, Phase, Stream, Transfer, share
 from balancer.simulator.workloads import Workload
 
 DEFAULT_LINK_KIB_S: Final = 1_220_703
@@ -141,7 +141,7 @@ class World:
                 return
             self._pass(max(0.0, step), rates)
 
-    def begin(
+    def begin(  # noqa: PLR0913 - how, each by its name
         self,
         uuid: str,
         target: str,
@@ -150,9 +150,11 @@ class World:
         *,
         slowed: bool = False,
         copies: Collection[str] = (),
+        cold: bool = False,
     ) -> Move:
         """Start moving a guest at up to `at_most` MiB/s; `Move.fault` says if it cannot begin.
 
+        `cold`: it is shut down and started there; whatever comes between, it starts where it was.
         `copies` are the local disks that are to come along, by name.
         """
         guest = self.guests.get(uuid)
@@ -167,6 +169,7 @@ class World:
                 hot_set_mib=guest.hot_set_mib if guest else 0,
                 pause_allowed=pause_allowed,
                 slowed=slowed,
+                off=RESTART if cold else 0.0,
                 disk_mib=sum(d.used_mib for d in guest.spec.disks if d.name in copies)
                 if guest
                 else 0,

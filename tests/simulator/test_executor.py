@@ -100,3 +100,25 @@ def test_local_disks_go_first_and_take_their_room_along() -> None:
     free = {name: host.spec.images["/local"] for name, host in world.hosts.items()}
     assert free == {"a": 2 * 1024, "b": 1024}
     assert "no room" in executor.look_again(other)
+
+
+def test_a_cold_move_takes_its_guest_down_and_no_byte() -> None:
+    """It runs where it was until it runs there; if its target dies meanwhile it never left."""
+    world = world_of(TWO)
+    (action,) = plan_of(world, "x a b").actions
+    cold = replace(action, cold=True)
+    execution = SimulatedExecutor(world).start(cold)
+    world.advance(world.now + 30)
+    assert execution.outcome() is None
+    assert world.placement[uuid_of("x")] == "a"
+    world.advance(world.now + 30)
+    outcome = execution.outcome()
+    assert outcome is not None
+    assert (outcome.result, outcome.mib, outcome.passed) == (Result.DONE, 0, None)
+    assert outcome.downtime_ms == 38_000
+    back = SimulatedExecutor(world).start(replace(cold, source="b", target="a"))
+    world.advance(world.now + 5)
+    world.die("a")
+    ended = back.outcome()
+    assert ended is not None
+    assert (ended.result, world.placement[uuid_of("x")]) == (Result.FAILED, "b")

@@ -139,6 +139,7 @@ def _guest(standing: Standing, there: Offers, usual_shares: int) -> Guest:
         disks=copied,
         ties=tuple(dict.fromkeys(found)),
         persistent=domain.persistent,
+        restartable=domain.persistent and facts.restartable,
         autostart=domain.autostart,
         knobs=facts.tuning.knobs(usual_shares),
     )
@@ -172,6 +173,7 @@ def _unmanageable(domain: DomainSighting, fault: Unreadable) -> Guest:
         state=_state(domain),
         ties=(tie("unreadable", str(fault)),),
         persistent=domain.persistent,
+        restartable=False,
         autostart=domain.autostart,
     )
 

@@ -46,6 +46,8 @@ class DomainFacts:
     metadata: Mapping[str, str] = field(default_factory=dict)
     owner: str = ""
     tuning: Tuning = field(default_factory=Tuning)
+    restartable: bool = True
+    """False if its firmware's variables, or its TPM's memory, are on its host alone."""
     balloon_period: int = 0
     """Seconds between balloon statistics; 0: none are taken."""
 
@@ -74,6 +76,7 @@ def read_domain(text: str) -> DomainFacts:
         metadata=metadata,
         owner=notes.owner(document, metadata),
         tuning=read_tuning(root, allocation[VCPUS]),
+        restartable=root.find("os/nvram") is None and not _devices(root),
         balloon_period=_balloon_period(root),
     )
 

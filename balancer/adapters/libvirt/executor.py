@@ -17,21 +17,23 @@ from balancer.adapters.libvirt.execution import LibvirtExecution, Patience
 from balancer.adapters.libvirt.preflight import Leaving, block_jobs, held_by, leaving, unfit
 from balancer.adapters.libvirt.resizing import resize as make
 from balancer.adapters.libvirt.resizing import takes_at_most
+from balancer.adapters.libvirt.restarting import ColdExecution, Waits
 from balancer.adapters.libvirt.sighting import running_job
 from balancer.adapters.libvirt.workers import within
 from balancer.config.host import HostConfig
 from balancer.planner.model.plan import Action
 from balancer.planner.model.resize import Resize, Resized, What
 from balancer.planner.model.resources import HUGEPAGES, Resources
-from balancer.ports import Begun, Clock, Passing
+from balancer.ports import Begun, Clock, Execution, Passing
 
 SHUTTING_DOWN: Final = 300.0
 """Seconds that a guest may take to shut down."""
 USUAL_PATIENCE: Final = Patience()
+USUAL_WAITS: Final = Waits()
 
 
 class LibvirtExecutor:
-    """Implements Executor. Never starts, stops, destroys or undefines a running guest."""
+    """Implements Executor. Never cuts the power of a guest, and never undefines one that runs."""
 
     def __init__(
         self,
@@ -40,6 +42,7 @@ class LibvirtExecutor:
         patience: Patience = USUAL_PATIENCE,
         *,
         objection: Callable[[str], str] = lambda _host: "",
+        waits: Waits = USUAL_WAITS,
     ) -> None:
         """Connect to nothing yet; `objection` is asked of both hosts just before a start.
 
@@ -49,7 +52,8 @@ class LibvirtExecutor:
         self._hosts = {host.name: host for host in hosts}
         self._clock = clock
         self._patience = patience
-        self._flying: list[LibvirtExecution] = []
+        self._waits = waits
+        self._flying: list[Execution] = []
         self._acting = Connections(hosts, read_only=False)
         self._watching = Connections(hosts, read_only=False)
         self._keeping = Connections(hosts, read_only=False)
@@ -83,9 +87,18 @@ class LibvirtExecutor:
             or Passing(self._asked(action.target, lambda _: self._objection(action.target)))
         )
 
-    def start(self, action: Action) -> LibvirtExecution:
+    def start(self, action: Action) -> Execution:
         """Begin `action` and return at once; failures come as an outcome."""
-        execution = LibvirtExecution(
+        execution: Execution = (
+            ColdExecution(action, self._watching, self._clock, waits=self._waits)
+            if action.cold
+            else self._live(action)
+        )
+        self._flying = [*(e for e in self._flying if e.outcome() is None), execution]
+        return execution
+
+    def _live(self, action: Action) -> LibvirtExecution:
+        return LibvirtExecution(
             action,
             self._acting,
             self._watching,
@@ -93,11 +106,16 @@ class LibvirtExecutor:
             patience=self._patience,
             look_again=self.look_again,
         )
-        self._flying = [*(e for e in self._flying if e.outcome() is None), execution]
-        return execution
 
-    def follow(self, begun: Begun) -> LibvirtExecution:
-        """Watch what another planner began, by its guest's uuid; never begins it again."""
+    def follow(self, begun: Begun) -> Execution:
+        """Watch what another planner began, by its guest's uuid; never begins it again.
+
+        A guest that was shut down for a cold move is started, whoever shut it down.
+        """
+        if begun.action.cold:
+            return ColdExecution(
+                begun.action, self._watching, self._clock, waits=self._waits, begun=begun
+            )
         return LibvirtExecution(
             begun.action,
             self._acting,
@@ -113,7 +131,9 @@ class LibvirtExecutor:
             e for e in self._flying if e.outcome() is None and e.action.guest != action.guest
         )
         left = (
-            min(p.mib - p.disk_mib, p.mib - e.progress().mib_sent)
+            p.in_use_mib
+            if e.action.cold
+            else min(p.mib - p.disk_mib, p.mib - e.progress().mib_sent)
             for e in others
             for p in (e.action.predicted,)
             if e.action.target == action.target
@@ -216,6 +236,8 @@ def _against_leaving(
 ) -> str:
     domain = connection.lookupByUUIDString(action.guest)
     copies += to_copy(domain, action.copies) if action.copies else ()
+    if action.cold and not domain.isPersistent():
+        return f"{action.name} is defined nowhere: once off it would be gone for good"
     state, _, current_kib, *_ = domain.info()
     guest = leaving(connection, domain, current_kib)
     found.append(guest)
@@ -240,7 +262,7 @@ def _at_target(
             return f"{action.name} is active on {action.target} already"
         if domain.name() == action.name and domain.UUIDString() != action.guest:
             return f"{action.target} knows another guest named {action.name}"
-    if misfit := unfit(connection, guest, action.copies):
+    if misfit := unfit(connection, guest, action.copies, cold=action.cold):
         return f"{action.name} cannot run on {action.target}: {misfit}"
     return _pages_missing(connection, action, guest.pages) or _memory_missing(
         connection, action, guest, promised_kib

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from xml.etree.ElementTree import tostring
 
@@ -105,12 +105,19 @@ def block_jobs(domain: libvirt.virDomain, facts: DomainFacts) -> str:
     return ""
 
 
-def unfit(connection: libvirt.virConnect, guest: Leaving, copied: Collection[str] = ()) -> str:
+def unfit(
+    connection: libvirt.virConnect,
+    guest: Leaving,
+    copied: Collection[str] = (),
+    *,
+    cold: bool = False,
+) -> str:
     """Return the first thing that does not fit, as a phrase; empty if all does.
 
-    Disks that are `copied` along do not have to be there.
+    Disks that are `copied` along do not have to be there. A `cold` guest sees a new processor.
     """
-    return next(_unfit(connection, guest, copied), "")
+    anew = replace(guest, cpu="", qemu=0) if cold else guest
+    return next(_unfit(connection, anew, copied), "")
 
 
 def _unfit(

@@ -149,6 +149,9 @@ class Guest:
     """Local disks that could be copied along; each has a tie that names it."""
     ties: tuple[Tie, ...] = ()
     persistent: bool = True
+    restartable: bool = True
+    """False where switching it off would leave behind what it needs: it is defined nowhere, or its
+    firmware's variables or its TPM's memory are on its host alone."""
     autostart: bool = False
     knobs: Knobs | None = None
     """What can be changed of it while it runs; None: nothing is known of that, so nothing can."""

@@ -176,9 +176,9 @@ def refined(problem: Problem, guest: str, expected: Prediction) -> Prediction:
 def expect(problem: Problem, action: Action) -> Prediction | WillNotConverge | None:
     """Return what `action`, of a known guest between known hosts, takes at its rate.
 
-    None where it has no rate or pause to speak of.
+    None where it has no rate or pause to speak of, or is cold.
     """
-    if action.rate_kib_s <= 0 or action.downtime_ms <= 0:
+    if action.cold or action.rate_kib_s <= 0 or action.downtime_ms <= 0:
         return None
     rate = max(1, int(action.rate_kib_s * ratio(problem, action.source, action.target)))
     sent = load(problem, action.guest)

@@ -70,7 +70,7 @@ class Worth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Migration:
-    """One guest from one host to another, live."""
+    """One guest from one host to another: live, or `cold` where that cannot be."""
 
     id: str
     guest: str
@@ -98,6 +98,8 @@ class Migration:
     """True if it goes on where libvirt calls the cache mode of its disks unsafe: by consent."""
     copies: tuple[str, ...] = ()
     """Local disks that are copied along, by their names in the guest: by consent."""
+    cold: bool = False
+    """True if it is shut down and started on the target: by consent, where no live move does."""
     rungs: tuple[Rung, ...] = ()
     """What may be tried in this order should it not converge; then it is aborted."""
     worth: Worth | None = None

@@ -200,6 +200,7 @@ class Allow:
     emulation: Selector = NOBODY
     unsafe_storage: Selector = NOBODY
     copy_local_disks: Selector = NOBODY
+    cold_moves: Selector = NOBODY
     temporary_moves: bool = True
 
 

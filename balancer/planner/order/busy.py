@@ -6,6 +6,7 @@ Said before guests are placed, so that no plan is built upon a move that cannot 
 from collections.abc import Mapping
 
 from balancer.planner.model.copying import copied
+from balancer.planner.model.fitting import may_be_cold
 from balancer.planner.model.plan import Outcome, RungKind
 from balancer.planner.model.problem import Problem
 from balancer.planner.order.cost import CATCH_UP, KIB, WillNotConverge
@@ -68,6 +69,8 @@ def unmoved(problem: Problem) -> Mapping[str, str]:
 def _more_allowed(problem: Problem, outcome: Outcome) -> bool:
     """True if the policy allows the guest more than its last migration could use."""
     action = outcome.action
+    if may_be_cold(problem, problem.cluster.guest[action.guest]):
+        return True
     means = Travel(problem).means(action.guest, action.source, action.target)
     tried = {rung.kind for rung in action.rungs}
     longest = max([action.downtime_ms, *(rung.downtime_ms for rung in action.rungs)])

@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field, replace
 from math import inf
 
+from balancer.planner.model.cold import down, why_not_live
 from balancer.planner.model.copying import copied
 from balancer.planner.model.duration import load, ratio, refined
+from balancer.planner.model.fitting import as_live, as_restarted, may_be_cold
 from balancer.planner.model.law import link_share
 from balancer.planner.model.plan import Prediction
 from balancer.planner.model.problem import Problem
@@ -34,6 +36,10 @@ class Travel:
         default_factory=dict, init=False, repr=False, compare=False
     )
 
+    _cold: dict[tuple[str, str, str], str] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
     def link(self, host: str) -> int:
         """Return the rate of the host's migration link each way, KiB/s."""
         return self.problem.host(host).link_kib_s or self.problem.policy.limits.default_link_kib_s
@@ -59,10 +65,38 @@ class Travel:
         """Return how this migration begins at `rate_kib_s`."""
         key = (guest, source, target, rate_kib_s)
         if key not in self._known:
-            self._known[key] = self._stance(guest, source, target, rate_kib_s)
+            if why := self.cold(guest, source, target):
+                self._known[key] = Stance(
+                    predicted=down(self.problem, guest), downtime_ms=1, cold=why
+                )
+            else:
+                self._known[key] = self._live(guest, source, target, rate_kib_s)
         return self._known[key]
 
-    def _stance(
+    def cold(self, guest: str, source: str, target: str) -> str:
+        """Return why this migration has to be cold, and may be; empty where it is live, or neither."""
+        key = (guest, source, target)
+        if key not in self._cold:
+            self._cold[key] = self._why_cold(guest, source, target)
+        return self._cold[key]
+
+    def _why_cold(self, guest: str, source: str, target: str) -> str:
+        problem = self.problem
+        known = problem.cluster.guest[guest]
+        if not may_be_cold(problem, known) or as_restarted(problem, known, target):
+            return ""
+        why = why_not_live(problem, guest, source, target)
+        slowed = why and problem.consented(problem.policy.allow.auto_converge, guest)
+        if (
+            slowed
+            and not as_live(problem, known, source, target)
+            and guest not in problem.diverged
+        ):
+            at_best = self._live(guest, source, target, self.top_rate(source, target))
+            return "" if isinstance(at_best, Stance) else why
+        return why
+
+    def _live(
         self, guest: str, source: str, target: str, rate_kib_s: int
     ) -> Stance | WillNotConverge:
         sent, means = load(self.problem, guest), self.means(guest, source, target)
@@ -100,6 +134,8 @@ class Travel:
         One that is slowed down, or followed by its memory, keeps a schedule waiting no longer
         than one that dirties half as fast as it is sent.
         """
+        if self.cold(move.guest, move.source, move.target):
+            return 0.0
         dirty = load(self.problem, move.guest).dirty_mib_s
         top = self.top_rate(move.source, move.target)
         answer = self.stance(move.guest, move.source, move.target, top)

@@ -62,6 +62,8 @@ class Stance:
     auto_converge: bool = False
     post_copy: bool = False
     """True if it is expected to take that."""
+    cold: str = ""
+    """Why it has to be cold; empty where it is live."""
 
 
 def pauses(most: int) -> tuple[int, ...]:

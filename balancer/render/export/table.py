@@ -9,7 +9,7 @@ from balancer.render.words import clean
 
 COLUMNS: Final = (
     "id", "guest", "name", "source", "target", "start_s", "end_s", "p90_s", "mib", "rate_kib_s",
-    "pause_ms", "waits_for", "temporary", "reason", "disk_mib",
+    "pause_ms", "waits_for", "temporary", "reason", "disk_mib", "cold",
 )  # fmt: skip
 FORMULA: Final = ("=", "+", "-", "@")
 """How a cell begins that a spreadsheet would work out."""
@@ -30,6 +30,7 @@ def table(plan: Plan) -> str:
             int(a.temporary),
             _cell(a.reason),
             a.predicted.disk_mib,
+            int(a.cold),
         )
         writer.writerow((*words, *figures, *sizes, *rest))
     return out.getvalue()

@@ -1,7 +1,7 @@
 """A plan as a POSIX shell script of virsh commands: one move after the other, stopping at a fault."""
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from balancer.planner.model.plan import Action, Plan
@@ -34,6 +34,40 @@ move() {{
 """
 
 
+COLD: Final = """\
+cold() {
+    # step, name, uuid, source, target
+    printf '%s\\n' "$1: $2, cold"
+    if [ "$(virsh -q -c "$4" domstate "--domain=$3")" != running ]; then
+        printf '%s\\n' "$2 does not run where the plan expects it: stopped" >&2
+        exit 1
+    fi
+    kept=$(virsh -q -c "$4" dumpxml "--domain=$3" --inactive --security-info --migratable)
+    by_itself=$(LC_ALL=C virsh -q -c "$4" dominfo "--domain=$3" | awk '/^Autostart/ { print $2 }')
+    virsh -q -c "$4" autostart --disable "--domain=$3"
+    virsh -q -c "$4" shutdown "--domain=$3"
+    waited=0
+    until [ "$(virsh -q -c "$4" domstate "--domain=$3")" = 'shut off' ]; do
+        waited=$((waited + 1))
+        if [ "$waited" -gt 300 ]; then
+            printf '%s\\n' "$2 does not shut down: stopped" >&2
+            exit 1
+        fi
+        sleep 1
+    done
+    if printf '%s\\n' "$kept" | virsh -q -c "$5" define /dev/stdin &&
+        virsh -q -c "$5" start "--domain=$3"; then
+        virsh -q -c "$4" undefine "--domain=$3" --keep-nvram
+        if [ "$by_itself" = enable ]; then virsh -q -c "$5" autostart "--domain=$3"; fi
+    else
+        virsh -q -c "$4" start "--domain=$3"
+        if [ "$by_itself" = enable ]; then virsh -q -c "$4" autostart "--domain=$3"; fi
+        printf '%s\\n' "$2 did not start there, and was started where it was: stopped" >&2
+        exit 1
+    fi
+}
+
+"""
 SCHED: Final = "virsh -q -c {uri} schedinfo --domain={guest} --live {what}\n"
 
 
@@ -42,11 +76,15 @@ def virsh(plan: Plan, end: Callable[[str], End]) -> str:
     moves = "".join(_resize(one, end) for one in plan.resizes)
     moves += "".join(_move(action, end) for action in plan.actions)
     head = HEAD.format(id=_word(plan.id), fingerprint=_word(plan.fingerprint))
+    head += COLD if any(action.cold for action in plan.actions) else ""
     return head + moves + "printf '%s\\n' 'all moves done'\n"
 
 
 def _move(action: Action, end: Callable[[str], End]) -> str:
     source, target = end(action.source), end(action.target)
+    if action.cold:
+        said = f"{clean(action.name)} from {clean(action.source)} to {clean(action.target)}"
+        return _call("cold", (clean(action.id), said, action.guest, source.uri, target.uri))
     words = (
         clean(action.id),
         f"{clean(action.name)} from {clean(action.source)} to {clean(action.target)}",
@@ -60,7 +98,11 @@ def _move(action: Action, end: Callable[[str], End]) -> str:
         "--unsafe" if action.unsafe_storage else "",
         *copying(action),
     )
-    return f"move {' '.join(shlex.quote(word.replace(chr(0), '')) for word in words)}\n"
+    return _call("move", words)
+
+
+def _call(what: str, words: Sequence[str]) -> str:
+    return f"{what} {' '.join(shlex.quote(word.replace(chr(0), '')) for word in words)}\n"
 
 
 def _resize(one: Resize, end: Callable[[str], End]) -> str:
