@@ -31,11 +31,11 @@ def faults(
     replay = _Replay(problem, undoing=undoing)
     found = [*_ids(resizes), *(f for resize in resizes for f in replay.faults(resize))]
     if (
-        len(resizes) + len(problem.resized) > problem.policy.limits.resizes_per_hour
+        len(resizes) + len(problem.resized_lately) > problem.policy.limits.resizes_per_hour
         and not undoing
     ):
         found.append(
-            f"{len(resizes)} resizes after {len(problem.resized)} within the hour: "
+            f"{len(resizes)} resizes after {len(problem.resized_lately)} within the hour: "
             f"limit resizes_per_hour is {problem.policy.limits.resizes_per_hour}"
         )
     return tuple(dict.fromkeys(found))
