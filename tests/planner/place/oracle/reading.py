@@ -278,6 +278,20 @@ class _Reading:
             scale = None if rule.hard else usable
             self.facts.counted.append(Row(use, limit, per_mille_of=scale, **self._cost(rule)))
 
+    def _diskroom(self, _rule) -> None:
+        """Disks that the policy lets be copied fit into what is free where they go."""
+        along = set(self.members(self.problem.policy.allow.copy_local_disks))
+        disks = {i: self.guests[i].disks for i in sorted(along)}
+        for place in sorted({disk.place for mine in disks.values() for disk in mine}):
+            use = [
+                sum(d.size_mib for d in disks.get(i, ()) if d.place == place)
+                for i in range(len(self.guests))
+            ]
+            limit = [host.images.get(place, 0) for host in self.hosts]
+            for i, home in enumerate(self.facts.start):
+                limit[home] += use[i]
+            self.facts.counted.append(Row(use, limit, 0))
+
     def _budget(self, _rule) -> None:
         limits = self.problem.policy.limits
         ones = [1] * len(self.guests)
