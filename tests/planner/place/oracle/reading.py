@@ -301,6 +301,9 @@ class _Reading:
         ]
 
     def _spread(self, rule) -> None:
+        known = rule.across == "host" or any(rule.across in h.labels for h in self.hosts)
+        if rule.guests.may_be_empty and not known:
+            return
         place = self.places(rule.across)
         barred = [p for p in rule.guests.patterns if p.startswith("!")]
         wanted = [p for p in rule.guests.patterns if not p.startswith("!")]
@@ -311,8 +314,11 @@ class _Reading:
             members = self.members(type(rule.guests)(tuple(patterns)))
             most = rule.at_most
             if rule.evenly:
-                up = {p for p, h in zip(place, self.hosts, strict=True) if h.state.value != "down"}
+                up = {p for p, h in zip(place, self.hosts, strict=True) if h.state.value == "up"}
                 most = ceil(len(members) / max(1, len(up)))
+            if rule.quorum:  # without those of one place, more than half are left
+                few = [k for k in range(len(members)) if 2 * (len(members) - k) > len(members)]
+                most = max([1, *few])
             self.facts.counted.append(Crowd(members, place, most, rule.hard))
 
     def _used(self, rule, least: int, most: int, across: str) -> None:
