@@ -48,7 +48,7 @@ def resize(guest: Guest, what: What, before: int, after: int) -> Resize:
     )
 
 
-def used(guests: list[Guest], seconds: float = 1.0) -> list[float]:
+def used(guests: list[Guest], seconds: float = 0.7) -> list[float]:
     """Return the cores that the guests' vCPUs get."""
 
     def read() -> list[int]:
@@ -169,10 +169,11 @@ def test_a_balloon_that_does_not_answer_is_put_back(
     """A guest that stands still follows no balloon: it keeps what it had, and that is said."""
     monkeypatch.setattr("balancer.adapters.libvirt.balloon.ANSWERING", 1.0)
     (deaf,) = lab.boot(GuestSpec("deaf", memory_mib=256, autodeflate=True, nic=False))
-    deaf.domain().suspend()
+    domain = deaf.domain()
+    domain.suspend()
     taken = replace(resize(deaf, What.BALLOON, 256, 160), step=64, keep=32)
     assert executor.resize(taken) == "its balloon does not answer: put back to 256 MiB"
-    deaf.domain().resume()
+    domain.resume()
     time.sleep(1.5)
     assert mib(deaf) == 256
     assert executor.given_back() == ()
