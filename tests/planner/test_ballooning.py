@@ -153,3 +153,23 @@ def test_an_hour_allows_so_much_and_balloons_rest() -> None:
     assert made(replace(seen, resized=(failed,)), policy_of(TABLE)).resizes == ()
     few = Limits(resizes_per_hour=1)
     assert made(seen, policy_of(TABLE, limits=few)).resizes == ()
+
+
+def test_where_all_give_what_they_can_it_may_not_be_enough() -> None:
+    """Then all of it is taken, and what is still too much is for others to see to."""
+    text = "a 16c/64g : one 4v/32g used=31 balloon=32g | two 4v/32g used=31 balloon=32g"
+    table = Resizing(guests=Selector(("one", "two")), memory=True, idle=0)
+    answer = made(working(text, one=24, two=24), policy_of(table))
+    assert told(answer) == [("one", 32, 30), ("two", 32, 30)] or told(answer) == [
+        ("two", 32, 30),
+        ("one", 32, 30),
+    ]
+
+
+def test_whose_memory_is_not_the_policys_is_left() -> None:
+    """The judge refuses to bring a guest below its floor, and gives to nobody who is not named."""
+    seen = working(FULL, idle=8, hot=15)
+    problem = assess(seen, policy_of(TABLE))
+    take = made(seen, policy_of(TABLE)).resizes[0]
+    low = replace(take, after=4000)
+    assert any("less than its floor of 4096 MiB" in fault for fault in faults(problem, (low,)))
