@@ -64,6 +64,9 @@ def test_a_processor_that_differs_asks_for_a_cold_move() -> None:
     seen = observation(UNLIKE)
     again = assess(seen, policy(rule, allow=COLD, limits=WIDE))
     assert list(unkept(again, made, same=True)) == []
+    alike = assess(observation(UNLIKE.replace("New", "Old")), again.policy)
+    assert list(unkept(alike, made, same=False)) == []
+    assert "m1 (x) is cold where a live move would do" in list(unkept(alike, made, same=True))
     assert not isinstance(to_b(UNLIKE, "y", COLD), Plan)
     assert not isinstance(to_b(UNLIKE, "x", Allow()), Plan)
 
@@ -140,7 +143,6 @@ def test_one_that_did_not_converge_lately_goes_cold(allow: Allow, ago: float, wh
         (UNLIKE, "x", {"cold": True}, ""),
         (UNLIKE, "x", {}, "it cannot go there live: CPU mode host-passthrough"),
         (UNLIKE, "y", {"cold": True}, "a cold move is not allowed for this guest"),
-        (ALIKE_TOO, "x", {"cold": True, "target": "c"}, "a live move would do"),
         (BUSY, "busy", {"cold": True}, ""),
         (
             UNLIKE,
