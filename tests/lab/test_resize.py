@@ -163,6 +163,41 @@ def test_a_hot_guest_is_given_what_an_idle_one_does_not_use(
         planner.close()
 
 
+class _Killed(BaseException):
+    """Ends a planner as a signal does."""
+
+
+def test_what_a_killed_planner_left_is_mended(lab: Laboratory, tmp_path: Path) -> None:
+    """It died with the setting made and the journal not told: the next cycle tells it, and goes on."""
+    one, two = lab.boot(GuestSpec("one", nic=False), GuestSpec("two", nic=False))
+    operator = Operator(lab, tmp_path).configure('[[resize]]\nguests = "*"\nlimit = 0.5\n')
+    planner = Planner(operator)
+    make = planner.executor.resize
+
+    def killed(wanted: Resize) -> str:
+        make(wanted)
+        raise _Killed
+
+    planner.executor.resize = killed
+    try:
+        with pytest.raises(_Killed):
+            turn.cycle(planner.ports, planner.policy, AT_ONCE)
+        assert [e.kind for e in planner.events("resizing", "resized")] == ["resizing"]
+    finally:
+        planner.close()
+    planner = Planner(operator)
+    try:
+        turn.cycle(planner.ports, planner.policy, AT_ONCE)
+        ends = [(e.data["resized"]["resize"]["name"], e.data["resized"]["result"])  # type: ignore[index]
+                for e in planner.events("resized")]  # fmt: skip
+        assert ends == [("one", "done"), ("two", "done")]
+        for guest in (one, two):
+            assert guest.domain().schedulerParametersFlags(1)["vcpu_quota"] == 50_000
+    finally:
+        planner.close()
+
+
+@pytest.mark.soak
 def test_a_balloon_that_does_not_answer_is_put_back(
     lab: Laboratory, executor: LibvirtExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
