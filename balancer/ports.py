@@ -13,7 +13,7 @@ from balancer.planner.model.calibration import Calibration
 from balancer.planner.model.cluster import Cluster
 from balancer.planner.model.observation import History, Observation
 from balancer.planner.model.plan import Action, Outcome, Plan
-from balancer.planner.model.resize import Resize
+from balancer.planner.model.resize import Resize, Resized
 from balancer.planner.model.rollups import Rollups
 from balancer.planner.model.weighed import Weighed
 
@@ -185,6 +185,14 @@ class Executor(Protocol):
         Returns why it is not as wanted; empty once it is. Takes milliseconds for CPU, seconds for
         memory; a balloon that does not answer is put back to what it was. Never raises.
         """
+        ...
+
+    def watch(self, taken: Sequence[Resize]) -> None:
+        """Watch guests whose balloons took memory before: under pressure they get it back."""
+        ...
+
+    def given_back(self) -> tuple[Resized, ...]:
+        """Return what guests under pressure were given back since last asked."""
         ...
 
     def shut_down(self, guest: str, host: str) -> str:
@@ -456,5 +464,7 @@ class Ports:
     """None where nothing is learned: a saved observation holds what was known."""
     history: HistoryStore | None = None
     """None where nothing is kept: a saved observation holds its own past."""
+    stays: bool = False
+    """True where whoever carries plans out goes on to watch the guests: only then is memory taken."""
     dirty: DirtyMeter | None = None
     """None where it is not asked: a dry run, mode observe."""

@@ -76,6 +76,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "same_host_again_after": Key("how long a guest keeps off a host that load drove it from, unless going back pays clearly", SECONDS),
     "resizes_per_hour": Key("settings of guests that may be changed in any hour, by `[[resize]]`", COUNT),
     "resize_again_after": Key("rest of a setting after it was changed", SECONDS),
+    "memory_taken_per_hour": Key("memory that balloons may take in any hour, of all guests together", MIB),
     "pause_at_most": Key("longest pause of a guest at the end of a migration", MILLISECONDS, 1),
     "minimum_gain": Key("share of the imbalance that a plan must remove to be worth it", RATIO, 0, 1),
     "hotter_on_the_way": Key("share of one host by which hosts may be further beyond hot between two moves than before and after a plan", RATIO, 0, 10),
@@ -138,8 +139,9 @@ KEYS: Final[Mapping[str, Key]] = {
     "dedicated": Key("true: nothing is ever taken from them"),
     "resizing.memory": Key("true: memory that they do not use may be taken by their balloon, and is given back when they need it"),
     "floor": Key("memory below which they are never brought", MIB),
+    "idle": Key("how long memory must have been unused before it is taken", SECONDS, 0, 7 * 86_400),
     "step": Key("memory that is taken at a time", MIB),
-    "resizing.margin": Key("share of what a guest uses that it keeps on top of that"),
+    "resizing.margin": Key("share of what a guest works with that it keeps on top of that", RATIO, 0, 10),
     "may_be_empty": Key("true: no fault if its patterns match nothing"),
 }  # fmt: skip
 

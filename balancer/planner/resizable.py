@@ -31,11 +31,11 @@ def faults(
     replay = _Replay(problem, undoing=undoing)
     found = [*_ids(resizes), *(f for resize in resizes for f in replay.faults(resize))]
     if (
-        len(resizes) + len(problem.resized) > problem.policy.limits.resizes_per_hour
+        len(resizes) + len(problem.resized_lately) > problem.policy.limits.resizes_per_hour
         and not undoing
     ):
         found.append(
-            f"{len(resizes)} resizes after {len(problem.resized)} within the hour: "
+            f"{len(resizes)} resizes after {len(problem.resized_lately)} within the hour: "
             f"limit resizes_per_hour is {problem.policy.limits.resizes_per_hour}"
         )
     return tuple(dict.fromkeys(found))
@@ -101,7 +101,7 @@ class _Replay:
                 vcpus = guest.allocation.get(VCPUS, 0)
                 if resize.after < 0 or 0 < resize.after < LEAST_QUOTA * vcpus:
                     yield f"a limit of {resize.after} millicores for {vcpus} vCPUs"
-            case What.BALLOON:
+            case _:  # a balloon
                 if not 0 < resize.after <= guest.allocation.get(MEMORY, 0):
                     yield f"{resize.after} MiB of {guest.allocation.get(MEMORY, 0)}"
                 yield from self._room(resize)

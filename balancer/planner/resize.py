@@ -10,14 +10,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from balancer.planner.ballooning import memory
 from balancer.planner.model.cluster import Guest
 from balancer.planner.model.division import Claims, Division, Floats, divide
 from balancer.planner.model.knobs import Knobs
 from balancer.planner.model.placement import Placement
+from balancer.planner.model.plan import Stay
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.resize import Resize, What
 from balancer.planner.model.resources import CPU, VCPUS
-from balancer.planner.model.terms import ALIKE, Terms, terms
+from balancer.planner.model.terms import ALIKE, Terms, resizing, terms
 
 WORTH_IT = 50.0
 """Millicores that fewer must wait on a host for its guests' shares to be changed."""
@@ -51,16 +53,57 @@ def resize(problem: Problem, reached: Placement, moving: Collection[str] = ()) -
         _Host(problem, agreed, name, here) for name, here in _guests(problem, reached, moving)
     ]
     found = sorted((one for one in hosts if one.changes), key=lambda one: (-one.gain, one.name))
-    left = problem.policy.limits.resizes_per_hour - len(problem.resized)
+    left = problem.policy.limits.resizes_per_hour - len(problem.resized_lately)
     made: list[Resize] = []
     gained = 0.0
     for one in found:
         if len(made) + len(one.changes) <= left:
             made += one.changes
             gained += one.gain
-    numbered = tuple(replace(a, id=f"r{n}") for n, a in enumerate(made, 1))
+    made += _of_memory(problem, reached, moving, left - len(made))
     seconds = problem.policy.forecast.horizon / PER_MILLE
-    return Given(resizes=numbered, saved=round(gained * seconds, 1))
+    return Given(resizes=tuple(_numbered(made)), saved=round(gained * seconds, 1))
+
+
+def _of_memory(
+    problem: Problem, reached: Placement, moving: Collection[str], left: int
+) -> list[Resize]:
+    """Return what balloons take and give, host by host, as far as an hour allows."""
+    if not problem.demand.working:
+        return []
+    tables = resizing(problem.policy, problem.cluster)
+    lately = (one.resize for one in problem.resized_lately if one.resize.what is What.BALLOON)
+    taken = sum(max(0, one.before - one.after) for one in lately)
+    made: list[Resize] = []
+    for host, guests in _guests(problem, reached, moving):
+        most = problem.policy.limits.memory_taken_per_hour - taken
+        found = [
+            replace(
+                one, id=f"{host} {one.id}", waits_for=tuple(f"{host} {w}" for w in one.waits_for)
+            )
+            for one in memory(problem, tables, host, guests, most)
+        ]
+        if len(made) + len(found) <= left:
+            made += found
+            taken += sum(max(0, one.before - one.after) for one in found)
+    return made
+
+
+def lacking(problem: Problem, hosts: Collection[str]) -> Iterator[Stay]:
+    """Yield the guests of these hosts that a policy would resize and that cannot be, with the remedy."""
+    for uuid, table in sorted(resizing(problem.policy, problem.cluster).items()):
+        guest = problem.cluster.guest[uuid]
+        missing = guest.knobs.missing if guest.knobs else {}
+        if table.memory and What.BALLOON in missing and problem.home(uuid) in hosts:
+            why = f"none of its memory can be taken: {missing[What.BALLOON]} (from its next start on)"
+            yield Stay(subject=guest.name, reason=why)
+
+
+def _numbered(made: Sequence[Resize]) -> Iterator[Resize]:
+    """Yield them with short ids."""
+    ids = {one.id: f"r{number}" for number, one in enumerate(made, 1) if one.id}
+    for number, one in enumerate(made, 1):
+        yield replace(one, id=f"r{number}", waits_for=tuple(ids[w] for w in one.waits_for))
 
 
 def _guests(
@@ -156,11 +199,8 @@ class _Host:
         self, guest: Guest, what: What, before: int, after: int, why: str
     ) -> Iterator[Resize]:
         """Yield the change, unless it was made so lately that it may rest."""
-        rest = self._problem.policy.limits.resize_again_after
-        for done in self._problem.resized:
-            same = (done.resize.guest, done.resize.what) == (guest.uuid, what)
-            if same and self._problem.at - done.ended < rest:
-                return
+        if self._problem.rests(guest.uuid, what):
+            return
         yield Resize(
             id="", guest=guest.uuid, name=guest.name, host=self.name, what=what,
             before=before, after=after, reason=why,

@@ -140,6 +140,8 @@ class Service:
         times.append(self._now())
         self._board.beat()
         trouble = self._notice_others(seen)
+        if any(table.memory for table in world.policy.resizes):
+            resizing.keep_watch(world.ports, seen)
         self._show("planning")
         decider = Decider(world, self._memory, self._board.beat)
         problem = assess(seen, world.policy, Request(held=decider.held(seen)))

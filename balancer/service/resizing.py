@@ -7,13 +7,14 @@ which, the journal is told, and the plan made of that look wants what is still m
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from balancer.codec import as_data, load_resized_data
 from balancer.planner.model.cluster import Cluster
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Plan
-from balancer.planner.model.resize import Resize, Resized
+from balancer.planner.model.resize import Resize, Resized, What
 from balancer.planner.model.result import Result
 from balancer.planner.resizable import stands
 from balancer.ports import Event, Executor, Ports
@@ -22,6 +23,8 @@ BEGUN: Final = "resizing"
 ENDED: Final = "resized"
 DAY: Final = 86_400.0
 FROZEN: Final = "nothing more is changed"
+WATCHED: Final = 30 * DAY
+"""How far back memory that was taken is looked for, seconds."""
 CLOSE: Final = 0.02
 """Share by which a setting read back may differ: hypervisors round."""
 
@@ -61,6 +64,8 @@ def _why_not(ports: Ports, resize: Resize, ended: dict[str, Resized]) -> str:
         return FROZEN
     if frozen := ports.brake.reason():
         return frozen
+    if resize.what is What.BALLOON and resize.shrinks and not ports.stays:
+        return "memory is taken by the service alone, which stays to watch it"
     for needed in resize.waits_for:
         before = ended.get(needed)
         if before is None or before.result is not Result.DONE:
@@ -90,6 +95,28 @@ def _line(kind: str, plan: str, resize: Resize, at: float, text: str) -> Event:
         at=at, kind=kind, plan=plan, action=resize.id, guest=resize.guest, host=resize.host,
         text=f"{text}: {resize.reason}", data={"resize": as_data(resize)},
     )  # fmt: skip
+
+
+def keep_watch(ports: Ports, seen: Observation) -> tuple[Resized, ...]:
+    """Tell the journal what guests were given back; have what is still taken watched.
+
+    Raises UsageError if the journal fails.
+    """
+    if ports.executor is None or not ports.stays:
+        return ()
+    given = ports.executor.given_back()
+    for one in given:
+        _tell(ports, "", one)
+    taken: dict[str, Resize] = {}
+    for one in past(ports, seen.at - WATCHED):
+        if one.resize.what is What.BALLOON and one.result is Result.DONE:
+            before = taken.pop(one.resize.guest, one.resize).before
+            if one.resize.shrinks:
+                taken[one.resize.guest] = replace(one.resize, before=before)
+    still = [one for one in taken.values() if _found(seen.cluster, one)[0] is Result.DONE]
+    here = [replace(one, host=seen.cluster.placement[one.guest]) for one in still]
+    ports.executor.watch(here)
+    return given
 
 
 def left_open(events: Iterable[Event]) -> tuple[Event, ...]:

@@ -83,7 +83,11 @@ def observe(ports: Ports, policy: Policy) -> Observation:
     rest = max(HOUR, limits.same_guest_again_after, limits.same_host_again_after)
     since = seen.at - rest
     seen = _with_past(ports, policy, seen)
-    resized = (*seen.resized, *resizing.past(ports, since)) if policy.resizes else ()
+    resized = (
+        (*seen.resized, *resizing.past(ports, min(since, seen.at - resizing.DAY)))
+        if policy.resizes
+        else ()
+    )
     promises = (*seen.promises, *kept(ports.journal, seen.at))
     if ports.experience is not None:
         seen = replace(seen, calibration=ports.experience.known(seen.at))

@@ -77,12 +77,13 @@ class SimulatedInventory:
 
 def _of_guest(guest: SimulatedGuest, wanted: int, granted: int) -> Mapping[str, int]:
     assigned = guest.spec.allocation.get(MEMORY, 0)
+    balloon = (guest.spec.knobs.balloon if guest.spec.knobs else 0) or assigned
     return {
         "cpu": granted,
         "cpu.delay": wanted - granted,
         "memory.assigned": assigned,
-        "memory.balloon": assigned,
+        "memory.balloon": balloon,
         "memory.rss": guest.memory_mib,
-        "memory.unused": max(0, assigned - guest.memory_mib),
+        "memory.unused": max(0, balloon - guest.works_mib),
         "dirty": guest.dirty_mib_s,
     }

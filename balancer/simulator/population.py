@@ -51,7 +51,7 @@ HOST_KEYS: Final = (
 GUEST_KEYS: Final = (
     "names", "on", "vcpus", "memory", "used", "cpu", "noise", "dirty", "hot_set", "labels",
     "networks", "storage", "owner", "tie", "cpu_model", "local_disk", "patient",
-    "quota",
+    "quota", "working",
 )  # fmt: skip
 LOCAL: Final = "/var/lib/libvirt/images"
 """Where local disks lie."""
@@ -176,6 +176,7 @@ class Population:
             memory_mib=used,
             dirty_mib_s=int(table.amount("dirty", KIB_S, 0)) // 1024,
             hot_set_mib=int(used * min(1.0, table.amount("hot_set", RATIO, 0.05))),
+            working_mib=int(used * min(1.0, table.amount("working", RATIO, 1.0))),
             patient=table.flag("patient", default=False),
         )
 

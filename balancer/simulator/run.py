@@ -96,6 +96,7 @@ class Simulation:
             telemetry=self.telemetry,
             brake=self.brake,
             stop_requested=self.stop_requested,
+            stays=True,
         )
 
     def run(self) -> SimulationReport:

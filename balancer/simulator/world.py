@@ -55,8 +55,21 @@ class SimulatedGuest:
     """In use."""
     dirty_mib_s: int
     hot_set_mib: int
+    working_mib: int | None = None
+    """Of the memory in use, what it works with; None: all."""
     patient: bool = False
     """True if nobody minds that it waits: its work is done later, and that is all."""
+
+    @property
+    def works_mib(self) -> int:
+        """What it works with."""
+        return self.memory_mib if self.working_mib is None else self.working_mib
+
+    @property
+    def lacks_memory(self) -> bool:
+        """True if it works with more than its balloon leaves it: then it stands still for pages."""
+        knobs = self.spec.knobs
+        return bool(knobs and 0 < knobs.balloon < self.works_mib)
 
 
 @dataclass(slots=True, eq=False)
@@ -317,8 +330,21 @@ class World:
                 knobs = replace(knobs, quota=amount)
             case What.BALLOON:
                 knobs = replace(knobs, balloon=amount)
+                guest = replace(guest, memory_mib=self._resident(guest, amount))
         self.guests[uuid] = replace(guest, spec=replace(guest.spec, knobs=knobs))
         return ""
+
+    @staticmethod
+    def _resident(guest: SimulatedGuest, balloon: int) -> int:
+        """Return what a guest uses whose balloon leaves it so much: at once what it works with."""
+        return min(balloon, max(guest.memory_mib, guest.works_mib))
+
+    def works_with(self, uuid: str, mib: int) -> None:
+        """Let a guest work with so much memory from now on."""
+        if guest := self.guests.get(uuid):
+            guest = replace(guest, working_mib=mib)
+            most = guest.spec.knobs.balloon if guest.spec.knobs else mib
+            self.guests[uuid] = replace(guest, memory_mib=self._resident(guest, most))
 
     def granted(self) -> Mapping[str, tuple[int, int]]:
         """Return what each guest wants of CPU at this moment, and what it gets, millicores."""

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,8 @@ from balancer.ports import Begun
 
 from .binding import libvirt
 from .cluster import Laboratory
-from .guest import Guest, GuestSpec
+from .guest import Guest, GuestSpec, Load
+from .operator import Operator
 from .test_execute import PATIENCE, WallClock, config, ended, move, until
 
 QUICK = Waits(shutting_down=20, lingering=5, settling=10, poll=0.1, arriving=0.5)
@@ -38,7 +40,7 @@ def obeying(guest: Guest) -> threading.Thread:
     domain = guest.domain()
 
     def obey() -> None:
-        until(lambda: not domain.autostart(), 20)
+        until(lambda: not domain.autostart(), 60)
         with suppress(OSError, LookupError):
             guest.tell("poweroff", patience=2)
 
@@ -126,4 +128,26 @@ def test_a_planner_that_died_halfway_is_mended(
     begun = Begun(plan="P", action=action, at=time.time() - 60, autostart=True)
     outcome = ended(executor.follow(begun))
     assert outcome.result is Result.DONE, outcome
+    runs_alone_on(guest, "h2")
+
+
+@pytest.mark.soak
+def test_what_no_link_can_carry_goes_cold_where_that_is_allowed(
+    lab: Laboratory, tmp_path: Path
+) -> None:
+    """The whole command line: first it says that it will not converge; with consent it goes, cold."""
+    (guest,) = lab.boot(GuestSpec("wild", disk="shared", load=Load(set=36, dirty=30)))
+    guest.domain().setAutostart(1)
+    slow = {"link": "40Mbit"}
+    rule = "[[only_on]]\nguests = 'wild'\nhosts = 'h2'\n"
+    operator = Operator(lab, tmp_path).configure(rule, h1=slow, h2=slow)
+    stays = operator.run("apply", "--now", "--yes")
+    assert stays.code != 0
+    assert "allow it auto_converge or post_copy" in stays.out, stays
+    operator.configure(rule + "[allow]\ncold_moves = 'wild'\n", h1=slow, h2=slow)
+    thread = obeying(guest)
+    answer = operator.run("apply", "--now", "--yes")
+    thread.join()
+    assert answer.code == 0, answer
+    assert "cold: down about 45 s" in answer.out
     runs_alone_on(guest, "h2")

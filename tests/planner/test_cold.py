@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from balancer.adapters.stand_in import MemoryJournal
 from balancer.planner.constraints.compatible import Compatible
 from balancer.planner.constraints.drain import Drain
 from balancer.planner.constraints.only_on import OnlyOn
@@ -19,8 +20,10 @@ from balancer.planner.order.schedule import order
 from balancer.planner.pipeline import assess, plan
 from balancer.planner.promised import unkept
 from balancer.planner.verify import judge
+from balancer.service import execute
 from tests.drawing import NOON, observation, placed, policy, problem, select, uuid_of
 from tests.planner.puzzles import move
+from tests.worlds import EAGER, ports_of, world_of
 
 WIDE = Limits(at_once_per_host=9, at_once_total=9, migration_link_share=1.0)
 COLD = Allow(cold_moves=select("x", "busy"))
@@ -61,6 +64,9 @@ def test_a_processor_that_differs_asks_for_a_cold_move() -> None:
     seen = observation(UNLIKE)
     again = assess(seen, policy(rule, allow=COLD, limits=WIDE))
     assert list(unkept(again, made, same=True)) == []
+    alike = assess(observation(UNLIKE.replace("New", "Old")), again.policy)
+    assert list(unkept(alike, made, same=False)) == []
+    assert "m1 (x) is cold where a live move would do" in list(unkept(alike, made, same=True))
     assert not isinstance(to_b(UNLIKE, "y", COLD), Plan)
     assert not isinstance(to_b(UNLIKE, "x", Allow()), Plan)
 
@@ -144,7 +150,6 @@ def test_one_that_did_not_converge_lately_goes_cold(allow: Allow, ago: float, wh
         (UNLIKE, "x", {"cold": True}, ""),
         (UNLIKE, "x", {}, "it cannot go there live: CPU mode host-passthrough"),
         (UNLIKE, "y", {"cold": True}, "a cold move is not allowed for this guest"),
-        (ALIKE_TOO, "x", {"cold": True, "target": "c"}, "a live move would do"),
         (BUSY, "busy", {"cold": True}, ""),
         (
             UNLIKE,
@@ -201,3 +206,18 @@ def test_cold_and_live_are_ordered_together() -> None:
     assert {a.name: a.cold for a in made.actions} == {"x": True, "y": False}
     assert made.actions[0].rungs == () or made.actions[1].rungs == ()
     assert judge(posed, made.actions).faults == ()
+
+
+def test_a_run_carries_cold_moves_out_beside_live_ones() -> None:
+    """Through the service, in a simulated world: judged again, begun, journalled, ended."""
+    world, journal = world_of(UNLIKE), MemoryJournal()
+    wanted = (OnlyOn(guests=select("x"), hosts=select("b")), *EAGER.constraints)
+    rules = replace(EAGER, constraints=wanted, allow=COLD, limits=WIDE)
+    ports = ports_of(world, journal=journal)
+    made = plan(ports.inventory.observe(), rules)
+    assert isinstance(made, Plan)
+    (outcome,) = execute(ports, rules, made)
+    assert (outcome.result, outcome.action.cold) == (Result.DONE, True)
+    assert world.placement[uuid_of("x")] == "b"
+    (begun,) = journal.read(kinds=("started",))
+    assert "cold, as CPU mode" in begun.text

@@ -8,6 +8,7 @@ import libvirt
 
 from balancer.adapters.libvirt import migration
 from balancer.adapters.libvirt.assemble import JOBS
+from balancer.adapters.libvirt.balloon import Keeper
 from balancer.adapters.libvirt.connection import Connections
 from balancer.adapters.libvirt.copying import Copy, no_place, to_copy
 from balancer.adapters.libvirt.document import Unreadable
@@ -15,12 +16,13 @@ from balancer.adapters.libvirt.errors import NotAnswering, explain
 from balancer.adapters.libvirt.execution import LibvirtExecution, Patience
 from balancer.adapters.libvirt.preflight import Leaving, block_jobs, held_by, leaving, unfit
 from balancer.adapters.libvirt.resizing import resize as make
+from balancer.adapters.libvirt.resizing import takes_at_most
 from balancer.adapters.libvirt.restarting import ColdExecution, Waits
 from balancer.adapters.libvirt.sighting import running_job
 from balancer.adapters.libvirt.workers import within
 from balancer.config.host import HostConfig
 from balancer.planner.model.plan import Action
-from balancer.planner.model.resize import Resize
+from balancer.planner.model.resize import Resize, Resized, What
 from balancer.planner.model.resources import HUGEPAGES, Resources
 from balancer.ports import Begun, Clock, Execution, Passing
 
@@ -54,6 +56,8 @@ class LibvirtExecutor:
         self._flying: list[Execution] = []
         self._acting = Connections(hosts, read_only=False)
         self._watching = Connections(hosts, read_only=False)
+        self._keeping = Connections(hosts, read_only=False)
+        self._keeper = Keeper(self._domain, clock.now)
 
     def look_again(self, action: Action) -> str:
         """Return why `action` must not start at this moment, or an empty string."""
@@ -140,7 +144,27 @@ class LibvirtExecutor:
         """Change one setting of a guest and read it back; empty once it is as wanted."""
         if resize.host not in self._hosts:
             return f"{resize.host} is not configured"
-        return self._asked(resize.host, lambda connection: make(connection, resize))
+        fault = self._asked(
+            resize.host, lambda connection: make(connection, resize), takes_at_most(resize)
+        )
+        if resize.what is What.BALLOON and not fault:
+            if resize.shrinks:
+                self._keeper.watch((resize,))
+            else:
+                self._keeper.forget(resize.guest)
+        return str(fault)
+
+    def watch(self, taken: Sequence[Resize]) -> None:
+        """Watch what balloons took before, too."""
+        self._keeper.watch(one for one in taken if one.host in self._hosts)
+
+    def given_back(self) -> tuple[Resized, ...]:
+        """Return what balloons gave back since last asked."""
+        return self._keeper.given_back()
+
+    def _domain(self, resize: Resize) -> libvirt.virDomain:
+        found: libvirt.virDomain = self._keeping.to(resize.host).lookupByUUIDString(resize.guest)
+        return found
 
     def shut_down(self, guest: str, host: str) -> str:
         """Ask a guest to shut down and wait until it has; never cuts its power.
@@ -173,12 +197,16 @@ class LibvirtExecutor:
 
     def close(self) -> None:
         """Close all connections; what is in flight goes on, unwatched."""
+        self._keeper.close()
         self._acting.close()
         self._watching.close()
+        self._keeping.close()
 
-    def _asked(self, host: str, question: Callable[[libvirt.virConnect], str]) -> str:
+    def _asked(
+        self, host: str, question: Callable[[libvirt.virConnect], str], longer: float = 0.0
+    ) -> str:
         """Return the answer of `host`, or why it gives none."""
-        limit = self._hosts[host].answer_within
+        limit = self._hosts[host].answer_within + longer
         try:
             return within(limit, lambda: question(self._watching.to(host)), host)
         except (libvirt.libvirtError, NotAnswering, Unreadable) as fault:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import libvirt
 
+from balancer.adapters.libvirt.balloon import ANSWERING, deflate, inflate
 from balancer.adapters.libvirt.document import Unreadable
 from balancer.adapters.libvirt.domain_xml import DomainFacts, read_domain
 from balancer.adapters.libvirt.tuning import USUAL_PERIOD, usual_shares
@@ -26,6 +27,14 @@ CLOSE: Final = 0.02
 LIVE: Final[int] = libvirt.VIR_DOMAIN_AFFECT_LIVE
 
 
+def takes_at_most(wanted: Resize) -> float:
+    """Return the seconds a change may take beside what any answer may take."""
+    if wanted.what is not What.BALLOON:
+        return 0.0
+    steps = abs(wanted.before - wanted.after) / (wanted.step or wanted.before or 1)
+    return 2 * ANSWERING * (1 + steps)
+
+
 def resize(connection: libvirt.virConnect, wanted: Resize) -> str:
     """Make it so; return why it is not, empty once it is. Raises libvirtError."""
     domain = connection.lookupByUUIDString(wanted.guest)
@@ -34,6 +43,8 @@ def resize(connection: libvirt.virConnect, wanted: Resize) -> str:
     facts = _facts(domain)
     if isinstance(facts, str):
         return facts
+    if wanted.what is What.BALLOON:
+        return inflate(domain, wanted) if wanted.shrinks else deflate(domain, wanted)
     asked = _parameters(connection, facts, wanted)
     domain.setSchedulerParametersFlags(asked, LIVE)
     return _differs(asked, domain.schedulerParametersFlags(LIVE))

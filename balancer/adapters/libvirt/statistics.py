@@ -69,9 +69,14 @@ def read_guest(stats: Stats, life: int) -> Reading:
 
 
 def _as_the_guest_counts(stats: Stats) -> Mapping[str, int | None]:
-    """Return what the guest's balloon driver reports: old ones know neither cache nor usable."""
+    """Return what the guest's balloon driver reports: old ones know neither cache nor usable.
+
+    A guest that may deflate its balloon by itself counts what is in it among what it has.
+    """
     available, usable = _mib(stats, "balloon.available"), _mib(stats, "balloon.usable")
     known = available is not None and usable is not None
+    left = _mib(stats, "balloon.current")
+    available = available if available is None or left is None else min(available, left)
     return {
         "memory.unused": _mib(stats, "balloon.unused"),
         "memory.cache": _mib(stats, "balloon.disk_caches"),

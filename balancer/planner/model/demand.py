@@ -44,3 +44,7 @@ class Demand:
     `mean`, `peak` and `delay` tell less, since the rest of it may wait (`model.terms`)."""
     used: Mapping[str, int] = field(default_factory=dict)
     """CPU that these same guests use on average, whether it counts or not, millicores."""
+    working: Mapping[str, int] = field(default_factory=dict)
+    """Memory that guests work with, MiB: of those from which some may be taken (`model.spare`)."""
+    resident: Mapping[str, int] = field(default_factory=dict)
+    """Memory that these same guests use of their hosts, whether they need it or not, MiB."""

@@ -181,6 +181,8 @@ class Limits:
     """Settings of guests that may be changed in any hour, on all hosts together."""
     resize_again_after: float = 300.0
     """Seconds that a setting of a guest rests after it was changed."""
+    memory_taken_per_hour: int = 64 * 1024
+    """MiB that balloons may take in any hour, of all guests together."""
     hotter_on_the_way: float = 0.25
     """Share of one host by which hosts, all together, may be further beyond `[hot]` on the way
     than before and after."""

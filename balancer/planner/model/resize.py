@@ -37,6 +37,11 @@ class Resize:
     """Ids of the resizes that must have ended well before this one: what is given must be free."""
     reason: str = ""
     """Why, in one sentence."""
+    step: int = 0
+    """For a balloon: MiB that are taken at a time; 0 for all at once."""
+    keep: int = 0
+    """For a balloon: MiB that the guest is to have unused; once it has less than half of that, all
+    that was taken is given back."""
     kind: Literal["resize"] = "resize"
 
     @property

@@ -34,6 +34,8 @@ class Resizing:
     """Memory below which they are never brought, MiB."""
     step: int = 256
     """Memory taken at a time, MiB."""
+    idle: float = 3600.0
+    """Seconds for which memory must have been unused."""
     margin: float = 0.25
     """Share of what a guest uses that it keeps on top of it."""
     name: str = ""

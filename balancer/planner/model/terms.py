@@ -62,7 +62,7 @@ def terms(
 ) -> Mapping[str, Terms]:
     """Return the terms of the guests whose CPU can be changed while they run, by uuid.
 
-    Not of those of which it was tried within the hour, as `resized` tells, and failed.
+    Not of those of which it was tried within a day, as `resized` tells, and failed.
     """
     failed = {one.resize.guest for one in resized if one.result is Result.FAILED}
     return {

@@ -223,7 +223,7 @@ def _action(
     )
 
 
-def _reason(problem: Problem, move: Move, reasons: Mapping[str, str], cold: str) -> str:
+def _reason(problem: Problem, move: Move, reasons: Mapping[str, str], cold: str = "") -> str:
     told = _purpose(problem, move, reasons)
     return "; ".join(filter(None, (told, f"cold, as {cold}" if cold else "")))
 

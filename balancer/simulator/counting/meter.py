@@ -79,6 +79,8 @@ class Meter:
         for uuid, (asked, granted) in world.granted().items():
             wanted[world.placement[uuid]] += asked
             unmet[world.placement[uuid]] += max(0, asked - granted - ROUNDED)
+            if world.guests[uuid].lacks_memory:
+                unmet[world.placement[uuid]] += PER_CORE
             if world.guests[uuid].patient:
                 self.borne += (asked - granted) / PER_CORE * span
         inhabited = set(world.placement.values())
