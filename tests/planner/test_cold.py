@@ -64,6 +64,9 @@ def test_a_processor_that_differs_asks_for_a_cold_move() -> None:
     seen = observation(UNLIKE)
     again = assess(seen, policy(rule, allow=COLD, limits=WIDE))
     assert list(unkept(again, made, same=True)) == []
+    alike = assess(observation(UNLIKE.replace("New", "Old")), again.policy)
+    assert list(unkept(alike, made, same=False)) == []
+    assert "m1 (x) is cold where a live move would do" in list(unkept(alike, made, same=True))
     assert not isinstance(to_b(UNLIKE, "y", COLD), Plan)
     assert not isinstance(to_b(UNLIKE, "x", Allow()), Plan)
 
@@ -81,6 +84,13 @@ def test_live_comes_first() -> None:
     formulation = formulate(posed, [Compatible()], [Stability()])
     x = formulation.guest_number[uuid_of("x")]
     assert formulation.soft_pairs[x].tolist() == [0, SOFT_PRICE, 0]
+
+
+def test_staying_is_no_cold_move() -> None:
+    """Who runs where nothing could be moved to as it runs pays for going elsewhere alone."""
+    posed = asked("a 16c/64g : x 2v/4g networks=n1\nb 16c/64g : ")
+    formulation = formulate(posed, [Compatible()], [Stability()])
+    assert formulation.soft_pairs[0, formulation.start[0]] == 0
 
 
 def test_a_guest_that_writes_too_fast_goes_cold_where_it_may() -> None:
@@ -140,7 +150,6 @@ def test_one_that_did_not_converge_lately_goes_cold(allow: Allow, ago: float, wh
         (UNLIKE, "x", {"cold": True}, ""),
         (UNLIKE, "x", {}, "it cannot go there live: CPU mode host-passthrough"),
         (UNLIKE, "y", {"cold": True}, "a cold move is not allowed for this guest"),
-        (ALIKE_TOO, "x", {"cold": True, "target": "c"}, "a live move would do"),
         (BUSY, "busy", {"cold": True}, ""),
         (
             UNLIKE,
