@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 
 from balancer.planner.constraints.budget import Budget
 from balancer.planner.constraints.capacity import Capacity
+from balancer.planner.constraints.changing import Changing
 from balancer.planner.constraints.cooling import Cooling
 from balancer.planner.constraints.headroom import Headroom
 from balancer.planner.constraints.licence import Licence
@@ -48,7 +49,7 @@ def eased(problem: Problem, rule: Constraint, broken: Sequence[Violation]) -> Ea
             policy = replace(problem.policy, limits=limits)
             rested = replace(problem, policy=policy, cooling=frozenset())
             return Eased(rested, '[limits] same_guest_again_after = "0min"', 0)
-        case Tied():
+        case Tied() | Changing():
             return None
         case Capacity():
             changes = _overcommit(problem, rule, broken)

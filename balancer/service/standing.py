@@ -157,7 +157,7 @@ def _marks(cycle: Cycle) -> dict[str, tuple[str, object]]:
                 home in hot,
                 targets[uuid].target if uuid in targets else "",
                 held.get(uuid, ""),
-                uuid in cooling,
+                uuid in cooling or uuid in demand.changing,
                 uuid in barred,
                 uuid in demand.unknown,
                 demand.basis.get(uuid, ""),

@@ -17,6 +17,7 @@ from balancer.planner.constraints.barred import Barred
 from balancer.planner.constraints.blackout import Blackout
 from balancer.planner.constraints.budget import Budget
 from balancer.planner.constraints.capacity import Capacity
+from balancer.planner.constraints.changing import Changing
 from balancer.planner.constraints.compatible import Compatible
 from balancer.planner.constraints.cooling import Cooling
 from balancer.planner.constraints.drain import Drain
@@ -46,6 +47,7 @@ LOCAL: Final = (
     Blackout,
     Budget,
     Capacity,
+    Changing,
     Compatible,
     Cooling,
     Drain,

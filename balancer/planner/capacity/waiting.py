@@ -39,6 +39,7 @@ def calm(problem: Problem) -> Problem:
             policy, aggressiveness=REPAIRS_ONLY, constraints=rules, limits=_unlimited(policy)
         ),
         cooling=frozenset(),
+        demand=replace(problem.demand, changing=frozenset()),
         settling=False,
         spent_moves=0,
         spent_mib=0,
@@ -126,7 +127,7 @@ def _restarted(guest: Guest) -> Guest:
     """Return the guest as it is started anew, by whomever: it sees whatever processor it finds."""
     cpu = guest.cpu if guest.cpu.model else GuestCpu()
     ties = tuple(t for t in guest.ties if t.kind in BOUND_TO_HARDWARE)
-    return replace(guest, cpu=cpu, owner="", ties=ties)
+    return replace(guest, cpu=cpu, owner="", ties=ties, disks=())
 
 
 def _nowhere(waiting: Iterable[Guest]) -> Host:

@@ -13,8 +13,10 @@ from balancer.planner.constraints.blackout import Blackout
 from balancer.planner.constraints.budget import Budget
 from balancer.planner.constraints.capacity import Capacity
 from balancer.planner.constraints.careful import Careful
+from balancer.planner.constraints.changing import Changing
 from balancer.planner.constraints.compatible import Compatible
 from balancer.planner.constraints.cooling import Cooling
+from balancer.planner.constraints.disk_room import DiskRoom
 from balancer.planner.constraints.drain import Drain
 from balancer.planner.constraints.headroom import Headroom
 from balancer.planner.constraints.held import Held
@@ -64,8 +66,10 @@ ALWAYS: Final[tuple[Constraint, ...]] = (
     Tied(),
     Reachable(),
     Capacity(),
+    DiskRoom(),
     Drain(),
     UnknownData(),
+    Changing(),
     Cooling(),
     Returning(),
     Held(),

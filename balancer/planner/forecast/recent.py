@@ -8,6 +8,7 @@ import numpy as np
 from balancer.planner.model.demand import Demand
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.outlook import PER_HOUR
+from balancer.planner.model.pressure import borne_out
 from balancer.planner.model.resources import CPU, MEMORY, Resources
 from balancer.planner.model.rollups import STEP
 from balancer.planner.model.usage import MEANINGS, STALE
@@ -53,7 +54,8 @@ def pressed(
 ) -> Mapping[str, frozenset[str]]:
     """Return the hosts whose pressure is over its limit (a share, by metric), now and before.
 
-    In every known step of the latest `seconds`; one that was never measured is no reason.
+    In every known step of the latest `seconds`; one that was never measured is no reason, nor is
+    one that nothing else bears out (`model.pressure`).
     """
     rollups = observation.rollups
     names = [host.name for host in observation.cluster.hosts]
@@ -77,7 +79,7 @@ def _now(observation: Observation, host: str, metric: str) -> int:
     if not samples or abs(observation.at - samples[-1].at) > STALE:
         return 0
     value = samples[-1].values.get(metric, 0)
-    return value if value <= PER_MILLE else 0
+    return value if 0 < value <= PER_MILLE and borne_out(observation, host, metric) else 0
 
 
 def delays(observation: Observation) -> Mapping[str, int]:

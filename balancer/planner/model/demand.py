@@ -24,6 +24,9 @@ class Demand:
     blind: frozenset[str] = frozenset()
     """Hosts with a guest of which neither the present nor the past is known. What such a host
     bears cannot be said, so its load is no reason to take a guest off it, or to bring one."""
+    changing: frozenset[str] = frozenset()
+    """Guests whose newest reading is far from what they were wont to use, and has not lasted yet:
+    they weigh as they were wont, and are not moved for load."""
     partial: bool = False
     """True if too much is unknown to say what the cluster uses on the whole."""
     scenarios: tuple[Mapping[str, Resources], ...] = ()
@@ -36,3 +39,12 @@ class Demand:
     """Hosts on which tasks wait too long, for as long as heat must last: names by resource."""
     delay: Mapping[str, int] = field(default_factory=dict)
     """vCPU time ready but not running lately, millicores, for the guests where it is known."""
+    wanted: Mapping[str, int] = field(default_factory=dict)
+    """CPU that guests want on average, what waits of it included, millicores: of those of which
+    `mean`, `peak` and `delay` tell less, since the rest of it may wait (`model.terms`)."""
+    used: Mapping[str, int] = field(default_factory=dict)
+    """CPU that these same guests use on average, whether it counts or not, millicores."""
+    working: Mapping[str, int] = field(default_factory=dict)
+    """Memory that guests work with, MiB: of those from which some may be taken (`model.spare`)."""
+    resident: Mapping[str, int] = field(default_factory=dict)
+    """Memory that these same guests use of their hosts, whether they need it or not, MiB."""

@@ -1,7 +1,8 @@
 """The engine that turns a yard into a schedule: bounds first, then what works, then better.
 
 1. Direct moves, event by event. 2. Where those block each other in circles: steps aside, few or
-many. 3. Back and forth over the schedule, shaken, until the bound or the budget is reached.
+many. 3. Back and forth over the schedule, shaken, until the bound or the budget is reached;
+parts that have nothing to do with each other apart.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,8 +11,10 @@ from typing import Final
 
 import numpy as np
 
+from balancer.planner.order.apart import found_apart, polish_apart
 from balancer.planner.order.aside import Searching, fewest_steps_aside
 from balancer.planner.order.bounds import Bound, bound, channel_work, lengths
+from balancer.planner.order.components import components
 from balancer.planner.order.kernels import passes, roaming, settling
 from balancer.planner.order.kernels.passes import NEVER, duration
 from balancer.planner.order.pacing import light_paces
@@ -155,10 +158,10 @@ def kernels(*, compiled: bool) -> Kernels:
 
 def arrange(yard: Yard, effort: Effort) -> Arranged:
     """Return a schedule that takes every mover to its target, or none if none was found."""
-    return _Work(yard, effort).run()
+    return Work(yard, effort).run()
 
 
-class _Work:
+class Work:
     """The state of one call of `arrange`."""
 
     def __init__(self, yard: Yard, effort: Effort) -> None:
@@ -166,7 +169,9 @@ class _Work:
         self.n = len(yard.source)
         trips = [Trip(m, int(yard.source[m]), int(yard.target[m])) for m in range(self.n)]
         self.direct = compile_trips(yard, trips)
-        self.kernels = kernels(compiled=self.n >= effort.compiled_from)
+        self.compiling = self.n >= effort.compiled_from
+        self.kernels = kernels(compiled=self.compiling)
+        self.dear = effort.price_of_a_step_aside > DEAR
         self.bound = bound(yard, self.direct)
         self.length = lengths(self.direct)
         self.rng = np.random.default_rng(effort.seed)
@@ -178,6 +183,8 @@ class _Work:
         """Rates at which the busiest links carry least, where those are not the highest."""
         self.ways: list[tuple[Compiled, Schedule]] = []
         """The best found on the way, each of other trips or times."""
+        self.floor = 0.0
+        """Seconds that another part takes anyhow: nothing shorter is of use."""
 
     def run(self) -> Arranged:
         """Find, then improve."""
@@ -185,7 +192,8 @@ class _Work:
             nothing = np.zeros(0)
             return Arranged(Schedule((), nothing, nothing, nothing, 0.0, nothing), self.bound, 0)
         self.find_direct()
-        if self.best is None and (self.yard.temporary or self.yard.cold is not None):
+        able = self.yard.temporary or self.yard.cold is not None
+        if self.best is None and able and not found_apart(self):
             self.find_detours()
         if self.best is not None:
             self.polish()
@@ -193,14 +201,17 @@ class _Work:
 
     def reached(self) -> bool:
         """True if the best is as good as asked for."""
-        return self.best is not None and self.best.seconds <= self.bound.seconds * (
-            1 + self.effort.enough
-        )
+        return self.best is not None and self.best.seconds <= self.aim
+
+    @property
+    def aim(self) -> float:
+        """Seconds below which nothing is won."""
+        return max(self.bound.seconds * (1 + self.effort.enough), self.floor)
 
     def cost(self, schedule: Schedule) -> float:
         """Return what a schedule is worth; less is better."""
         price = self.effort.price_of_a_step_aside
-        return schedule.seconds * (1 + price * schedule.steps_aside)
+        return max(schedule.seconds, self.floor) * (1 + price * schedule.steps_aside)
 
     def cheapest_more(self) -> float:
         """Return what a good schedule with one step aside more than the best would cost."""
@@ -242,7 +253,7 @@ class _Work:
     def find_detours(self) -> None:
         """Roam with many settings; keep the best of what gets everybody home."""
         movers, ground = movers_of(self.yard), ground_of(self.yard)
-        if self.yard.temporary and self.effort.price_of_a_step_aside > DEAR:
+        if self.yard.temporary and self.dear:
             self.find_fewest(movers, ground)
         seen: list[tuple[float, Floats]] = []
         if self.best is not None and self.cheapest_more() >= self.cost(self.best):
@@ -279,7 +290,7 @@ class _Work:
         if len(seen) > PLENTY and attempt % 2:
             chosen = min(self.rng.integers(len(seen), size=3))
             return near_settings(self.rng, sorted(seen, key=lambda s: s[0])[chosen][1])
-        few = self.effort.price_of_a_step_aside > DEAR and self.best is None
+        few = self.dear and self.best is None
         return drawn_settings(self.rng, self.n, aside=aside, few=few)
 
     def roamed(
@@ -361,7 +372,7 @@ class _Work:
         weight = self.weights(c)
         seed = int(self.rng.integers(1 << 30))
         seconds = self.kernels.improve(
-            c.legs, c.stock, c.flow, c.book, self.bound.seconds, weight,
+            c.legs, c.stock, c.flow, c.book, max(self.bound.seconds, self.floor), weight,
             self.shares, c.pause, KNOBS, rounds, seed, start, end, rate, asked,
         )  # fmt: skip
         return Schedule(c.trips, start, end, rate, seconds, asked)
@@ -382,6 +393,10 @@ class _Work:
         """
         first = self.best
         if first is None or self.reached():
+            return
+        parts = components(self.compiled)
+        if len(parts) > 1:
+            polish_apart(self, parts)
             return
         if self.effort.exact > 0 and len(first.trips) <= EXACT and self.solved(first):
             return

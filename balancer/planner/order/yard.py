@@ -145,9 +145,7 @@ def compile_trips(yard: Yard, trips: Sequence[Trip]) -> Compiled:
     paths: list[list[int]] = []
     rates: list[float] = []
     for trip in trips:
-        if trip not in yard.known:
-            yard.known[trip] = _effects(yard, trip)
-        taken, given, path, top = yard.known[trip]
+        taken, given, path, top = effects(yard, trip)
         take.append(taken)
         give.append(given)
         paths.append(path)
@@ -173,8 +171,14 @@ def compile_trips(yard: Yard, trips: Sequence[Trip]) -> Compiled:
     return Compiled(trips, legs, stock, flow, _book(legs, stock, flow), yard.pause)
 
 
-def _effects(yard: Yard, trip: Trip) -> Effects:
+def effects(yard: Yard, trip: Trip) -> Effects:
     """Return what a trip takes and gives of each row, its channels, and its highest rate."""
+    if trip not in yard.known:
+        yard.known[trip] = _effects(yard, trip)
+    return yard.known[trip]
+
+
+def _effects(yard: Yard, trip: Trip) -> Effects:
     here = rows_of(yard, trip.mover, trip.source) if trip.kind != RESUME else {}
     there = rows_of(yard, trip.mover, trip.target) if trip.kind != STORE else {}
     path = channels_of(yard, trip.source, trip.target) if trip.kind == LIVE else []

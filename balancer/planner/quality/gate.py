@@ -1,15 +1,16 @@
 """All checks, one after the other, and what is left when they are done."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
 from balancer.planner.model.cluster import Cluster, HostState
-from balancer.planner.model.observation import History, Observation
+from balancer.planner.model.observation import History, Observation, Sample
 from balancer.planner.model.resources import VCPUS
 from balancer.planner.quality.agreement import disagreeing
 from balancer.planner.quality.capacity import impossible_hosts
 from balancer.planner.quality.past import implausible, unstuck
+from balancer.planner.quality.pressure import unfelt
 from balancer.planner.quality.samples import unbelievable
 from balancer.planner.quality.sums import contradicted
 from balancer.planner.quality.swapped import mistaken
@@ -72,12 +73,16 @@ def gate(observation: Observation) -> Trusted:
     # Sums are of what passed the checks of single guests: one absurd value accuses only itself.
     faults = {**contradicted(_without(observation, faults)), **faults}
     left = _without(observation, faults)
+    pressure = unfelt(left)
     return Trusted(
         replace(
             left,
+            history=History(left.history.guests, _without_pressure(left, pressure)),
             cluster=_not_receiving(observation.cluster, hosts),
             rollups=unstuck(observation, faults),
-            doubts=tuple(dict.fromkeys((*left.doubts, *_sentences(observation, faults, hosts)))),
+            doubts=tuple(
+                dict.fromkeys((*left.doubts, *_sentences(observation, faults, hosts, pressure)))
+            ),
         ),
         faults,
         hosts,
@@ -88,6 +93,18 @@ def _without(observation: Observation, faults: Mapping[str, str]) -> Observation
     """Return the observation without the samples of those guests."""
     kept = {u: taken for u, taken in observation.history.guests.items() if u not in faults}
     return replace(observation, history=History(kept, observation.history.hosts))
+
+
+def _without_pressure(
+    observation: Observation, doubted: Mapping[str, Collection[str]]
+) -> Mapping[str, tuple[Sample, ...]]:
+    """Return what was measured of hosts, without those metrics of the newest sample."""
+    found = dict(observation.history.hosts)
+    for host, metrics in doubted.items():
+        *before, last = found[host]
+        values = {name: value for name, value in last.values.items() if name not in metrics}
+        found[host] = (*before, replace(last, values=values))
+    return found
 
 
 def _not_receiving(cluster: Cluster, hosts: Mapping[str, str]) -> Cluster:
@@ -104,10 +121,16 @@ def _not_receiving(cluster: Cluster, hosts: Mapping[str, str]) -> Cluster:
 
 
 def _sentences(
-    observation: Observation, faults: Mapping[str, str], hosts: Mapping[str, str]
+    observation: Observation,
+    faults: Mapping[str, str],
+    hosts: Mapping[str, str],
+    pressure: Mapping[str, Mapping[str, str]],
 ) -> tuple[str, ...]:
     cluster = observation.cluster
-    told = tuple(f"{host}: {why}; it receives no guest" for host, why in sorted(hosts.items()))
+    told = (
+        *(f"{host}: {why}; it receives no guest" for host, why in sorted(hosts.items())),
+        *_odd_pressure(pressure),
+    )
     silent = observation.history.guests.keys() & faults.keys()
     doubted = sorted((cluster.guest[u].name, why) for u, why in faults.items() if u in silent)
     if not doubted:
@@ -115,3 +138,11 @@ def _sentences(
     named = "; ".join(f"{name}: {why}" for name, why in islice(doubted, SHOWN))
     more = f" (and {len(doubted) - SHOWN} more)" if len(doubted) > SHOWN else ""
     return (*told, f"not believed, so not moved for load: {named}{more}")
+
+
+def _odd_pressure(pressure: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """Yield one sentence on pressure that is not believed, if there is any."""
+    said = [f"{host}: {why}" for host, of in sorted(pressure.items()) for why in of.values()]
+    if said:
+        more = f" (and {len(said) - SHOWN} more)" if len(said) > SHOWN else ""
+        yield f"pressure not believed, so no reason to move: {'; '.join(said[:SHOWN])}{more}"

@@ -2,7 +2,8 @@
 
 As heat must last before anybody is moved for it, so must what makes heat, or hides it. A meter
 that goes wrong is known as such only after some readings; until then they sway nobody. What
-lasts is believed no later than heat itself would be.
+lasts is believed no later than heat itself would be. Nor is a guest moved meanwhile whose own
+reading that is.
 """
 
 from dataclasses import replace
@@ -16,8 +17,10 @@ from balancer.planner.model.rollups import STEP, Block, Cells
 from balancer.planner.quality.swapped import FAR, LEAST, LEAST_SPREAD
 
 
-def settled(observation: Observation, seconds: float) -> Observation:
+def settled(observation: Observation, seconds: float) -> tuple[Observation, frozenset[str]]:
     """Return the observation with guests' CPU as they are wont, where it has changed just now.
+
+    And who these guests are, by uuid.
 
     Where the newest sample is far from the habit of the hour before the latest `seconds`, and any
     of the steps since then was not, the mean of that hour stands in for what is far from it.
@@ -27,7 +30,7 @@ def settled(observation: Observation, seconds: float) -> Observation:
     steps = int(seconds) // STEP
     last = (int(observation.at) - rollups.start) // STEP
     if block is None or not steps or not steps < last <= rollups.columns:
-        return observation
+        return observation, frozenset()
     cells = rollups.matrix(block)
     taken = observation.history.guests
     now = np.array([_newest(taken.get(uuid, ())) for uuid in block.names])
@@ -36,7 +39,7 @@ def settled(observation: Observation, seconds: float) -> Observation:
     strange = np.abs(lately - habit[:, None]) > far[:, None]
     passing = (np.abs(now - habit) > far) & ((lately >= 0) & ~strange).any(axis=1)
     if not passing.any():
-        return observation
+        return observation, frozenset()
     usual = np.rint(np.nan_to_num(habit)).astype(np.int32)
     guests = {
         block.names[number]: _with_cpu(taken[block.names[number]], int(usual[number]))
@@ -45,11 +48,12 @@ def settled(observation: Observation, seconds: float) -> Observation:
     healed = cells.copy()
     doubted = strange & passing[:, None] & (lately >= 0)
     healed[:, last - steps : last] = np.where(doubted, usual[:, None], lately)
-    return replace(
+    wont = replace(
         observation,
         history=History({**taken, **guests}, observation.history.hosts),
         rollups=replace(rollups, guests={**rollups.guests, CPU: Block.of(block.names, healed)}),
     )
+    return wont, frozenset(guests)
 
 
 def _habits(cells: Cells) -> tuple["np.ndarray[tuple[int], np.dtype[np.float64]]", ...]:

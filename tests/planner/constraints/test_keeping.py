@@ -1,7 +1,10 @@
 """Rules that keep guests where they are, and what lifts each."""
 
+from dataclasses import replace
+
 import pytest
 
+from balancer.planner.constraints.changing import Changing
 from balancer.planner.constraints.cooling import Cooling
 from balancer.planner.constraints.drain import Drain
 from balancer.planner.constraints.never_move import NeverMove
@@ -50,7 +53,7 @@ def test_an_order_to_relieve_does_not_override_stay() -> None:
     assert kept(Stay(guests=select("*")), question) == ["x"]
 
 
-@pytest.mark.parametrize("rule", [Cooling(), UnknownData()], ids=["cooling", "unknown"])
+@pytest.mark.parametrize("rule", [Cooling(), Changing(), UnknownData()])
 def test_orders_lift_what_only_caution_holds(rule: Constraint) -> None:
     """A drain or an order to relieve needs only what the hypervisor answers."""
     text = """
@@ -58,15 +61,22 @@ def test_orders_lift_what_only_caution_holds(rule: Constraint) -> None:
         b 1c/1g state=draining : y 1v/1g unknown
         c 1c/1g : z 1v/1g unknown
         """
-    assert kept(rule, problem(text, cooling=["x", "y", "z"], relieve=["c"])) == ["x"]
+    everybody = ["x", "y", "z"]
+    question = problem(text, cooling=everybody, changing=everybody, relieve=["c"])
+    assert kept(rule, question) == ["x"]
+    assert kept(rule, replace(question, ordered=question.cluster.guest.keys())) == (
+        ["x"] if isinstance(rule, UnknownData) else []
+    )
 
 
 def test_a_resting_guest_may_move_to_repair_a_rule() -> None:
-    """Cooldown is there against flapping, not against rules."""
+    """Cooldown is there against flapping, not against rules; nor does a rule ask for readings."""
     spread = Spread(guests=select("zk-*"))
     text = "a 4c/4g : zk-1 1v/1g | zk-2 1v/1g | web 1v/1g"
     cooling = Cooling()
     assert kept(cooling, problem(text, spread, cooling, cooling=["zk-1", "web"])) == ["web"]
+    odd = problem(text, spread, changing=["zk-1", "web", "gone"])
+    assert kept(Changing(), odd) == ["web"]
     soft = Spread(guests=select("zk-*"), hard=False)
     assert len(kept(Cooling(), problem(text, soft, cooling=["zk-1", "web"]))) == 2
 
@@ -126,7 +136,15 @@ def test_a_drained_host_names_who_is_left_and_who_came() -> None:
 
 @pytest.mark.parametrize(
     "rule",
-    [NeverMove(guests=select("x")), Tied(), Reachable(), Cooling(), UnknownData(), Drain()],
+    [
+        NeverMove(guests=select("x")),
+        Tied(),
+        Reachable(),
+        Cooling(),
+        Changing(),
+        UnknownData(),
+        Drain(),
+    ],
 )
 def test_keeping_holds_at_every_instant(rule: Constraint) -> None:
     """Nobody leaves for a moment."""

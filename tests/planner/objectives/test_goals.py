@@ -200,16 +200,20 @@ UNDER_PRESSURE = """
 """
 
 
-def pressed_for(steps: int, pressure: int = 300) -> Observation:
+def pressed_for(steps: int, pressure: int = 300, delay: int = 100) -> Observation:
     """Return a cluster whose host a is under pressure now and in so many steps before."""
     seen = observation(UNDER_PRESSURE)
     sample = Sample(seen.at, 30.0, {"cpu.pressure": pressure})
+    guests = {
+        uuid: (replace(taken[-1], values={**taken[-1].values, "cpu.delay": delay}),)
+        for uuid, taken in seen.history.guests.items()
+    }
     cells = np.full((1, 6), 10, dtype=np.int32)
     if steps:
         cells[0, -steps:] = pressure
     start = int(seen.at) // STEP * STEP - 6 * STEP
     past = Rollups(start, 6, {}, {"cpu.pressure": Block.of(["a"], cells)})
-    return replace(seen, history=History(seen.history.guests, {"a": (sample,)}), rollups=past)
+    return replace(seen, history=History(guests, {"a": (sample,)}), rollups=past)
 
 
 def moved_by(seen: Observation, **hot: float) -> list[str]:
@@ -227,6 +231,7 @@ def test_pressure_that_lasts_is_heat() -> None:
     assert moved_by(pressed_for(3), cpu_pressure=0.4) == []
     assert moved_by(pressed_for(3, 3000)) == []
     assert moved_by(pressed_for(0), lasting=0.0)
+    assert moved_by(pressed_for(3, delay=20)) == []
 
 
 def test_pressure_that_guests_do_not_cause_moves_none() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from balancer.planner.order.arrange import Effort, _Work, arrange
+from balancer.planner.order.arrange import Effort, Work, arrange
 from balancer.planner.order.certificate import nobody_can_start
 from balancer.planner.order.kernels import passes
 from balancer.planner.order.roamers import (
@@ -159,7 +159,7 @@ def test_far_from_the_bound_more_steps_aside_are_tried():
 
 def test_what_cannot_be_better_is_dropped_unseen():
     """Roaming whose outcome is far longer than the best is not timed."""
-    work = _Work(yard([(0, 1, 10), (1, 0, 10)], [0, 0, 10]), PLAIN)
+    work = Work(yard([(0, 1, 10), (1, 0, 10)], [0, 0, 10]), PLAIN)
     best = go(work.yard)
     work.best = replace(best, seconds=0.1)
     movers, ground = movers_of(work.yard), ground_of(work.yard)
@@ -176,7 +176,7 @@ def test_what_roams_but_never_converges_is_no_schedule():
 
 def test_a_needless_step_aside_is_straightened():
     """A detour that nobody needs becomes a direct move."""
-    work = _Work(yard([(0, 1, 10)], [0, 10, 10]), PLAIN)
+    work = Work(yard([(0, 1, 10)], [0, 10, 10]), PLAIN)
     detour = compile_trips(work.yard, [Trip(0, 0, 2), Trip(0, 2, 1)])
     work.best, work.compiled = work.tightened(detour, np.arange(2.0)), detour
     assert work.best.steps_aside == 1

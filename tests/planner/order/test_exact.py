@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from balancer.planner.order.arrange import Effort, _Work, arrange
+from balancer.planner.order.arrange import Effort, Work, arrange
 from balancer.planner.order.exact import best_starts, measure
 from tests.planner.order.yards import faults, yard, yards
 
@@ -37,7 +37,7 @@ def test_an_odd_sum_cannot_be_halved_and_that_is_proven():
     sizes = [3, 2, 2]
     posed = yard([(0, 1 + k, s) for k, s in enumerate(sizes)], [0, *sizes], top=np.full(3, 10.0))
     posed.rate[1] = 20.0
-    work = _Work(posed, EXACT)
+    work = Work(posed, EXACT)
     found = work.run()
     assert found.schedule.seconds == pytest.approx(0.4)
     c, best = work.compiled, work.best
@@ -46,7 +46,7 @@ def test_an_odd_sum_cannot_be_halved_and_that_is_proven():
 
 def test_a_better_order_is_found_from_a_poor_one():
     """From starts one after the other the solver finds what goes side by side."""
-    work = _Work(yard([(0, 1, 10), (2, 3, 20), (0, 3, 10)], [0, 10, 0, 30]), WALK)
+    work = Work(yard([(0, 1, 10), (2, 3, 20), (0, 3, 10)], [0, 10, 0, 30]), WALK)
     c = work.direct
     start, rate = np.array([0.0, 1.0, 3.0]), np.full(3, 10.0)
     starts, proven = best_starts(c, start, rate, 3.0, 4.0, 1.0)
@@ -56,7 +56,7 @@ def test_a_better_order_is_found_from_a_poor_one():
 
 def test_without_means_nothing_is_found_nor_proven():
     """No work, no answer."""
-    work = _Work(yard([(0, 1, 10), (0, 2, 20), (1, 2, 5)], [0, 10, 20]), WALK)
+    work = Work(yard([(0, 1, 10), (0, 2, 20), (1, 2, 5)], [0, 10, 20]), WALK)
     start = np.array([0.0, 1.0, 3.0])
     assert best_starts(work.direct, start, np.full(3, 10.0), 0.5, 3.5, 0.0)[1] is False
 

@@ -1,7 +1,8 @@
 """No move is ever caused by bad data: faults are injected into pasts and presents that were fine."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from random import Random
 
 import numpy as np
@@ -9,12 +10,13 @@ import pytest
 
 from balancer.config import default_policy
 from balancer.planner import assessment, pipeline
-from balancer.planner.forecast import FORECASTERS
+from balancer.planner.forecast import FORECASTERS, recent
 from balancer.planner.model.cluster import Cluster, HostState, NumaCell
 from balancer.planner.model.demand import Demand
 from balancer.planner.model.observation import History, Observation, Sample
 from balancer.planner.model.plan import Plan
 from balancer.planner.model.policy import Policy
+from balancer.planner.model.pressure import borne_out
 from balancer.planner.model.rollups import UNKNOWN, Block, Rollups
 from balancer.planner.pipeline import assess, plan
 from balancer.planner.quality import Trusted, gate
@@ -30,6 +32,7 @@ CALM = """
 """
 """Nothing here is worth a move."""
 
+PRESSURES = ("cpu.pressure", "memory.pressure")
 Fault = Callable[[Observation, Random], Observation]
 
 
@@ -99,6 +102,80 @@ def _contradicted(seen: Observation, chance: Random) -> Observation:
     )
 
 
+def _of_host(change: Callable[[int], int | None], *metrics: str) -> Fault:
+    """Hosts' own meters say something else, of these metrics or of all: now and in the latest hour."""
+
+    def fault(seen: Observation, chance: Random) -> Observation:
+        names = sorted(seen.history.hosts)
+        hit = set(chance.sample(names, chance.choice([1, 1, 2, len(names)])))
+
+        def changed(name: str, values: Mapping[str, int]) -> dict[str, int]:
+            if name not in hit:
+                return dict(values)
+            new = {m: change(v) if m in (metrics or values) else v for m, v in values.items()}
+            return {metric: value for metric, value in new.items() if value is not None}
+
+        hosts = {
+            name: (replace(taken[-1], values=changed(name, taken[-1].values)),)
+            for name, taken in seen.history.hosts.items()
+        }
+        return replace(
+            seen,
+            history=History(seen.history.guests, hosts),
+            rollups=replace(
+                seen.rollups,
+                hosts={
+                    metric: _changed(seen.rollups, block, hit, change)
+                    if metric in (metrics or seen.rollups.hosts)
+                    else block
+                    for metric, block in seen.rollups.hosts.items()
+                },
+            ),
+        )
+
+    return fault
+
+
+def _changed(
+    rollups: Rollups, block: Block, hit: Collection[str], change: Callable[[int], int | None]
+) -> Block:
+    """Return the block with another latest hour of those hosts."""
+    cells = rollups.matrix(block).copy()
+    for number in [n for n, name in enumerate(block.names) if name in hit]:
+        latest = [change(int(v)) for v in cells[number, -12:]]
+        cells[number, -12:] = [UNKNOWN if v is None else max(UNKNOWN, v) for v in latest]
+    return Block.of(block.names, cells)
+
+
+def _hosts_swapped(seen: Observation, chance: Random) -> Observation:
+    """Two hosts' meters are taken for each other's, now and in the past."""
+    names = sorted(seen.history.hosts)
+    one, other = chance.sample(names, 2)
+    as_named = {one: other, other: one}
+    return replace(
+        seen,
+        history=History(
+            seen.history.guests, {n: seen.history.hosts[as_named.get(n, n)] for n in names}
+        ),
+        rollups=replace(
+            seen.rollups,
+            hosts={
+                metric: Block.of(
+                    [as_named.get(n, n) for n in block.names], seen.rollups.matrix(block)
+                )
+                for metric, block in seen.rollups.hosts.items()
+            },
+        ),
+    )
+
+
+def _hosts_delayed(seen: Observation, chance: Random) -> Observation:
+    """A host's newest sample is an hour old."""
+    name = chance.choice(sorted(seen.history.hosts))
+    late = (replace(seen.history.hosts[name][-1], at=seen.at - 3600),)
+    return replace(seen, history=History(seen.history.guests, {**seen.history.hosts, name: late}))
+
+
 def _host(**capacity: int) -> Fault:
     """One host says that it has something else."""
 
@@ -131,6 +208,21 @@ FAULTS: dict[str, Fault] = {
     "a host without memory": _host(memory=0),
     "a host with a million CPUs": _host(cpu=1_000_000_000),
     "a host with petabytes": _host(memory=2**40),
+    "host dropped": _of_host(lambda _: None),
+    "host zeroed": _of_host(lambda _: 0),
+    "host x 1000": _of_host(lambda v: 1000 * v),
+    "host's CPU zeroed": _of_host(lambda _: 0, "cpu"),
+    "host's CPU x 1000": _of_host(lambda v: 1000 * v, "cpu"),
+    "host's CPU stuck": _of_host(lambda _: 9000, "cpu"),
+    "host's pressure x 1000": _of_host(lambda v: 1000 * v, *PRESSURES),
+    "host's pressure x 100": _of_host(lambda v: 100 * v, *PRESSURES),
+    "host's pressure stuck": _of_host(lambda _: 437, *PRESSURES),
+    "host's pressure at its highest": _of_host(lambda _: 1000, *PRESSURES),
+    "host's pressure negative": _of_host(lambda v: -v - 1, *PRESSURES),
+    "host's memory zeroed": _of_host(lambda _: 0, "memory.used"),
+    "host's memory x 1000": _of_host(lambda v: 1000 * v, "memory.used"),
+    "host delayed": _hosts_delayed,
+    "hosts swapped": _hosts_swapped,
 }
 
 
@@ -169,15 +261,37 @@ def _drawn(seed: int) -> str:
     return "\n".join(lines)
 
 
+def _measured(seed: int) -> Observation:
+    """Return a drawn cluster whose hosts measure some pressure, and its guests what they wait."""
+    seen = with_past(_drawn(seed), seed=seed)
+    chance = np.random.default_rng(seed)
+    names = sorted(seen.history.hosts)
+    felt = dict(zip(names, chance.integers(0, 12, len(names)).tolist(), strict=True))
+    guests = {}
+    for uuid, taken in seen.history.guests.items():
+        host = seen.cluster.placement[uuid]
+        delay = 1 + felt[host] // len(seen.cluster.guests_on[host])
+        guests[uuid] = (replace(taken[-1], values={**taken[-1].values, "cpu.delay": delay}),)
+    hosts = {}
+    for name, taken in seen.history.hosts.items():
+        pressure = dict.fromkeys(PRESSURES, felt[name])
+        hosts[name] = (replace(taken[-1], values={**taken[-1].values, **pressure}),)
+    steps = chance.integers(0, 12, (len(names), seen.rollups.columns)).astype(np.int32)
+    past = {metric: Block.of(names, steps) for metric in PRESSURES}
+    return replace(seen, history=History(guests, hosts), rollups=replace(seen.rollups, hosts=past))
+
+
 def _moves(seen: Observation, forecaster: str, policy: Policy = EAGER) -> tuple[str, ...]:
     made = plan(seen, replace(policy, forecaster=forecaster))
     return tuple(a.name for a in made.actions) if isinstance(made, Plan) else ()
 
 
+@cache
 def _calm(seed: int, forecaster: str) -> Observation:
     """Return a drawn cluster that is calm, and of which everything is believed."""
-    calm = with_past(_drawn(seed), seed=seed)
+    calm = _measured(seed)
     assert gate(calm).guests == {}
+    assert not gate(calm).observation.doubts
     assert _moves(calm, forecaster) == ()
     return calm
 
@@ -270,17 +384,50 @@ def test_what_runs_all_the_time_may_read_the_same() -> None:
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("forecaster", FORECASTERS)
 def test_no_move_is_caused_by_bad_data_anywhere(forecaster: str) -> None:
-    """The same over hundreds of clusters, every fault, and meters that stop since 0 to 7 steps."""
-    faults = [*FAULTS.values(), *map(_stuck_for, range(8))]
-    injected = 0
+    """The same over hundreds of clusters, every fault, and meters that stop since 0 to 7 steps.
+
+    A cluster may be so close to a move that it is made once a guest reads its own mean instead of a
+    little more: what would be done were the faulty meters to read that, honestly, is not caused by
+    what they say, but by what is not known of these minutes.
+    """
+    faults = {**FAULTS, **{f"stuck for {n} steps": _stuck_for(n) for n in range(8)}}
+    injected, close = 0, []
     for seed in (*CALM_SEEDS, *range(*FRESH)):
-        calm = with_past(_drawn(seed), seed=seed)
+        calm = _measured(seed)
         if gate(calm).guests or _moves(calm, forecaster):
             continue
-        for fault in faults:
-            assert _moves(fault(calm, Random(seed)), forecaster) == (), f"seed {seed}"
+        for name, fault in faults.items():
+            wrong = fault(calm, Random(seed))
             injected += 1
+            if moved := _moves(wrong, forecaster):
+                close.append(f"seed {seed}, {name}: {', '.join(moved)}")
+                assert moved == _moves(_as_wont(calm, wrong), forecaster), close[-1]
+    print(f"{forecaster}: {injected} injected; close to moving anyway: {close}")  # noqa: T201 - pytest -s
     assert injected > 100 * len(faults) / 4
+    assert len(close) < injected / 1000
+
+
+def _as_wont(calm: Observation, wrong: Observation) -> Observation:
+    """Return the calm cluster, the guests whose meters went wrong reading their hour's mean."""
+    guests = dict(calm.history.guests)
+    block = calm.rollups.guests["cpu"]
+    cells = calm.rollups.matrix(block).copy()
+    differ = cells != wrong.rollups.matrix(wrong.rollups.guests["cpu"])
+    for number, uuid in enumerate(block.names):
+        taken = guests[uuid]
+        if wrong.history.guests.get(uuid) != taken:
+            mean = round(float(cells[number, -14:-2].mean()))
+            odd = np.flatnonzero(differ[number])
+            cells[number, odd] = (
+                mean + 1 + odd % 2
+            )  # the very same again and again is not believed
+            guests[uuid] = (replace(taken[-1], values={**taken[-1].values, "cpu": mean}),)
+    past = {**calm.rollups.guests, "cpu": Block.of(block.names, cells)}
+    return replace(
+        calm,
+        history=History(guests, calm.history.hosts),
+        rollups=replace(calm.rollups, guests=past),
+    )
 
 
 def test_what_is_new_must_last() -> None:
@@ -289,7 +436,7 @@ def test_what_is_new_must_last() -> None:
     web = uuid_of("web-1")
 
     def cpu(seen: Observation, lasting: float = 600) -> int:
-        return settled(seen, lasting).history.guests[web][-1].values["cpu"]
+        return settled(seen, lasting)[0].history.guests[web][-1].values["cpu"]
 
     busy = _with(calm, cpu=3900)
     assert 1550 < cpu(busy) < 1650
@@ -298,12 +445,15 @@ def test_what_is_new_must_last() -> None:
     assert cpu(_with_latest(busy, web, 3700, UNKNOWN)) == 3900
     assert cpu(busy, lasting=0) == 3900
     assert cpu(replace(busy, rollups=Rollups())) == 3900
-    assert settled(calm, 600) is calm
+    assert settled(calm, 600) == (calm, frozenset())
+    assert settled(busy, 600)[1] == {web}
     gone = replace(
         busy, history=History({u: s for u, s in busy.history.guests.items() if u != web})
     )
-    assert settled(gone, 600) is gone
-    before = settled(_with_latest(busy, web, 1610, 3800), 600).rollups.guest_rows("cpu", [web], 2)
+    assert settled(gone, 600) == (gone, frozenset())
+    before = settled(_with_latest(busy, web, 1610, 3800), 600)[0].rollups.guest_rows(
+        "cpu", [web], 2
+    )
     assert before[0, 0] == 1610
     assert 1550 < before[0, 1] < 1650
 
@@ -312,9 +462,13 @@ def test_the_injections_would_move_guests() -> None:
     """Without the gate the very same faults do move guests: the test above can fail."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(assessment, "gate", lambda seen: Trusted(seen, {}, {}))
-        patch.setattr(assessment, "settled", lambda seen, _: seen)
-        for name in ("zeroed", "swapped", "stuck", "a host with 0 CPUs"):
-            wrong = (FAULTS[name](with_past(_drawn(s), seed=s), Random(s)) for s in CALM_SEEDS)
+        patch.setattr(assessment, "settled", lambda seen, _: (seen, frozenset()))
+        patch.setattr(recent, "borne_out", lambda *_: True)
+        for name in (
+            "zeroed", "swapped", "stuck", "a host with 0 CPUs",
+            "host's pressure stuck", "host's pressure x 100", "host's pressure at its highest",
+        ):  # fmt: skip
+            wrong = (FAULTS[name](_measured(s), Random(s)) for s in CALM_SEEDS)
             assert any(_moves(seen, "latest") for seen in wrong), name
 
 
@@ -400,6 +554,51 @@ def test_guests_are_held_against_their_host() -> None:
     short = replace(seen, history=replace(seen.history, hosts={"a": (replace(host, window=2.0),)}))
     assert not _because(short)
     assert not _because(replace(seen, history=replace(seen.history, hosts={"a": ()})))
+
+
+def test_pressure_is_held_against_what_was_felt() -> None:
+    """What vCPUs did not wait for, or a half-empty memory, speaks against their host's pressure."""
+    seen = _measured(335)
+    host = min(seen.history.hosts)
+
+    def doubts(delay: int | None = None, **values: int) -> str:
+        sample = seen.history.hosts[host][-1]
+        changed = {n.replace("_", "."): v for n, v in values.items()}
+        hosts = {host: (replace(sample, values={**sample.values, **changed}),)}
+        guests = dict(seen.history.guests)
+        for guest in seen.cluster.guests_on[host] if delay is not None else ():
+            (taken,) = guests[guest.uuid]
+            guests[guest.uuid] = (replace(taken, values={**taken.values, "cpu.delay": delay}),)
+        told = gate(replace(seen, history=History(guests, hosts))).observation
+        assert ("cpu.pressure" in told.history.hosts[host][-1].values) == (
+            "cpu.p" not in "".join(told.doubts)
+        )
+        return " ".join(told.doubts)
+
+    assert doubts() == ""
+    assert f"{host}: cpu.pressure is 300 per mille, but its guests' vCPUs hardly waited" in doubts(
+        cpu_pressure=300
+    )
+    assert doubts(cpu_pressure=300, delay=100) == ""
+    assert "memory.pressure is 300 per mille, but much of its" in doubts(memory_pressure=300)
+    assert doubts(memory_pressure=300, memory_used=60_000) == ""
+    assert "cpu.pressure cannot be 2000 per mille" in doubts(cpu_pressure=2000, delay=1000)
+    assert "cpu.pressure cannot be -3 per mille" in doubts(cpu_pressure=-3)
+    unknown = replace(
+        seen,
+        history=History(
+            {
+                uuid: (replace(taken[-1], values={"cpu": taken[-1].values["cpu"]}),)
+                for uuid, taken in seen.history.guests.items()
+            },
+            seen.history.hosts,
+        ),
+    )
+    assert borne_out(unknown, host, "cpu.pressure") is None
+    assert (
+        borne_out(replace(seen, history=History({}, seen.history.hosts)), host, "cpu.pressure")
+        is None
+    )
 
 
 def test_cells_tell_of_impossible_hosts() -> None:

@@ -1,0 +1,59 @@
+"""Guests whose load changed just now: they weigh as they were wont, and stay until it has lasted."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import ClassVar
+
+from balancer.planner.formulation import Formulation
+from balancer.planner.model.placement import Occupancy
+from balancer.planner.model.problem import Problem
+from balancer.planner.model.staying import at_fault, strayed
+from balancer.planner.model.violation import Violation
+
+REASON = "its load changed just now: that counts once it has lasted (hot.lasting)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changing:
+    """Guests whose newest reading is far from what they were wont to use stay until it has lasted.
+
+    Always in force, except for a guest that is moved, or whose host is emptied or relieved, by
+    order, and for one that takes part in a broken hard rule of the policy: no reading is asked there.
+    """
+
+    hard: ClassVar[bool] = True
+    steadying: ClassVar[bool] = True
+
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        """What the operator calls it."""
+        return self.name or "changing"
+
+    def concerns(self, problem: Problem) -> tuple[str, ...]:
+        """Return the guests that are held."""
+        return problem.once((self, "concerns"), lambda: _unsettled(problem))
+
+    def post(self, formulation: Formulation) -> None:
+        """Hold them."""
+        formulation.hold(formulation.numbers(self.concerns(formulation.problem)), REASON)
+
+    def violations(
+        self, problem: Problem, occupancy: Occupancy, touched: Collection[str] | None = None
+    ) -> tuple[Violation, ...]:
+        """Return each of them that is away from home."""
+        because = dict.fromkeys(self.concerns(problem), REASON)
+        return strayed(problem, occupancy, touched, self.label, because)
+
+
+def _unsettled(problem: Problem) -> tuple[str, ...]:
+    ordered = problem.emptied | problem.relieve
+    free = at_fault(problem) | problem.ordered
+    return tuple(
+        sorted(
+            uuid
+            for uuid in problem.demand.changing - free
+            if uuid in problem.cluster.guest and problem.home(uuid) not in ordered
+        )
+    )
