@@ -141,7 +141,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "floor": Key("memory below which they are never brought", MIB),
     "idle": Key("how long memory must have been unused before it is taken", SECONDS, 0, 7 * 86_400),
     "step": Key("memory that is taken at a time", MIB),
-    "resizing.margin": Key("share of what a guest uses that it keeps on top of that"),
+    "resizing.margin": Key("share of what a guest works with that it keeps on top of that", RATIO, 0, 10),
     "may_be_empty": Key("true: no fault if its patterns match nothing"),
 }  # fmt: skip
 

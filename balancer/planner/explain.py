@@ -25,6 +25,9 @@ LOOKED_AT = 100
 PATIENT = "cpu.patient"
 """Key of HostLoad amounts: the part of `cpu` that may wait, where a policy resizes guests."""
 
+SPARE = "memory.spare"
+"""Likewise: the part of `memory.used` that balloons may take."""
+
 NOTHING: Resources = {}
 WORDS = {CPU: "CPU", MEMORY: "memory allocated", MEMORY_USED: "memory"}
 
@@ -40,7 +43,7 @@ def loads(problem: Problem, reached: Placement) -> tuple[HostLoad, ...]:
     return tuple(
         HostLoad(
             host=host.name,
-            usable=_usable(host, patient=bool(problem.demand.used)),
+            usable=_usable(problem, host),
             before=before[host.name],
             after=after[host.name],
         )
@@ -48,9 +51,15 @@ def loads(problem: Problem, reached: Placement) -> tuple[HostLoad, ...]:
     )
 
 
-def _usable(host: Host, *, patient: bool) -> Resources:
-    of_patient = {PATIENT: host.usable.get(CPU, 0)} if patient else {}
-    return {**host.usable, MEMORY_USED: host.usable.get(MEMORY, 0), **of_patient}
+def _usable(problem: Problem, host: Host) -> Resources:
+    cpu, memory = host.usable.get(CPU, 0), host.usable.get(MEMORY, 0)
+    resized = {PATIENT: cpu, SPARE: memory} if _resized(problem) else {}
+    return {**host.usable, MEMORY_USED: memory, **resized}
+
+
+def _resized(problem: Problem) -> bool:
+    """True if some of what guests use is no reason to move anybody."""
+    return bool(problem.demand.used or problem.demand.resident)
 
 
 def share(load: HostLoad, name: str, *, after: bool = False) -> float:
@@ -66,7 +75,7 @@ def hot(problem: Problem, host_loads: Iterable[HostLoad]) -> tuple[HostLoad, ...
         load
         for load in host_loads
         if share(load, CPU) - share(load, PATIENT) > limits.cpu_used
-        or share(load, MEMORY_USED) > limits.memory_used
+        or share(load, MEMORY_USED) - share(load, SPARE) > limits.memory_used
         or any(load.host in hosts for hosts in problem.demand.pressed.values())
     ]
     return tuple(sorted(over, key=lambda load: (-_heat(load), load.host)))
@@ -165,18 +174,22 @@ def _by_host(problem: Problem, placement: Placement) -> Mapping[str, Resources]:
         there[3] += allocated.get(VCPUS, 0)
     names = (CPU, MEMORY_USED, MEMORY, VCPUS)
     found = {host: dict(zip(names, there, strict=True)) for host, there in sums.items()}
-    return found if not problem.demand.used else _with_patient(problem, placement, found)
+    return _with_patient(problem, placement, found) if _resized(problem) else found
 
 
 def _with_patient(
     problem: Problem, placement: Placement, found: Mapping[str, dict[str, int]]
 ) -> Mapping[str, Resources]:
-    """Return the sums with CPU as it is used, and beside it the part of it that may wait."""
-    told = {host: {**amounts, PATIENT: 0} for host, amounts in found.items()}
+    """Return the sums as CPU and memory are used, and beside them the parts that do not count."""
+    told = {host: {**amounts, PATIENT: 0, SPARE: 0} for host, amounts in found.items()}
     for uuid, used in problem.demand.used.items():
         rest = used - problem.demand.mean[uuid].get(CPU, 0)
         told[placement[uuid]][CPU] += rest
         told[placement[uuid]][PATIENT] += rest
+    for uuid, resident in problem.demand.resident.items():
+        spare = resident - problem.demand.mean[uuid].get(MEMORY, 0)
+        told[placement[uuid]][MEMORY_USED] += spare
+        told[placement[uuid]][SPARE] += spare
     return told
 
 

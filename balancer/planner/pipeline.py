@@ -42,7 +42,7 @@ from balancer.planner.place.evaluate import score
 from balancer.planner.place.solve import Answer, solve
 from balancer.planner.prove import dip, heats, prove
 from balancer.planner.resizable import faults as resize_faults
-from balancer.planner.resize import resize
+from balancer.planner.resize import lacking, resize
 from balancer.planner.trim import opening, useful_part
 from balancer.planner.verify import judge
 from balancer.planner.weigh import Scales
@@ -135,6 +135,7 @@ def _planned(
 def with_resizes(problem: Problem, made: Plan, reached: Placement) -> Plan | Infeasible:
     """Return the plan with what guests are to be given where they are; judged, too."""
     given = resize(problem, reached, {action.guest for action in made.actions})
+    made = replace(made, left=(*made.left, *lacking(problem, made.hot_hosts)))
     if not given.resizes:
         return made
     if wrong := resize_faults(problem, given.resizes):

@@ -101,7 +101,7 @@ class _Replay:
                 vcpus = guest.allocation.get(VCPUS, 0)
                 if resize.after < 0 or 0 < resize.after < LEAST_QUOTA * vcpus:
                     yield f"a limit of {resize.after} millicores for {vcpus} vCPUs"
-            case What.BALLOON:
+            case _:  # a balloon
                 if not 0 < resize.after <= guest.allocation.get(MEMORY, 0):
                     yield f"{resize.after} MiB of {guest.allocation.get(MEMORY, 0)}"
                 yield from self._room(resize)

@@ -15,6 +15,7 @@ from balancer.planner.model.cluster import Guest
 from balancer.planner.model.division import Claims, Division, Floats, divide
 from balancer.planner.model.knobs import Knobs
 from balancer.planner.model.placement import Placement
+from balancer.planner.model.plan import Stay
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.resize import Resize, What
 from balancer.planner.model.resources import CPU, VCPUS
@@ -86,6 +87,16 @@ def _of_memory(
             made += found
             taken += sum(max(0, one.before - one.after) for one in found)
     return made
+
+
+def lacking(problem: Problem, hosts: Collection[str]) -> Iterator[Stay]:
+    """Yield the guests of these hosts that a policy would resize and that cannot be, with the remedy."""
+    for uuid, table in sorted(resizing(problem.policy, problem.cluster).items()):
+        guest = problem.cluster.guest[uuid]
+        missing = guest.knobs.missing if guest.knobs else {}
+        if table.memory and What.BALLOON in missing and problem.home(uuid) in hosts:
+            why = f"none of its memory can be taken: {missing[What.BALLOON]} (from its next start on)"
+            yield Stay(subject=guest.name, reason=why)
 
 
 def _numbered(made: Sequence[Resize]) -> Iterator[Resize]:

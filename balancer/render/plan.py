@@ -126,19 +126,19 @@ def resizes(made: Plan) -> RenderableType:
     for one in made.resizes:
         key = (one.host, one.what, one.before, one.after, one.reason)
         together.setdefault(key, []).append(one.name)
+    width = min(LONGEST_HOST, max(len(clean(one.host)) for one in made.resizes))
     lines = [
         _labelled(
-            f"  {pad(clean(host), LONGEST_HOST)} {what} {setting(what, before)} → {setting(what, after)}  ",
+            f"  {pad(clean(host), width)} {what} {setting(what, before)} → {setting(what, after)}  ",
             f"{listed(names)} ({clean(why)})",
         )
         for (host, what, before, after, why), names in together.items()
     ]
-    saved = (
-        f", {waiting(made.resizes_save, 0)} within {duration(made.horizon)}"
-        if made.resizes_save
-        else ""
-    )
-    head = f"Changed where they are, before anything moves{saved}:"
+    head = "Changed where they are, before anything moves"
+    if made.resizes_save:
+        saved = f"{made.resizes_save:,.0f} s of waiting that counts"
+        head += f", which saves {saved} within {duration(made.horizon)}"
+    head += ":"
     return Group(Text(head), *lines)
 
 

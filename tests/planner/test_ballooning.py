@@ -7,6 +7,8 @@ import pytest
 
 from balancer.config import default_policy
 from balancer.planner.assessment import assess
+from balancer.planner.explain import SPARE
+from balancer.planner.model.knobs import Knobs
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Plan
 from balancer.planner.model.policy import Limits, Policy
@@ -81,6 +83,27 @@ def test_an_idle_neighbour_gives_and_nobody_moves() -> None:
     assert "could fill" in faults(assess(seen, policy_of(TABLE)), alone)[0]
 
 
+def test_what_keeps_memory_from_being_taken_is_said() -> None:
+    """With the change to the guest's XML that would allow it, where its host is hot."""
+    seen = working(FULL, idle=8, hot=15)
+    guests = tuple(
+        replace(g, knobs=Knobs(missing={"balloon": "say autodeflate='on'"}))
+        if g.name == "idle"
+        else g
+        for g in seen.cluster.guests
+    )
+    lacking = replace(seen, cluster=replace(seen.cluster, guests=guests))
+    answer = made(lacking, policy_of(TABLE))
+    assert answer.hot_hosts == ("a",)
+    reason = "none of its memory can be taken: say autodeflate='on' (from its next start on)"
+    assert (answer.left[-1].subject, answer.left[-1].reason) == ("idle", reason)
+    calm = made(seen, policy_of(TABLE))
+    assert (calm.hot_hosts, calm.left) == ((), ())
+    (line,) = [load for load in calm.loads if load.host == "a"]
+    assert line.before["memory.used"] == 60 * 1024
+    assert line.before[SPARE] == (30 - 10) * 1024
+
+
 def test_a_host_that_is_too_full_is_relieved_by_balloons() -> None:
     """As far below the limit as a hot host is brought."""
     seen = working(FULL.replace("hot 4v/32g used=15", "hot 4v/32g used=16"), idle=8, hot=8)
@@ -151,5 +174,27 @@ def test_an_hour_allows_so_much_and_balloons_rest() -> None:
     assert made(replace(seen, resized=(lately,)), policy_of(TABLE)).resizes == ()
     failed = replace(lately, result=Result.FAILED, ended=seen.at - 7200)
     assert made(replace(seen, resized=(failed,)), policy_of(TABLE)).resizes == ()
+    refused = replace(failed, result=Result.REFUSED)
+    assert made(replace(seen, resized=(refused,)), policy_of(TABLE)).actions
     few = Limits(resizes_per_hour=1)
     assert made(seen, policy_of(TABLE, limits=few)).resizes == ()
+
+
+def test_where_all_give_what_they_can_it_may_not_be_enough() -> None:
+    """Then all of it is taken, and what is still too much is for others to see to."""
+    text = "a 16c/64g : one 4v/32g used=31 balloon=32g | two 4v/32g used=31 balloon=32g"
+    table = Resizing(guests=Selector(("one", "two")), memory=True, idle=0)
+    answer = made(working(text, one=24, two=24), policy_of(table))
+    assert told(answer) == [("one", 32, 30), ("two", 32, 30)] or told(answer) == [
+        ("two", 32, 30),
+        ("one", 32, 30),
+    ]
+
+
+def test_whose_memory_is_not_the_policys_is_left() -> None:
+    """The judge refuses to bring a guest below its floor, and gives to nobody who is not named."""
+    seen = working(FULL, idle=8, hot=15)
+    problem = assess(seen, policy_of(TABLE))
+    take = made(seen, policy_of(TABLE)).resizes[0]
+    low = replace(take, after=4000)
+    assert any("less than its floor of 4096 MiB" in fault for fault in faults(problem, (low,)))

@@ -86,6 +86,13 @@ def test_live_comes_first() -> None:
     assert formulation.soft_pairs[x].tolist() == [0, SOFT_PRICE, 0]
 
 
+def test_staying_is_no_cold_move() -> None:
+    """Who runs where nothing could be moved to as it runs pays for going elsewhere alone."""
+    posed = asked("a 16c/64g : x 2v/4g networks=n1\nb 16c/64g : ")
+    formulation = formulate(posed, [Compatible()], [Stability()])
+    assert formulation.soft_pairs[0, formulation.start[0]] == 0
+
+
 def test_a_guest_that_writes_too_fast_goes_cold_where_it_may() -> None:
     """Without consent it stays and is told so; memory that may follow it is a live move."""
     made = to_b(BUSY, "busy", COLD)

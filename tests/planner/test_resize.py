@@ -110,8 +110,11 @@ def test_without_tables_nothing_is_different() -> None:
 
 def test_a_limit_is_set_raised_and_lifted() -> None:
     """It is what the policy says; one that allows all vCPUs is none."""
-    text = "a 8c/64g : one 4v/8g cpu=2 knobs | two 4v/8g cpu=1 quota=1 | three 2v/4g cpu=1 quota=1"
-    table = Resizing(guests=Selector(("one", "two", "three")), limit=2000)
+    text = (
+        "a 8c/64g : one 4v/8g cpu=2 knobs | two 4v/8g cpu=1 quota=1 | three 2v/4g cpu=1 quota=1"
+        " | four 4v/8g quota=2"
+    )
+    table = Resizing(guests=Selector(("one", "two", "three", "four")), limit=2000)
     answer = made(delayed(text, by=0), policy_of(table))
     assert [(r.name, r.before, r.after, r.shrinks) for r in answer.resizes] == [
         ("one", 0, 2000, True),

@@ -79,10 +79,7 @@ def as_needed(
     demand: Demand, tables: Mapping[str, Resizing], works: Mapping[str, int]
 ) -> tuple[Mapping[str, Resources], Mapping[str, Resources], Mapping[str, int]]:
     """Return mean and peak in which memory that may be taken is not used, and what is resident."""
-    found = {}
-    for uuid, amount in works.items():
-        if MEMORY in demand.mean.get(uuid, {}):
-            found[uuid] = target(tables[uuid], amount)
+    found = {uuid: target(tables[uuid], amount) for uuid, amount in works.items()}
 
     def part(amounts: Mapping[str, Resources]) -> Mapping[str, Resources]:
         cut = {

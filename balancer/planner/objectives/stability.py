@@ -63,6 +63,8 @@ class Stability:
         for members, barred in live_misfits(problem):
             able = [n for n in members if may_be_cold(problem, problem.cluster.guests[n])]
             formulation.price(able, barred, SOFT_PRICE)
+            here = [n for n in able if formulation.start[n] in barred]  # runs there, so it can
+            formulation.soft_pairs[here, formulation.start[here]] -= SOFT_PRICE
         for guest, hosts in _busy(problem):
             number = formulation.guest_number[guest.uuid]
             formulation.price([number], formulation.sites(hosts), SOFT_PRICE)
