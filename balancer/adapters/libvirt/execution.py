@@ -188,13 +188,18 @@ class LibvirtExecution:
             started=self._started,
             ended=self._clock.now(),
             reason=reason,
-            mib=found.mib or round(_sent(self._stats) / MIB),
+            mib=self._mib(found),
             downtime_ms=found.downtime_ms if result is Result.DONE else None,
             passed=passed(found.stats, plain=self._plain),
             steps=self._climb.steps,
             left_behind=found.left_behind,
             diverged=self._diverged and result is Result.ABORTED,
         )
+
+    def _mib(self, found: Aftermath) -> int:
+        """Return the MiB sent; of copied disks libvirt knows nothing any more once all has ended."""
+        seen = round(_sent(self._stats) / MIB)
+        return max(found.mib, seen) if self._action.copies else found.mib or seen
 
     @property
     def _plain(self) -> bool:

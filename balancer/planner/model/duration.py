@@ -6,8 +6,9 @@ longest pause allowed, the guest is paused and the last round sent. The closed f
 holds only while the hot set never saturates.
 
 Local disks that are copied along go first: S MiB while the guest writes w MiB/s to them take
-S / (b - w). k disks are copied side by side, each at b / k, so that S is k times the largest. The
-mirror then keeps up, and w is missing from the rate at which memory is sent.
+S / (b - w). Holes are not sent and yet take their time, as QEMU holds them to the rate, too: S is
+the whole size. k disks are copied side by side, each at b / k, so that S is k times the largest.
+The mirror then keeps up, and w is missing from the rate at which memory is sent.
 """
 
 from dataclasses import dataclass, replace
@@ -93,7 +94,7 @@ class Load:
     disk_mib: int = 0
     """Of local disks, before any memory is sent."""
     longest_mib: int = 0
-    """They take as long as sending so much: side by side, the largest is the last."""
+    """They take as long as sending so much: holes, too, and side by side the largest is the last."""
     written_mib_s: float = 0.0
     """What the guest writes to them meanwhile, at most."""
 
@@ -142,9 +143,10 @@ def load(problem: Problem, guest: str) -> Load:
     """
     used, habit = in_use(problem, guest), problem.calibration.guests.get(guest)
     measured = problem.demand.dirty_mib_s.get(guest, 0)
-    sizes = [disk.used_mib for disk in copied(problem, guest)]
-    traffic = problem.demand.mean.get(guest, {}).get(DISK, 0) / KIB if sizes else 0.0
-    disks = (sum(sizes), len(sizes) * max(sizes, default=0), traffic)
+    along = copied(problem, guest)
+    traffic = problem.demand.mean.get(guest, {}).get(DISK, 0) / KIB if along else 0.0
+    longest = len(along) * max((disk.size_mib for disk in along), default=0)
+    disks = (sum(disk.used_mib for disk in along), longest, traffic)
     if habit is None:
         return Load(used, measured, used, *disks)
     volume = max(1, min(used, round(used * habit.volume.value))) if used else 0

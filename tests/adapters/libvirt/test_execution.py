@@ -565,6 +565,7 @@ def test_old_copies_go_once_the_guest_has_arrived(take_along, hosts, monkeypatch
     outcome = ended(take_along())
     assert outcome.result is Result.DONE
     assert disks.done == [("make", "b"), ("clear", "a")]
+    assert outcome.mib == 64
     assert outcome.left_behind == ("a keeps its old copy /vm/x (busy)",)
     (_, parameters, flags) = hosts["a"].asked[0]
     assert parameters["migrate_disks"] == ["vda"]
