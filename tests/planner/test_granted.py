@@ -7,8 +7,9 @@ from balancer.planner.assessment import assess
 from balancer.planner.granted import Grants
 from balancer.planner.model.knobs import Knobs
 from balancer.planner.model.policy import Policy
-from balancer.planner.model.resize import What
+from balancer.planner.model.resize import Resize, Resized, What
 from balancer.planner.model.resizing import Resizing
+from balancer.planner.model.result import Result
 from balancer.planner.model.selector import Selector
 from balancer.planner.model.weighed import Bound, Granted
 from balancer.planner.pipeline import consider
@@ -50,7 +51,7 @@ def test_what_is_given_is_what_there_is() -> None:
     seen = assess(delayed(SHARED, "db", "w1", "w2"), policy_of(BATCH))
     grants = Grants(seen, seen.cluster.placement)
     got = [grants.of(uuid_of(name)) for name in ("db", "w1", "w2")]
-    assert sum(one.got for one in got if one) == 8000
+    assert abs(sum(one.got for one in got if one) - 8000) <= 2  # each is rounded
 
 
 def test_without_tables_or_use_nothing_is_told() -> None:
@@ -67,11 +68,11 @@ def test_why_its_table_is_not_carried_out_is_told() -> None:
     policy = policy_of(replace(BATCH, memory=True))
     seen = assess(delayed(SHARED, "db", "w1", "w2"), policy)
 
-    def missing(knobs: Knobs | None) -> tuple[str, ...]:
+    def missing(knobs: Knobs | None, *lately: Resized) -> tuple[str, ...]:
         guests = tuple(
             replace(g, knobs=knobs) if g.name == "w1" else g for g in seen.cluster.guests
         )
-        told = replace(seen, cluster=replace(seen.cluster, guests=guests))
+        told = replace(seen, cluster=replace(seen.cluster, guests=guests), resized=lately)
         found = Grants(told, told.cluster.placement).of(uuid_of("w1"))
         assert found is not None
         return found.missing[1:]
@@ -80,4 +81,11 @@ def test_why_its_table_is_not_carried_out_is_told() -> None:
     assert missing(None) == ("its host must tell what of it can be changed while it runs",)
     assert missing(Knobs(missing={What.BALLOON: "add one"})) == (
         "for memory: add one (from its next start on)",
+    )
+    one = Resize(
+        id="r1", guest=uuid_of("w1"), name="w1", host="a", what=What.SHARES, before=1000, after=50
+    )
+    failed = Resized(resize=one, result=Result.FAILED, started=0.0, ended=0.0)
+    assert missing(Knobs(), failed) == (
+        "changing it failed within the last day: it is left alone until that is over",
     )
