@@ -26,6 +26,7 @@ from balancer.planner.order.roamers import (
     movers_of,
     near_settings,
 )
+from balancer.planner.order.windows import Windows
 from balancer.planner.order.yard import (
     UNLIMITED,
     Compiled,
@@ -59,6 +60,8 @@ EXACT: Final = 100
 WALKS: Final = 6
 FIRST_WALK: Final = 200
 """Rounds before CP-SAT is asked: often the bound is reached by then."""
+WINDOWS_FROM: Final = 0.5
+"""The share of the budget from which CP-SAT looks through windows of larger schedules."""
 MANY_TRIPS: Final = 3000
 ROAMS: Final = 60
 """By how much fewer ways round circles are tried where those with fewest steps aside are known."""
@@ -401,6 +404,7 @@ class Work:
         if self.effort.exact > 0 and len(first.trips) <= EXACT and self.solved(first):
             return
         walks = self.setting_out(self.best or first)
+        windows = Windows(self, self.effort.exact)
         chunk = max(2, min(200, 100_000 // len(first.trips), self.effort.rounds // 20))
         chunk = min(chunk, SHORT) if first.steps_aside else chunk
         while self.over() < 1 and not self.reached():
@@ -410,6 +414,8 @@ class Work:
                 if self.over() >= 1 or self.reached():
                     break
             walks = self.fewer(walks)
+            if self.over() > WINDOWS_FROM and windows.left > 0 and windows.look():
+                walks[0] = self.compiled, self.best or first
             if walks[0][1].steps_aside:
                 walks[0] = self.rerouted(*walks[0])
 
@@ -457,15 +463,31 @@ class Work:
         if self.reached():
             return True
         work = self.effort.exact * max(0.0, 1 - self.effort.spent())
-        key, proven = best_starts(c, walked.start, rate, self.bound.seconds, seconds, work)
-        proven = proven and not self.rates_matter(c, rate)
-        if key is None:
+        answer = best_starts(c, walked.start, rate, self.bound.seconds, seconds, work)
+        proven = answer.proven and not self.rates_matter(c, rate)
+        if answer.start is None:
             return proven
-        paced = c.legs._replace(top=np.where(c.legs.top > 0, rate, c.legs.top))
-        made = (np.zeros(len(key)), np.zeros(len(key)), np.zeros(len(key)))
-        seconds = self.kernels.generate(paced, c.stock, c.flow, c.book, key, 1.0, c.pause, *made)
-        self.keep(c, Schedule(c.trips, *made, seconds, paced.top))
+        self.placed_anew(answer.start, walked)
         return proven or self.reached()
+
+    def placed_anew(self, key: Floats, made: Schedule, *, backwards: bool = False) -> bool:
+        """Keep what placing the best's trips in the order of `key`, at rates as made, gives.
+
+        Backwards, `key` is of the mirrored schedule.
+        """
+        c, n = self.compiled, len(key)
+        legs = c.legs._replace(top=np.where(c.legs.top > 0, made.rate, c.legs.top))
+        start, end, rate = np.zeros(n), np.zeros(n), np.zeros(n)
+        if backwards:
+            back, mirror = passes.mirrored(legs, c.stock)
+            seconds = self.kernels.generate(
+                back, mirror, c.flow, c.book, key, 1.0, c.pause, start, end, rate
+            )
+            key = seconds - end
+        seconds = self.kernels.generate(
+            legs, c.stock, c.flow, c.book, key, 1.0, c.pause, start, end, rate
+        )
+        return self.keep(c, Schedule(c.trips, start, end, rate, seconds, legs.top))
 
     def rates_matter(self, c: Compiled, rate: Floats) -> bool:
         """True if other rates than these, all at their top, might make a schedule shorter."""

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 
 from balancer.planner.order.arrange import Effort, Work, arrange
-from balancer.planner.order.exact import best_starts, measure
+from balancer.planner.order.exact import Answer, best_starts, measure
 from tests.planner.order.yards import faults, yard, yards
 
 WALK = Effort(rounds=6, roams=4, compiled_from=10**9)
@@ -41,7 +41,9 @@ def test_an_odd_sum_cannot_be_halved_and_that_is_proven():
     found = work.run()
     assert found.schedule.seconds == pytest.approx(0.4)
     c, best = work.compiled, work.best
-    assert best_starts(c, best.start, best.rate, 0.35, best.seconds, 1.0) == (None, True)
+    assert best_starts(c, best.start, best.rate, 0.35, best.seconds, 1.0) == Answer(
+        None, True, 0.0
+    )
 
 
 def test_a_better_order_is_found_from_a_poor_one():
@@ -49,16 +51,16 @@ def test_a_better_order_is_found_from_a_poor_one():
     work = Work(yard([(0, 1, 10), (2, 3, 20), (0, 3, 10)], [0, 10, 0, 30]), WALK)
     c = work.direct
     start, rate = np.array([0.0, 1.0, 3.0]), np.full(3, 10.0)
-    starts, proven = best_starts(c, start, rate, 3.0, 4.0, 1.0)
-    assert proven
-    assert max(starts + np.array([1, 2, 1])) == pytest.approx(3.0)
+    answer = best_starts(c, start, rate, 3.0, 4.0, 1.0)
+    assert answer.proven
+    assert max(answer.start + np.array([1, 2, 1])) == pytest.approx(3.0)
 
 
 def test_without_means_nothing_is_found_nor_proven():
     """No work, no answer."""
     work = Work(yard([(0, 1, 10), (0, 2, 20), (1, 2, 5)], [0, 10, 20]), WALK)
     start = np.array([0.0, 1.0, 3.0])
-    assert best_starts(work.direct, start, np.full(3, 10.0), 0.5, 3.5, 0.0)[1] is False
+    assert best_starts(work.direct, start, np.full(3, 10.0), 0.5, 3.5, 0.0).proven is False
 
 
 @pytest.mark.parametrize(
