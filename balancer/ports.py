@@ -13,6 +13,7 @@ from balancer.planner.model.calibration import Calibration
 from balancer.planner.model.cluster import Cluster
 from balancer.planner.model.observation import History, Observation
 from balancer.planner.model.plan import Action, Outcome, Plan
+from balancer.planner.model.resize import Resize, Resized
 from balancer.planner.model.rollups import Rollups
 from balancer.planner.model.weighed import Weighed
 
@@ -178,6 +179,22 @@ class Executor(Protocol):
         """
         ...
 
+    def resize(self, resize: Resize) -> str:
+        """Change one setting of a guest while it runs, and read it back.
+
+        Returns why it is not as wanted; empty once it is. Takes milliseconds for CPU, seconds for
+        memory; a balloon that does not answer is put back to what it was. Never raises.
+        """
+        ...
+
+    def watch(self, taken: Sequence[Resize]) -> None:
+        """Watch guests whose balloons took memory before: under pressure they get it back."""
+        ...
+
+    def given_back(self) -> tuple[Resized, ...]:
+        """Return what guests under pressure were given back since last asked."""
+        ...
+
     def shut_down(self, guest: str, host: str) -> str:
         """Ask a guest (by uuid) to shut down and wait until it has; never cuts its power.
 
@@ -203,7 +220,7 @@ class Event:
 
     at: float
     kind: str
-    """Of a plan: decided, started, raised, ended, refused, stopped, finished, measured, realised. Of the service: began,
+    """Of a plan: decided, resizing, resized, started, raised, ended, refused, stopped, finished, measured, realised. Of the service: began,
     cycle, stood, proposed, approved, foreign, others, halted, froze, unfroze, reloaded, ceased. Of hosts: closed, opened. Of guests: shutting, shut."""
     plan: str = ""
     action: str = ""
@@ -447,5 +464,7 @@ class Ports:
     """None where nothing is learned: a saved observation holds what was known."""
     history: HistoryStore | None = None
     """None where nothing is kept: a saved observation holds its own past."""
+    stays: bool = False
+    """True where whoever carries plans out goes on to watch the guests: only then is memory taken."""
     dirty: DirtyMeter | None = None
     """None where it is not asked: a dry run, mode observe."""

@@ -11,10 +11,12 @@ memory in use in GiB by `used=` (all that is allocated if absent).
 
 Host words: state, link (MiB/s), reserve (memory), pages (of 2 MiB), cells (so many NUMA cells that
 share all evenly), networks, storage, devices,
-machines, models, cpu-model, features, arch, qemu, accelerators, emulates (architectures, machine `virt`). Guest words: cpu, used, peak
+machines, models, cpu-model, features, arch, qemu, accelerators, emulates (architectures, machine `virt`),
+images (GiB free for local disks at `/local`). Guest words: cpu, used, peak
 (cores), dirty (MiB/s), pages, owner, tie (kinds), moving (target), networks, storage, devices,
-machine, mode, model, features, arch, accelerator; and the bare words `paused` and `unknown`
-(no trustworthy data). Lists are parted by commas.
+machine, mode, model, features, arch, accelerator, disk (GiB of a local disk at `/local`), shares (per mille), quota (cores), balloon
+(memory); and the bare words `paused`, `unknown` (no trustworthy data) and `knobs` (it can be
+resized; so can whoever has shares, quota or balloon). Lists are parted by commas.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,6 +36,7 @@ from balancer.planner.constraints.careful import Careful
 from balancer.planner.constraints.changing import Changing
 from balancer.planner.constraints.compatible import Compatible
 from balancer.planner.constraints.cooling import Cooling
+from balancer.planner.constraints.disk_room import DiskRoom
 from balancer.planner.constraints.drain import Drain
 from balancer.planner.constraints.headroom import Headroom
 from balancer.planner.constraints.held import Held
@@ -59,16 +62,18 @@ from balancer.planner.model.cluster import (
     GuestState,
     Host,
     HostState,
+    LocalDisk,
     NumaCell,
     Tie,
 )
 from balancer.planner.model.demand import Demand
+from balancer.planner.model.knobs import Knobs
 from balancer.planner.model.observation import History, Observation, Sample
 from balancer.planner.model.placement import Placement
-from balancer.planner.model.policy import Constraint, Limits, Objective, Policy
+from balancer.planner.model.policy import Allow, Constraint, Limits, Objective, Policy
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.resources import Resources
-from balancer.planner.model.selector import EVERYTHING, Selector
+from balancer.planner.model.selector import EVERYTHING, NOBODY, Selector
 from balancer.planner.objectives import OBJECTIVES
 
 NOON = 1_750_000_000.0
@@ -76,11 +81,12 @@ NOON = 1_750_000_000.0
 
 HOST_WORDS = {
     "state", "link", "reserve", "pages", "cells", "networks", "storage", "devices", "machines", "models",
-    "cpu-model", "features", "arch", "qemu", "accelerators", "emulates",
+    "cpu-model", "features", "arch", "qemu", "accelerators", "emulates", "images",
 }  # fmt: skip
 GUEST_WORDS = {
     "cpu", "used", "peak", "dirty", "pages", "owner", "tie", "moving", "networks", "storage",
-    "devices", "machine", "mode", "model", "features", "arch", "accelerator",
+    "devices", "machine", "mode", "model", "features", "arch", "accelerator", "shares", "quota",
+    "balloon", "disk",
 }  # fmt: skip
 
 
@@ -247,6 +253,7 @@ def _host(words: list[str]) -> Host:
         devices=_list(keyed.get("devices")),
         numa=_cells(int(keyed.get("cells", "0")), cores, memory, pages),
         link_kib_s=int(keyed.get("link", "0")) * 1024,
+        images={"/local": _mib(keyed["images"] + "g")} if "images" in keyed else {},
     )
 
 
@@ -267,6 +274,7 @@ def _guest(words: list[str]) -> Guest:
     keyed = _keyed(words)
     vcpus, memory = size.split("/")
     pages = {"hugepages-2048": int(keyed["pages"])} if "pages" in keyed else {}
+    disks = _disks(name, keyed.get("disk", ""))
     return Guest(
         uuid=uuid_of(name),
         name=name,
@@ -274,6 +282,7 @@ def _guest(words: list[str]) -> Guest:
         state=GuestState.PAUSED if "paused" in words else GuestState.RUNNING,
         labels=_labels(keyed, GUEST_WORDS),
         owner=keyed.get("owner", ""),
+        knobs=_knobs(words),
         architecture=keyed.get("arch", "x86_64"),
         accelerator=keyed.get("accelerator", "kvm"),
         cpu=GuestCpu(
@@ -283,10 +292,32 @@ def _guest(words: list[str]) -> Guest:
         ),
         machine=keyed.get("machine", ""),
         networks=_list(keyed.get("networks")),
-        storage=_list(keyed.get("storage")),
+        storage=(*_list(keyed.get("storage")), *(disk.storage for disk in disks)),
         devices=_list(keyed.get("devices")),
-        ties=tuple(Tie(kind=k, detail=f"{k} of {name}") for k in _list(keyed.get("tie"))),
+        disks=disks,
+        ties=(
+            *(Tie(kind=k, detail=f"{k} of {name}") for k in _list(keyed.get("tie"))),
+            *(Tie(kind="local-disk", detail="vda", disk="vda") for _ in disks),
+        ),
     )
+
+
+def _knobs(words: list[str]) -> Knobs | None:
+    keyed = _keyed(words)
+    if "knobs" not in words and not keyed.keys() & {"shares", "quota", "balloon"}:
+        return None
+    return Knobs(
+        shares=int(keyed.get("shares", "1000")),
+        quota=round(float(keyed.get("quota", "0")) * 1000),
+        balloon=_mib(keyed["balloon"]) if "balloon" in keyed else 0,
+    )
+
+
+def _disks(name: str, size: str) -> tuple[LocalDisk, ...]:
+    if not size:
+        return ()
+    mib, stored = _mib(size + "g"), f"unknown:/local/{name}"
+    return (LocalDisk(name="vda", place="/local", storage=stored, size_mib=mib, used_mib=mib),)
 
 
 def _usage(guest: Guest, words: list[str]) -> Usage:
@@ -314,7 +345,7 @@ def texts(draw: st.DrawFn, max_hosts: int = 5, max_guests: int = 10, min_guests:
         state = draw(st.sampled_from(["up"] * 8 + ["draining", "down"]))
         here = " | ".join(g for g, home in zip(guests, homes, strict=True) if home == number)
         offer = draw(
-            st.sampled_from(["", "", "networks=n1", "qemu=8000000", "cells=2", "cells=2"])
+            st.sampled_from(["", "images=50", "networks=n1", "qemu=8000000", "cells=2", "cells=2"])
         )
         lines.append(f"h{number} {size} {rack} {offer} state={state} : {here}")
     return "\n".join(lines)
@@ -329,6 +360,7 @@ def _guest_text(draw: st.DrawFn, number: int) -> str:
         st.sampled_from(
             [""] * 12
             + ["unknown", "tie=local-disk", "tie=passthrough", "owner=nova"]
+            + ["disk=20", "disk=40"]
             + ["networks=n1", "networks=n1", "mode=host-passthrough"]
         )
     )
@@ -434,6 +466,7 @@ RULES: Mapping[type, st.SearchStrategy[Constraint]] = {
     ),
     Stay: st.builds(Stay, guests=selectors(), hard=st.booleans()),
     NeverMove: st.builds(NeverMove, guests=selectors()),
+    DiskRoom: st.just(DiskRoom()),
     Drain: st.builds(Drain, hosts=host_selectors()),
     Compatible: st.just(Compatible()),
     Tied: st.just(Tied()),
@@ -487,6 +520,10 @@ def problems(  # noqa: PLR0913 - how small, each by its name
             objectives=[goal() for goal in OBJECTIVES.values()],
             aggressiveness=draw(st.integers(1, 5)),
             limits=Limits(moves_per_hour=moves, data_per_hour=gib * 1024),
+            allow=Allow(
+                copy_local_disks=draw(st.sampled_from([NOBODY, EVERYTHING])),
+                cold_moves=draw(st.sampled_from([NOBODY, NOBODY, EVERYTHING])),
+            ),
         ),
         cooling=frozenset(draw(st.sets(st.sampled_from(sorted(drawing.usage)), max_size=1))),
         left=draw(

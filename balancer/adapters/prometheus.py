@@ -10,8 +10,9 @@ import json
 import logging
 import math
 import re
+from ast import literal_eval
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -36,9 +37,18 @@ from balancer.ports import Measured, UsageError
 NAME: Final = "prometheus"
 MOST_TEXT: Final = 4000
 """Characters of one query: what stands in a URL must pass proxies that take 8 KiB."""
+MOST_POINTS: Final = 250_000
+"""Values that one query of the past may be answered with: about 140 MiB while they are read."""
 MOST_AT_ONCE: Final = 5
 """Metrics in one query: one that fails takes few others with it."""
 TRY_AGAIN: Final = (408, 429, 500, 502, 503, 504)
+REMEDIES: Final[Mapping[int, str]] = {
+    400: "see the PromQL template",
+    401: "see token_file, or user and password_file",
+    403: "see token_file, or user and password_file",
+    404: "see that the address is that of its API, without /api/v1",
+    422: "see the PromQL template",
+}
 LATEST: Final = 1e11
 """Seconds since the epoch: times beyond are no times."""
 EXACT: Final = 53
@@ -48,8 +58,15 @@ TAIL: Final = 4096
 SHOWN: Final = 200
 """Characters of what a server says that are worth showing."""
 
+TEMPLATES: Final = (400, 422)
+"""HTTP codes by which a store says that it cannot do with the query itself."""
+
 Labels = Mapping[str, str]
 logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # its retries are no news
+
+
+class _BadQueryError(UsageError):
+    """The store refuses the query itself: another one may well be answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +189,22 @@ class Prometheus:
         """Yield (guests or hosts, metric, means, cost) of a span, each metric by itself.
 
         Coarse on purpose: means over `step` seconds (a multiple of STEP), each standing for all of
-        its five minutes. Raises UsageError.
+        its five minutes. No query asks for more than about MOST_POINTS values: the span is cut.
+        Raises UsageError.
         """
-        first = -(-int(since) // step) * step
-        last = int(until) // step * step
-        if last <= first:
+        begin = -(-int(since) // step) * step
+        end = int(until) // step * step
+        if end <= begin:
             return
         matching = self._matching(cluster)
+        wide = max(1, MOST_POINTS // max(1, len(cluster.guests))) * step
+        for first in range(begin, end, wide):
+            yield from self._part(matching, first, min(end, first + wide), step)
+
+    def _part(
+        self, matching: _Matching, first: int, last: int, step: int
+    ) -> Iterator[tuple[str, str, Rollups, Cost]]:
+        """Yield what `past` does, of a span that is short enough."""
         kinds: tuple[tuple[str, Mapping[str, str], Callable[[_Series], str | None]], ...] = (
             ("guests", self._config.guests, lambda s: matching.guest(s.labels)),
             ("hosts", self._config.hosts, lambda s: self._host(matching, s.labels)),
@@ -251,15 +277,14 @@ class Prometheus:
         """Return what the store says of every metric, in as few queries as may be.
 
         Where a query of several is refused each is asked alone: one bad template blinds nobody.
+        What no other query would mend (nobody answers, nobody lets us in) is not asked again.
         """
         found: list[_Series] = []
         texts = {metric: self._config.filled(text) for metric, text in templates.items()}
         for batch in _batches(texts):
             try:
                 found += self._instant(_together(batch))
-            except UsageError:
-                if len(batch) == 1:
-                    raise
+            except _BadQueryError:
                 for metric, text in batch.items():
                     found += self._alone(metric, text)
         return found
@@ -267,7 +292,7 @@ class Prometheus:
     def _alone(self, metric: str, text: str) -> list[_Series]:
         try:
             return self._instant(_together({metric: text}))
-        except UsageError as error:
+        except _BadQueryError as error:
             self._warnings.append(f"{metric}: {error}")
             return []
 
@@ -326,7 +351,9 @@ class Prometheus:
         except RequestException as error:
             raise self._fault(f"the request failed: {_root(error)}", "see its address") from None
         except PrometheusApiClientException as error:
-            raise self._fault(*_refusal(str(error))) from None
+            code, said = _refusal(str(error))
+            fault = self._fault(said, REMEDIES.get(code, "look at its log"))
+            raise _BadQueryError(str(fault)) if code in TEMPLATES else fault from None
 
     def _too_slow(self) -> UsageError:
         limit = f"{self._config.timeout:g}"
@@ -447,20 +474,17 @@ def _block(
     return Block.of(names, np.stack([rows[name] for name in names]))
 
 
-def _refusal(text: str) -> tuple[str, str]:
-    """Return what a store's refusal means, and the remedy, from the client library's words."""
+def _refusal(text: str) -> tuple[int, str]:
+    """Return a refusal's code, and what it says, from the client library's words.
+
+    They end in the answer's body as Python writes bytes, in brackets.
+    """
     code = re.search(r"Status Code (\d+)", text)
     number = int(code.group(1)) if code else 0
-    said = re.search(r'"error":\s*"((?:[^"\\]|\\.)*)"', text)
-    because = f": {said.group(1)}" if said else ""
-    remedies = {
-        400: "see the PromQL template",
-        401: "see token_file, or user and password_file",
-        403: "see token_file, or user and password_file",
-        404: "see that the address is that of its API, without /api/v1",
-        422: "see the PromQL template",
-    }
-    return f"it refuses with HTTP {number}{because}", remedies.get(number, "look at its log")
+    said = ""
+    with suppress(SyntaxError, LookupError, TypeError, ValueError, RecursionError):
+        said = str(json.loads(literal_eval(text[text.index("(") + 1 : -1]))["error"])
+    return number, f"it refuses with HTTP {number}{': ' if said else ''}{said}"
 
 
 def _root(error: BaseException) -> str:

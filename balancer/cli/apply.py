@@ -72,9 +72,10 @@ def command(  # noqa: PLR0913 - one argument an option
         show(answer, screen)
         return INFEASIBLE
     screen.people.print(readable(answer, screen))
-    if answer.actions:
+    something = answer.actions or answer.resizes
+    if something:
         confirm(answer, screen, yes=yes)
-    ended = carry_out(answer, sight.config, sight.policy, screen) if answer.actions else ()
+    ended = carry_out(answer, sight.config, sight.policy, screen) if something else ()
     screen.document("outcomes", plan=answer, outcomes=ended)
     screen.show(outcomes_text(ended))
     return 0 if all(outcome.result is Result.DONE for outcome in ended) else NOT_ALL
@@ -108,7 +109,11 @@ def _judged(plan: Plan, sight: Sight) -> Plan:
 def confirm(plan: Plan, screen: Screen, *, yes: bool) -> None:
     """Ask. Raises Refused where the answer is no, or nobody is there to answer."""
     guests = count(len({action.guest for action in plan.actions}), "guest")
-    ask(f"Move {guests}?", f"plan {plan.id} was not confirmed", screen, yes=yes)
+    changed = count(len({resize.guest for resize in plan.resizes}), "guest")
+    question = f"Move {guests}?" if plan.actions else f"Change what {changed} may have?"
+    if plan.actions and plan.resizes:
+        question = f"Change what {changed} may have, and move {guests}?"
+    ask(question, f"plan {plan.id} was not confirmed", screen, yes=yes)
 
 
 def ask(question: str, otherwise: str, screen: Screen, *, yes: bool) -> None:

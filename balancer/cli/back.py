@@ -2,6 +2,7 @@
 
 import getpass
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from balancer import config
@@ -11,6 +12,7 @@ from balancer.cli.options import Session
 from balancer.cli.screen import Screen
 from balancer.cli.sight import look
 from balancer.planner.model.plan import Action, Infeasible, Outcome, Result
+from balancer.planner.model.resize import Resize
 from balancer.planner.pipeline import back, towards
 from balancer.ports import Refused
 from balancer.render.outcomes import outcomes as outcomes_text
@@ -27,10 +29,12 @@ def bring(  # noqa: PLR0913 - two of them are words
     *,
     yes: bool,
     done: Sequence[Action] | None = None,
+    resizes: tuple[Resize, ...] = (),
 ) -> int:
     """Plan the way to `homes` (host by uuid), have it judged, ask, and carry it out.
 
-    Where it undoes a plan, `done` is what that did, in its order.
+    Where it undoes a plan, `done` is what that did, in its order, and `resizes` give back what it
+    changed of guests where they are.
 
     Returns the exit code. Raises Refused where nothing may be changed.
     """
@@ -44,9 +48,11 @@ def bring(  # noqa: PLR0913 - two of them are words
         made = back(sight.observation, sight.policy, homes, done, why)
     if isinstance(made, Infeasible):
         raise Refused(f"there is no safe way back: {made.reason}")
+    if resizes:
+        made = replace(made, id=f"{made.id}-r", resizes=resizes, gives_back=True)
     screen.people.print(readable(made, screen, hosts=False))
     ended: tuple[Outcome, ...] = ()
-    if made.actions:
+    if made.actions or made.resizes:
         confirm(made, screen, yes=yes)
         by = f"{getpass.getuser()}, balancer {verb}"
         ended = carry_out(made, configuration, sight.policy, screen, by=by)

@@ -16,6 +16,7 @@ from balancer.planner.model.plan import Plan
 from balancer.planner.model.policy import Policy
 from balancer.planner.promised import unkept
 from balancer.planner.refute import doubts
+from balancer.planner.resizable import faults as resize_faults
 from balancer.planner.verify import judge
 from balancer.render.words import clean, count
 
@@ -75,4 +76,5 @@ def findings(
     doubted = (fault for claim in plan.certificates for fault in doubts(problem, claim))
     promised = unkept(problem, plan, same=observation.at == plan.made_at)
     stale = other if now != plan.fingerprint else ()
-    return (*stale, *verdict.faults, *promised, *doubted), verdict.rules
+    wrong = resize_faults(problem, plan.resizes, undoing=plan.gives_back)
+    return (*stale, *verdict.faults, *wrong, *promised, *doubted), verdict.rules

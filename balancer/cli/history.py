@@ -29,6 +29,8 @@ def command(session: Session, since: float | None, *, everything: bool) -> None:
     screen = Screen(session)
     begin = time.time() - DAY if since is None else since
     events = journal_of(config.load(session.config)).read(begin)
-    shown = [e for e in events if everything or e.kind not in {"cycle", "stood", "started"}]
+    shown = [
+        e for e in events if everything or e.kind not in {"cycle", "stood", "started", "resizing"}
+    ]
     screen.document("history", events=shown)
     screen.show(history(shown))

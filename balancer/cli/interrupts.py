@@ -5,12 +5,13 @@ second, so that no call to a hypervisor is ever cut in two.
 """
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import FrameType
 from typing import Any, Final, Protocol, Self
 
 from balancer.planner.model.plan import Action, Outcome
+from balancer.planner.model.resize import Resize, Resized
 from balancer.ports import Begun, Execution, Executor, Ports, Progress
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -79,6 +80,18 @@ class AbortableExecutor:
     def follow(self, begun: Begun) -> Execution:
         """Follow it, to be aborted on request."""
         return _AbortableExecution(self._to.follow(begun), self._interrupts)
+
+    def resize(self, resize: Resize) -> str:
+        """Hand on."""
+        return self._to.resize(resize)
+
+    def watch(self, taken: Sequence[Resize]) -> None:
+        """Hand on."""
+        self._to.watch(taken)
+
+    def given_back(self) -> tuple[Resized, ...]:
+        """Hand on."""
+        return self._to.given_back()
 
     def shut_down(self, guest: str, host: str) -> str:
         """Hand on."""

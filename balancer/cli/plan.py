@@ -95,9 +95,10 @@ def command(  # noqa: PLR0913 - one argument an option
         return INFEASIBLE
     if output:
         screen.save(output, codec.dump_plan(answer))
-    if answer.actions and source is None:
+    something = bool(answer.actions or answer.resizes)
+    if something and source is None:
         screen.hint(_next_step(sight.config, output))
-    return FOUND_MOVES if exit_code and answer.actions else 0
+    return FOUND_MOVES if exit_code and something else 0
 
 
 def _in_mode(policy: Policy, mode: str | None, wish: Wish) -> Policy:

@@ -155,7 +155,7 @@ class Builder:
         )
         people = notifier(known, self._told)
         heard = HeardJournal(ports.journal, (self._meters, people))
-        ports = replace(ports, journal=heard)
+        ports = replace(ports, journal=heard, stays=True)
         closing = partial(_close, ports, people)
         if ports.executor is not None:
             self._signals.abort_on_stop = known.abort_on_stop

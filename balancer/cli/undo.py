@@ -10,7 +10,7 @@ from balancer.cli.sight import look
 from balancer.service.returning import way_back
 from balancer.wiring import journal_of
 
-TOLD = ("decided", "ended")
+TOLD = ("decided", "ended", "resized")
 
 
 @click.command("undo")
@@ -29,4 +29,6 @@ def command(session: Session, plan: str, *, yes: bool) -> int:
     found = way_back(events, plan, look(session, screen).observation)
     screen.warn(found.strayed)
     why, verb = f"undoes {found.plan}", f"undo {found.plan}"
-    return bring(session, screen, found.homes, why, verb, yes=yes, done=found.done)
+    return bring(
+        session, screen, found.homes, why, verb, yes=yes, done=found.done, resizes=found.resizes
+    )

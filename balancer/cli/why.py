@@ -28,7 +28,7 @@ from balancer.service.standing import KIND as STOOD
 from balancer.wiring import journal_of
 
 WEEK = 7 * 86_400.0
-TOLD = ("foreign", "refused")
+TOLD = ("foreign", "refused", "resized")
 
 
 @click.command("why")
@@ -185,6 +185,9 @@ def _of_host(
             known = True
             text = f"{action.name} {action.source} → {action.target}: {told.result}"
             facts.append((moment(told.started), text))
+    for event in records.of(name, ("resized",)):
+        known = True
+        facts.append((moment(event.at), event.text))
     facts.sort(key=lambda fact: fact[0] if fact[0][:1].isdigit() else "")  # moments, by time
     for event in records.cycles()[-1:] if known else ():
         facts += _in_cycle(name, event)

@@ -16,6 +16,7 @@ from balancer.codec.documents import (
     load_outcome_data,
     load_plan,
     load_plan_data,
+    load_resized_data,
     load_weighed_data,
 )
 from balancer.codec.escapes import visible
@@ -38,6 +39,7 @@ __all__ = [
     "load_outcome_data",
     "load_plan",
     "load_plan_data",
+    "load_resized_data",
     "load_weighed_data",
     "read_document",
     "read_observation",

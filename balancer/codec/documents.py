@@ -17,12 +17,14 @@ from balancer.codec.envelopes import (
     ObservationDocument,
     OutcomeDocument,
     PlanDocument,
+    ResizedDocument,
 )
 from balancer.codec.escapes import visible
 from balancer.codec.faults import printable, sentence
 from balancer.codec.integrity import observation_faults, plan_faults
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Action, Infeasible, Outcome, Plan, Result
+from balancer.planner.model.resize import Resized
 from balancer.planner.model.weighed import Weighed
 from balancer.ports import Event, UsageError
 
@@ -94,6 +96,12 @@ def load_action_data(data: object, source: str = "journal") -> Action:
     """Return the action that `as_data` turned into `data`. Raises UsageError."""
     wrapped = {"action": data, "result": Result.FAILED, "started": 0.0, "ended": 0.0}
     return load_outcome_data(wrapped, source).action
+
+
+def load_resized_data(data: object, source: str = "journal") -> Resized:
+    """Return how a resize ended, of what `as_data` turned into `data`. Raises UsageError."""
+    document = {"format": "balancer-resized/1", "resized": data}
+    return _load(ResizedDocument, json.dumps(document), source).resized
 
 
 def load_weighed_data(data: object, source: str = "journal") -> Weighed:

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Infeasible, Outcome, Plan
+from balancer.planner.model.resize import Resized
 from balancer.planner.model.weighed import Weighed
 from balancer.ports import Event
 
@@ -64,6 +65,15 @@ class OutcomeDocument(BaseModel):
     format: Literal["balancer-outcome/1"] = "balancer-outcome/1"
     """What this document is, and the version of its form."""
     outcome: Outcome
+
+
+class ResizedDocument(BaseModel):
+    """How one resize ended; journal events carry it under `data`."""
+
+    model_config = RULES
+    format: Literal["balancer-resized/1"] = "balancer-resized/1"
+    """What this document is, and the version of its form."""
+    resized: Resized
 
 
 ANYTHING: Final[TypeAdapter[object]] = TypeAdapter(object)

@@ -10,6 +10,7 @@ from balancer.config.reading import nearest
 from balancer.planner.constraints.spread import Spread
 from balancer.planner.model.cluster import Cluster
 from balancer.planner.model.policy import Constraint, Objective, Policy
+from balancer.planner.model.resizing import Resizing
 from balancer.planner.model.selector import GUEST_KINDS, Selector, split
 from balancer.ports import UsageError
 
@@ -27,17 +28,16 @@ def check_selectors(policy: Policy, cluster: Cluster) -> tuple[str, ...]:
         if not selector.guests(cluster, policy.groups)
     )
     dead = [name for name in sorted(empty) if not policy.groups[name].may_be_empty]
+    spoken: tuple[Constraint | Objective | Resizing, ...] = (
+        *policy.constraints, *policy.objectives, *policy.resizes,
+    )  # fmt: skip
     return (
         *(
             f"group {name}: {_nothing(policy.groups[name], cluster, policy, hosts=False)}"
             for name in dead
         ),
         *_consents(policy, cluster, empty),
-        *(
-            text
-            for rule in (*policy.constraints, *policy.objectives)
-            for text in _rule(rule, policy, cluster, empty)
-        ),
+        *(text for rule in spoken for text in _rule(rule, policy, cluster, empty)),
     )
 
 
@@ -67,7 +67,10 @@ def _consents(policy: Policy, cluster: Cluster, empty: frozenset[str]) -> Iterat
 
 
 def _rule(
-    rule: Constraint | Objective, policy: Policy, cluster: Cluster, empty: frozenset[str]
+    rule: Constraint | Objective | Resizing,
+    policy: Policy,
+    cluster: Cluster,
+    empty: frozenset[str],
 ) -> Iterator[str]:
     for key, selector in selectors(rule).items():
         hosts = means_hosts(key)

@@ -100,10 +100,10 @@ def read_resources(table: Table, key: str) -> Resources:
     return found
 
 
-def read_number(table: Table, key: str, unit: Unit) -> int | float:
-    """Return the amount under `key`, within the range the vocabulary gives it."""
+def read_number(table: Table, key: str, unit: Unit, of: str = "") -> int | float:
+    """Return the amount under `key`, within the range the vocabulary gives it in tables `of` a kind."""
     amount = table.amount(key, unit, 0)
-    entry = KEYS.get(key, Key(""))
+    entry = KEYS.get(f"{of}.{key}", KEYS.get(key, Key("")))
     if not entry.least <= amount <= entry.most:
         bounds = f"at least {_plain(entry.least, unit)}"
         if entry.most != float("inf"):
@@ -116,7 +116,7 @@ def _value(table: Table, name: str, kind: type[object]) -> object:
     hint = type_of(kind, name)
     unit = unit_of(kind, name)
     if unit is not None:
-        return read_number(table, name, unit)
+        return read_number(table, name, unit, kind.__name__.lower())
     if hint is Selector:
         return _selector(table, name, kind)
     if hint is bool:

@@ -74,6 +74,9 @@ KEYS: Final[Mapping[str, Key]] = {
     "default_link": Key("migration link assumed where a host declares none", KIB_S, 1),
     "same_guest_again_after": Key("rest of a guest between two moves for balance", SECONDS),
     "same_host_again_after": Key("how long a guest keeps off a host that load drove it from, unless going back pays clearly", SECONDS),
+    "resizes_per_hour": Key("settings of guests that may be changed in any hour, by `[[resize]]`", COUNT),
+    "resize_again_after": Key("rest of a setting after it was changed", SECONDS),
+    "memory_taken_per_hour": Key("memory that balloons may take in any hour, of all guests together", MIB),
     "pause_at_most": Key("longest pause of a guest at the end of a migration", MILLISECONDS, 1),
     "minimum_gain": Key("share of the imbalance that a plan must remove to be worth it", RATIO, 0, 1),
     "hotter_on_the_way": Key("share of one host by which hosts may be further beyond hot between two moves than before and after a plan", RATIO, 0, 10),
@@ -85,6 +88,8 @@ KEYS: Final[Mapping[str, Key]] = {
     "post_copy": Key("let these go on at the target before all memory is there, where nothing milder helps: if the link or a host dies then, the guest is lost"),
     "auto_converge": Key("slow these down as far as it takes, where nothing milder helps"),
     "unsafe_storage": Key("move these though libvirt calls the cache mode of their disks unsafe: what the target reads too early, it reads wrong"),
+    "copy_local_disks": Key("copy the local disks of these along, into the storage pool of the same folder on the target; the old copy is removed once they run there"),
+    "cold_moves": Key("shut these down and start them on the target, where no live move brings them there: down for about 45 s, and for as long as they take to shut down and boot"),
     "emulation": Key("move these to hosts of another architecture, too, which translate theirs: many times slower"),
     "temporary_moves": Key("go through a third host where a direct order does not exist"),
     # of rules and goals
@@ -126,6 +131,17 @@ KEYS: Final[Mapping[str, Key]] = {
     "share_at_once": Key("in place of `moving_at_once`: so large a part of the group, rounded down, but always one; nought: a number", RATIO, 0, 1),
     "wait_between": Key("how long after one has moved the next may", SECONDS, 0, 7 * 86_400),
     "careful.pause_at_most": Key("longest pause of these, where that is less than `limits` says; nought: as there", MILLISECONDS, 1),
+    # of resize
+    "shares": Key("weight where CPU is short, against guests that nobody gave another; 1 is usual", RATIO, 0, 100),
+    "reserve": Key("what each gets of CPU, in cores, before anybody gets by shares", MILLICORES),
+    "limit": Key("what each gets of CPU at most, in cores; 0: no limit", MILLICORES),
+    "priority": Key("what a second of its waiting beyond `reserve` counts: 1 as anybody's, 0 nothing at all, so that it is no reason to move", RATIO, 0, 1),
+    "dedicated": Key("true: nothing is ever taken from them"),
+    "resizing.memory": Key("true: memory that they do not use may be taken by their balloon, and is given back when they need it"),
+    "floor": Key("memory below which they are never brought", MIB),
+    "idle": Key("how long memory must have been unused before it is taken", SECONDS, 0, 7 * 86_400),
+    "step": Key("memory that is taken at a time", MIB),
+    "resizing.margin": Key("share of what a guest works with that it keeps on top of that", RATIO, 0, 10),
     "may_be_empty": Key("true: no fault if its patterns match nothing"),
 }  # fmt: skip
 

@@ -24,6 +24,7 @@ from balancer.planner.model.policy import (
     Objective,
     Policy,
 )
+from balancer.planner.model.resizing import Resizing
 from balancer.planner.objectives import OBJECTIVES, REPEATED
 from balancer.ports import UsageError
 
@@ -34,7 +35,9 @@ SURVIVE: Final = "survive_hosts_lost"
 NO_GROUPS: Final[Groups] = {}
 PLAIN_KEYS: Final = ("extends", "aggressiveness", "timezone", "forecaster")
 SETTINGS: Final = ("hot", "forecast", "limits", "distance", "allow")
-TABLES: Final = ("groups", *SETTINGS, *CONSTRAINTS, *OBJECTIVES, *REPEATED)
+RESIZE: Final = "resize"
+"""What guests may be given where they are: any number of tables."""
+TABLES: Final = ("groups", *SETTINGS, *CONSTRAINTS, *OBJECTIVES, *REPEATED, RESIZE)
 MOST_EAGER: Final = 5
 
 
@@ -126,6 +129,7 @@ def _overlaid(base: Policy, table: Table, groups: Groups, rules: dict[str, Table
         forecast=build(Forecast, table.table("forecast"), base.forecast),
         distance=build(Distance, table.table("distance"), base.distance),
         allow=build(Allow, table.table("allow"), base.allow),
+        resizes=_resizes(table, base.resizes, rules),
         constraints=_rules(table, base.constraints, rules),
         objectives=(*_goals(table, base.objectives), *_declared(table, base.objectives, rules)),
     )
@@ -151,6 +155,22 @@ def _declared(
             mine[goal.label] = place
     places.update(mine)
     return tuple(goals.values())
+
+
+def _resizes(
+    table: Table, inherited: tuple[Resizing, ...], places: dict[str, Table]
+) -> tuple[Resizing, ...]:
+    """Return what is inherited, then the file's own: one of the same label takes its place."""
+    found = {one.label: one for one in inherited}
+    mine: dict[str, Table] = {}
+    for place in table.tables(RESIZE):
+        one: Resizing = build(Resizing, place)
+        _named_apart(place, one.label, mine)
+        found.pop(one.label, None)
+        found[one.label] = one
+        mine[one.label] = place
+    places.update(mine)
+    return tuple(found.values())
 
 
 def _named_apart(place: Table, label: str, mine: dict[str, Table]) -> None:
@@ -206,7 +226,10 @@ def _apart(place: Table) -> tuple[Table, list[tuple[Table, Constraint]]]:
 
 def _check_groups(policy: Policy, places: dict[str, Table]) -> None:
     """Refuse rules and goals that speak of groups nobody defined."""
-    for rule in (*policy.constraints, *policy.objectives):
+    spoken: tuple[Constraint | Objective | Resizing, ...] = (
+        *policy.constraints, *policy.objectives, *policy.resizes,
+    )  # fmt: skip
+    for rule in spoken:
         for key, selector in selectors(rule).items():
             if rule.label in places:
                 check_group_names(places[rule.label], key, selector, policy.groups)

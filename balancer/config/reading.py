@@ -14,7 +14,7 @@ SHOWN: Final = 60
 """Characters of an offending value that are worth showing."""
 LONGEST: Final = 1000
 """Characters of a sentence that are worth showing."""
-LATER: Final[Mapping[str, str]] = {"copy_local_disks": "copying local disks"}
+LATER: Final[Mapping[str, str]] = {}
 """Keys that this version cannot honour yet: refused, never silently accepted, unless they are
 `false`, which asks for nothing. Whoever brings one takes it out of here."""
 

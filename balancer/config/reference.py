@@ -16,12 +16,13 @@ from balancer.config.hosts import DECLARED, NAMES
 from balancer.config.installation import KEYS as INSTALLATION
 from balancer.config.keys import KEYS, Entry
 from balancer.config.notify import KEYS as NOTIFY
-from balancer.config.policy import STANDING, SURVIVE
+from balancer.config.policy import RESIZE, STANDING, SURVIVE
 from balancer.config.prometheus import KEYS as PROMETHEUS
 from balancer.config.units import Unit
 from balancer.planner.constraints import CONSTRAINTS
 from balancer.planner.forecast import FORECASTERS
 from balancer.planner.model.policy import Allow, Distance, Forecast, Hot, Limits
+from balancer.planner.model.resizing import Resizing
 from balancer.planner.model.resources import Resources
 from balancer.planner.model.selector import EVERYTHING, Selector
 from balancer.planner.objectives import OBJECTIVES, REPEATED
@@ -80,6 +81,8 @@ def _lines() -> Iterator[str]:
             yield from _section(f"[{name}]", kind)
     for name, kind in REPEATED.items():
         yield from _section(f"[[{name}]]", kind)
+    yield from ("", "## Resizes")
+    yield from _section(f"[[{RESIZE}]]", Resizing)
     yield from ("", "## Rules")
     for name, kind in CONSTRAINTS.items():
         yield from _section(f"[{name}]" if name in STANDING else f"[[{name}]]", kind)

@@ -15,14 +15,19 @@ from balancer.planner.model.plan import Outcome, Plan, Result
 from balancer.planner.model.policy import Hot, Policy
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Request
+from balancer.planner.model.resize import Resized, What
+from balancer.planner.model.resizing import Resizing
 from balancer.planner.model.resources import CPU, MEMORY
 from balancer.planner.model.rollups import STEP
+from balancer.planner.model.spare import as_needed, working
+from balancer.planner.model.terms import counted, quiet, resizing, terms
 from balancer.planner.model.trust import trust
 from balancer.planner.quality import gate
 from balancer.planner.quality.settled import settled
 
 NOTHING_ASKED: Final = Request()
 HOUR: Final = 3600.0
+DAY: Final = 86_400.0
 
 
 def assess(observation: Observation, policy: Policy, request: Request = NOTHING_ASKED) -> Problem:
@@ -40,7 +45,7 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
         for outcome in observation.outcomes
         if outcome.result is not Result.REFUSED and observation.at - outcome.started < HOUR
     ]
-    return Problem(
+    problem = Problem(
         cluster=trusted.observation.cluster,
         demand=replace(
             demand,
@@ -84,7 +89,41 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
         at=observation.at,
         trust=trust(observation.promises),
         calibration=_classed(observation, policy),
+        resized=tuple(one for one in observation.resized if observation.at - one.ended < DAY),
     )
+    if not policy.resizes:
+        return problem
+    tables = resizing(policy, problem.cluster)
+    failed = {o.resize.guest for o in problem.resized if _in_vain(o)}
+    may = {uuid: table for uuid, table in tables.items() if uuid not in failed}
+    return _as_it_counts(_without_spare(problem, may, working(trusted.observation, may)))
+
+
+def _in_vain(one: Resized) -> bool:
+    """True if a change failed, or nobody was there who might have taken memory."""
+    refused = one.result is Result.REFUSED and one.resize.what is What.BALLOON
+    return refused or one.result is Result.FAILED
+
+
+def _without_spare(
+    problem: Problem, tables: Mapping[str, Resizing], works: Mapping[str, int]
+) -> Problem:
+    """Return the problem with memory that balloons may take counted as free."""
+    if not works:
+        return problem
+    mean, peak, resident = as_needed(problem.demand, tables, works)
+    demand = replace(problem.demand, mean=mean, peak=peak, working=works, resident=resident)
+    return replace(problem, demand=demand)
+
+
+def _as_it_counts(problem: Problem) -> Problem:
+    """Return the problem with that part of demand which no resize can see to."""
+    policy, cluster = problem.policy, problem.cluster
+    agreed = terms(policy, cluster, problem.resized)
+    demand = counted(problem.demand, agreed)
+    calm = quiet(demand, cluster, agreed, policy.hot.cpu_pressure)
+    pressed_ = {**demand.pressed, CPU: demand.pressed.get(CPU, frozenset()) - calm}
+    return replace(problem, demand=replace(demand, pressed=pressed_))
 
 
 def _classed(observation: Observation, policy: Policy) -> Calibration:

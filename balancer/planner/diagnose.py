@@ -113,7 +113,7 @@ def _conflict(
             asked = question
     if not core:
         return None
-    ways = [way for rule in core if (way := _way_out(asked, rules, core, rule))]
+    ways = [way for rule in core if (way := _way_out(asked, (rules, core), rule, keep_going))]
     return core, sorted(ways, key=lambda way: way.told.guests)
 
 
@@ -133,7 +133,8 @@ class _Fits:
         self.open = False
 
     def __call__(self, rules: Rules) -> bool:
-        answer = feasible(_written(self.problem, rules)) if self.keep_going() else None
+        going = self.keep_going
+        answer = feasible(_written(self.problem, rules), going) if going() else None
         self.open = self.open or answer is None
         return answer is not False
 
@@ -151,11 +152,16 @@ def _quick_xplain(fits: _Fits, ground: Rules, asked: bool, rules: Rules) -> Rule
     return (*of_first, *of_second)
 
 
-def _way_out(problem: Problem, rules: Rules, core: Rules, rule: Constraint) -> _Way | None:
-    """Return how `rule` could give way least, and what to write; None if it cannot."""
+def _way_out(
+    problem: Problem, held: Sequence[Rules], rule: Constraint, keep_going: Callable[[], bool]
+) -> _Way | None:
+    """Return how `rule` could give way least, and what to write; None if it cannot.
+
+    The other rules that are `held` stay: of several sets the first where that is possible.
+    """
     giving = _written(problem, (rule,))
-    kept = (_written(problem, (r for r in others if r is not rule)) for others in (rules, core))
-    found = (least(one, giving) for one in kept)
+    kept = (_written(problem, (r for r in others if r is not rule)) for others in held)
+    found = (least(one, giving, keep_going) for one in kept)
     placement = next((placed for placed in found if placed is not None), None)
     broken = () if placement is None else _broken(problem, rule, placement)
     way = eased(problem, rule, broken) if broken else None

@@ -7,7 +7,7 @@ import numpy as np
 
 from balancer.planner.constraints import all_rules
 from balancer.planner.formulation import Formulation, Row
-from balancer.planner.model.cluster import HostState
+from balancer.planner.model.cluster import Host, HostState
 from balancer.planner.model.conversation import Talk
 from balancer.planner.model.placement import Placement
 from balancer.planner.model.plan import HostLoad, Plan
@@ -21,6 +21,12 @@ MEMORY_USED = "memory.used"
 
 LOOKED_AT = 100
 """Movers that no broken rule names for whom it is worth finding out what they make room for."""
+
+PATIENT = "cpu.patient"
+"""Key of HostLoad amounts: the part of `cpu` that may wait, where a policy resizes guests."""
+
+SPARE = "memory.spare"
+"""Likewise: the part of `memory.used` that balloons may take."""
 
 NOTHING: Resources = {}
 WORDS = {CPU: "CPU", MEMORY: "memory allocated", MEMORY_USED: "memory"}
@@ -37,12 +43,23 @@ def loads(problem: Problem, reached: Placement) -> tuple[HostLoad, ...]:
     return tuple(
         HostLoad(
             host=host.name,
-            usable={**host.usable, MEMORY_USED: host.usable.get(MEMORY, 0)},
+            usable=_usable(problem, host),
             before=before[host.name],
             after=after[host.name],
         )
         for host in problem.cluster.hosts
     )
+
+
+def _usable(problem: Problem, host: Host) -> Resources:
+    cpu, memory = host.usable.get(CPU, 0), host.usable.get(MEMORY, 0)
+    resized = {PATIENT: cpu, SPARE: memory} if _resized(problem) else {}
+    return {**host.usable, MEMORY_USED: memory, **resized}
+
+
+def _resized(problem: Problem) -> bool:
+    """True if some of what guests use is no reason to move anybody."""
+    return bool(problem.demand.used or problem.demand.resident)
 
 
 def share(load: HostLoad, name: str, *, after: bool = False) -> float:
@@ -57,8 +74,8 @@ def hot(problem: Problem, host_loads: Iterable[HostLoad]) -> tuple[HostLoad, ...
     over = [
         load
         for load in host_loads
-        if share(load, CPU) > limits.cpu_used
-        or share(load, MEMORY_USED) > limits.memory_used
+        if share(load, CPU) - share(load, PATIENT) > limits.cpu_used
+        or share(load, MEMORY_USED) - share(load, SPARE) > limits.memory_used
         or any(load.host in hosts for hosts in problem.demand.pressed.values())
     ]
     return tuple(sorted(over, key=lambda load: (-_heat(load), load.host)))
@@ -120,6 +137,7 @@ def _holes(problem: Problem, formulation: Formulation) -> frozenset[str]:
 def summary(made: Plan) -> str:
     """Return what is wrong and what the plan does about it, or why it does nothing."""
     faults = sum(v.hard for v in made.broken_before)
+    cold = sum(action.cold for action in made.actions)
     wrong = [
         part
         for part in (
@@ -129,7 +147,12 @@ def summary(made: Plan) -> str:
         if part
     ]
     state = ", ".join(wrong) if wrong else "no host hot, no rule broken"
-    answer = f"{_count(len(made.actions), 'move', '')}." if made.actions else _why_none(made)
+    done = [
+        *([_count(len(made.actions), "move", "")] if made.actions else []),
+        *([f"{cold} of them cold"] if cold else []),
+        *([_count(len(made.resizes), "resize", "")] if made.resizes else []),
+    ]
+    answer = f"{', '.join(done)}." if done else _why_none(made)
     return f"{state[0].upper()}{state[1:]}. {answer}"
 
 
@@ -150,7 +173,24 @@ def _by_host(problem: Problem, placement: Placement) -> Mapping[str, Resources]:
         there[2] += allocated.get(MEMORY, 0)
         there[3] += allocated.get(VCPUS, 0)
     names = (CPU, MEMORY_USED, MEMORY, VCPUS)
-    return {host: dict(zip(names, there, strict=True)) for host, there in sums.items()}
+    found = {host: dict(zip(names, there, strict=True)) for host, there in sums.items()}
+    return _with_patient(problem, placement, found) if _resized(problem) else found
+
+
+def _with_patient(
+    problem: Problem, placement: Placement, found: Mapping[str, dict[str, int]]
+) -> Mapping[str, Resources]:
+    """Return the sums as CPU and memory are used, and beside them the parts that do not count."""
+    told = {host: {**amounts, PATIENT: 0, SPARE: 0} for host, amounts in found.items()}
+    for uuid, used in problem.demand.used.items():
+        rest = used - problem.demand.mean[uuid].get(CPU, 0)
+        told[placement[uuid]][CPU] += rest
+        told[placement[uuid]][PATIENT] += rest
+    for uuid, resident in problem.demand.resident.items():
+        spare = resident - problem.demand.mean[uuid].get(MEMORY, 0)
+        told[placement[uuid]][MEMORY_USED] += spare
+        told[placement[uuid]][SPARE] += spare
+    return told
 
 
 def _heat(load: HostLoad) -> float:

@@ -41,6 +41,8 @@ from balancer.planner.place.curve import curve
 from balancer.planner.place.evaluate import score
 from balancer.planner.place.solve import Answer, solve
 from balancer.planner.prove import dip, heats, prove
+from balancer.planner.resizable import faults as resize_faults
+from balancer.planner.resize import lacking, resize
 from balancer.planner.trim import opening, useful_part
 from balancer.planner.verify import judge
 from balancer.planner.weigh import Scales
@@ -123,7 +125,29 @@ def _planned(
     made = replace(
         made, asked_again=len(ways) - 1, gained=_gained(best.formulation, _in_turn(made.actions))
     )
+    complete = with_resizes(problem, made, ordered.reached)
+    if isinstance(complete, Infeasible):
+        return complete
+    made = complete
     return _or_infeasible(made, request, _conflicts(problem, made, request, keep_going))
+
+
+def with_resizes(problem: Problem, made: Plan, reached: Placement) -> Plan | Infeasible:
+    """Return the plan with what guests are to be given where they are; judged, too."""
+    given = resize(problem, reached, {action.guest for action in made.actions})
+    made = replace(made, left=(*made.left, *lacking(problem, made.hot_hosts)))
+    if not given.resizes:
+        return made
+    if wrong := resize_faults(problem, given.resizes):
+        return _report(wrong[0])
+    told = "\n".join(f"{r.guest} {r.what} {r.after}" for r in given.resizes)
+    made = replace(
+        made,
+        id="P-" + sha256(f"{made.id}\n{told}".encode()).hexdigest()[:8],
+        resizes=given.resizes,
+        resizes_save=given.saved,
+    )
+    return replace(made, summary=summary(made))
 
 
 def _gained(formulation: Formulation, actions: Iterable[Action]) -> tuple[int, ...]:
@@ -358,8 +382,12 @@ def _refused(problem: Problem, ordered: Ordered) -> Infeasible | None:
     verdict = judge(problem, ordered.actions)
     if verdict.valid:
         return None
+    return _report(verdict.faults[0])
+
+
+def _report(fault: str) -> Infeasible:
     return Infeasible(
-        reason=f"the judge refuses the plan that was found: {verdict.faults[0]}",
+        reason=f"the judge refuses the plan that was found: {fault}",
         remedy="nothing was changed; save the observation (balancer observe -o FILE) and report it",
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from balancer.planner.model.cold import down, why_not_live
 from balancer.planner.model.duration import KIB, WillNotConverge, expect
 from balancer.planner.model.plan import Action, Plan, RungKind
 from balancer.planner.model.problem import Problem
@@ -67,7 +68,10 @@ def _duration(problem: Problem, action: Action, *, same: bool) -> Iterator[str]:
     known = action.guest in problem.cluster.guest
     if not known or not {action.source, action.target} <= problem.cluster.host.keys():
         return
-    now = expect(problem, action)
+    way = (action.guest, action.source, action.target)
+    if action.cold and same and not why_not_live(problem, *way):
+        yield f"{said} is cold where a live move would do"
+    now = down(problem, action.guest) if action.cold else expect(problem, action)
     helped = action.auto_converge or any(r.kind is RungKind.POST_COPY for r in action.rungs)
     if now is None or helped:
         return

@@ -18,6 +18,8 @@ from typing import Final
 
 from balancer.planner.constraints import all_rules
 from balancer.planner.model.cluster import HostState
+from balancer.planner.model.cold import wrong
+from balancer.planner.model.copying import copied
 from balancer.planner.model.law import Law, link_share
 from balancer.planner.model.loose import loose_faults
 from balancer.planner.model.placement import Placement
@@ -100,12 +102,23 @@ def _form(problem: Problem, action: Action) -> Iterator[str]:
         yield f"{said}: its rate is not positive"
     if action.start < 0 or action.predicted.seconds <= 0:
         yield f"{said}: its times are not positive"
-    if not 0 < action.downtime_ms <= most or action.predicted.downtime_ms > most:
+    longest = 0 if action.cold else action.predicted.downtime_ms
+    if not 0 < action.downtime_ms <= most or longest > most:
         yield (
             f"{said}: a pause of {max(action.downtime_ms, action.predicted.downtime_ms)} ms "
             f"where 1 to {most} ms are allowed"
         )
-    yield from (f"{said}: {fault}" for fault in _ladder(problem, action))
+    yield from (f"{said}: {fault}" for fault in _manner(problem, action))
+
+
+def _manner(problem: Problem, action: Action) -> Iterator[str]:
+    """Yield what is wrong with how the guest is to be moved: live or cold, and what may be tried."""
+    way = (action.guest, action.source, action.target)
+    if fault := wrong(problem, *way, cold=action.cold):
+        yield fault
+    if action.cold and (action.copies or action.rungs or action.auto_converge):
+        yield "a cold move sends nothing, and there is nothing to try"
+    yield from _ladder(problem, action)
 
 
 def _ladder(problem: Problem, action: Action) -> Iterator[str]:
@@ -118,6 +131,7 @@ def _ladder(problem: Problem, action: Action) -> Iterator[str]:
         yield "post-copy is not allowed for this guest"
     if action.unsafe_storage and not problem.consented(allow.unsafe_storage, action.guest):
         yield "storage that libvirt calls unsafe is not allowed for this guest"
+    yield from _disks(problem, action, kinds)
     longest = max((rung.downtime_ms for rung in action.rungs), default=0)
     if longest > problem.pause_at_most(action.guest):
         yield f"a step up to a pause of {longest} ms"
@@ -125,6 +139,19 @@ def _ladder(problem: Problem, action: Action) -> Iterator[str]:
     fastest = max((rung.rate_kib_s for rung in action.rungs), default=0)
     if fastest > link:
         yield f"a step up to {fastest} KiB/s where its links allow {link} KiB/s"
+
+
+def _disks(problem: Problem, action: Action, kinds: Collection[RungKind]) -> Iterator[str]:
+    """Yield what is wrong with the disks that are to be copied along."""
+    wanted = tuple(disk.name for disk in copied(problem, action.guest))
+    if action.copies and not wanted:
+        yield "copying local disks is not allowed for this guest, or it has none"
+    elif action.copies != wanted:
+        yield f"it would leave disks behind, or copy others: {', '.join(wanted)} have to come along"
+    if action.cold and (action.copies or kinds or action.auto_converge):
+        yield "a cold move sends nothing, and there is nothing to try"
+    if action.copies and RungKind.POST_COPY in kinds:
+        yield "post-copy is not possible where disks are copied"
 
 
 def _waits(actions: Sequence[Action]) -> Iterator[str]:

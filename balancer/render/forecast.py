@@ -46,6 +46,13 @@ class Drawn:
     """Back-test error by method, in the metric's unit."""
 
     @property
+    def known(self) -> str:
+        """How much of the past is known, gaps left out."""
+        seconds = self.step * sum(value is not None for value in self.past)
+        whole = self.step * len(self.past)
+        return duration(whole) if seconds == whole else f"{duration(seconds)} of {duration(whole)}"
+
+    @property
     def now(self) -> float:
         """Seconds since the epoch at which the past ends."""
         return self.since + self.step * len(self.past)
@@ -125,8 +132,8 @@ def _title(shown: Drawn) -> Text:
 
 def _sentence(shown: Drawn) -> str:
     return (
-        f"{clean(shown.guest)}: {shown.metric} in {shown.unit}, {duration(shown.now - shown.since)} "
-        f"known, {duration(shown.until - shown.now)} ahead by {shown.method}, "
+        f"{clean(shown.guest)}: {shown.metric} in {shown.unit}, {shown.known} known, "
+        f"{duration(shown.until - shown.now)} ahead by {shown.method}, "
         f"band {percent(1 - shown.quantile)} to {percent(shown.quantile)}"
     )
 

@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from balancer.planner.model.plan import Action, Infeasible, Plan, Quality, Score
+from balancer.planner.model.resize import What
 from balancer.planner.model.violation import Violation
 from balancer.render.hosts import hosts_change, hosts_now, meaning
 from balancer.render.words import clean, count, duration, listed, pad, percent, size, waiting
@@ -18,12 +19,15 @@ LONGEST_HOST: Final = 16
 SHORTEST_NAME: Final = 8
 SLOWED: Final = "the guest is slowed down as far as it takes"
 UNSAFE: Final = "the target may read old data, where its disks' cache mode is not none"
+COPIED: Final = "the old copy is removed once the guest runs there"
+COLD: Final = "cold: shut down, and started on the target; all in its memory is gone"
 BARS: Final = "▁▂▃▄▅▆▇█"
 FEWEST_DRAWN: Final = 3
 """Moves from which on a curve says more than the list."""
 WIDEST_CURVE: Final = 40
 MOST_OF_IT: Final = 900
 """Per mille of the gain that one would stop at."""
+PER_MILLE: Final = 1000
 SENTENCES: Final = 8
 """How many broken rules and stays are spelt out."""
 
@@ -33,6 +37,7 @@ def plan(made: Plan, width: int = 80, *, hosts: bool = True) -> RenderableType:
     parts: list[RenderableType] = [Text(headline(made), "bold")]
     parts += [_broken(made)] if made.broken_before else []
     parts += [Text(), moves(made.actions, width)] if made.actions else []
+    parts += [Text(), resizes(made)] if made.resizes else []
     if hosts:
         draw = hosts_change if made.actions else hosts_now
         parts += [Text(), draw(made.loads, made.hot_hosts)]
@@ -86,13 +91,14 @@ def gain(gained: Sequence[int]) -> str:
 
 
 def quality(known: Quality, after: Score) -> str:
-    """Return how far from the best possible answer this one may be."""
+    """Return which engine found it, and how far from the best possible answer it may be."""
     if known.proven:
-        return "No better placement exists (proven)."
-    if known.bound is None or after.repair or after.overload:
+        return f"Found by {known.engine}: no better placement exists (proven)."
+    if not known.bound or after.repair or after.overload:
         return f"Best found ({known.engine}); how much better is possible is not known."
     gap = (after.cost - known.bound) / max(1, after.cost)
-    return f"At most {percent(gap)} of the remaining cost could be saved by a better placement."
+    said = f"at most {percent(gap)} of the remaining cost could be saved by a better placement."
+    return f"Best found ({known.engine}); {said}"
 
 
 def moves(actions: Sequence[Action], width: int = 80) -> Text:
@@ -112,6 +118,39 @@ def moves(actions: Sequence[Action], width: int = 80) -> Text:
         text.append(_wrapped(_why(action, number), width, digits + 1) + "\n", "dim")
     text.rstrip()
     return text
+
+
+def resizes(made: Plan) -> RenderableType:
+    """Return what guests are given where they are: those changed alike and for one reason together."""
+    together: dict[tuple[str, What, int, int, str], list[str]] = {}
+    for one in made.resizes:
+        key = (one.host, one.what, one.before, one.after, one.reason)
+        together.setdefault(key, []).append(one.name)
+    width = min(LONGEST_HOST, max(len(clean(one.host)) for one in made.resizes))
+    lines = [
+        _labelled(
+            f"  {pad(clean(host), width)} {what} {setting(what, before)} → {setting(what, after)}  ",
+            f"{listed(names)} ({clean(why)})",
+        )
+        for (host, what, before, after, why), names in together.items()
+    ]
+    head = "Changed where they are, before anything moves"
+    if made.resizes_save:
+        saved = f"{made.resizes_save:,.0f} s of waiting that counts"
+        head += f", which saves {saved} within {duration(made.horizon)}"
+    head += ":"
+    return Group(Text(head), *lines)
+
+
+def setting(what: What, amount: int) -> str:
+    """Return a setting as people read it."""
+    match what:
+        case What.SHARES:
+            return f"{amount / PER_MILLE:g}"
+        case What.QUOTA:
+            return f"{amount / PER_MILLE:g} cores" if amount else "no limit"
+        case What.BALLOON:
+            return size(amount)
 
 
 def infeasible(answer: Infeasible) -> RenderableType:
@@ -154,7 +193,7 @@ def _figures(action: Action) -> str:
         duration(action.start),
         duration(expected.seconds),
         size(expected.mib),
-        f"{expected.downtime_ms} ms",
+        duration(expected.seconds) if action.cold else f"{expected.downtime_ms} ms",
     )
     return "".join(f" {value:>{cells}}" for value, (_, cells) in zip(values, COLUMNS, strict=True))
 
@@ -164,6 +203,8 @@ def _why(action: Action, number: Mapping[str, int]) -> str:
     parts = (
         f"after {' and '.join(awaited)}" if awaited else "",
         "a stop on the way" if action.temporary else "",
+        f"{size(action.predicted.disk_mib)} of it disks" if action.copies else "",
+        f"cold: down about {duration(action.predicted.seconds)}" if action.cold else "",
         clean(action.reason),
         waiting(action.worth.saved, action.worth.spent) if action.worth else "",
     )
@@ -191,8 +232,10 @@ def risks(action: Action) -> tuple[str, ...]:
     """Return what this move may do to its guest beyond a short pause, one phrase each."""
     slowed = f"begins with auto-converge: {SLOWED}" if action.auto_converge else ""
     storage = f"unsafe storage: {UNSAFE}" if action.unsafe_storage else ""
+    disks = f"copies {listed(action.copies)} along: {COPIED}" if action.copies else ""
+    cold = COLD if action.cold else ""
     rungs = (f"{rung.kind.value}: {rung.risk}" for rung in action.rungs if rung.risk)
-    return tuple(filter(None, (slowed, storage, *rungs)))
+    return tuple(filter(None, (slowed, storage, disks, cold, *rungs)))
 
 
 def _risks(actions: Sequence[Action]) -> RenderableType:

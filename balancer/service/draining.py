@@ -9,8 +9,9 @@ from balancer.planner import pipeline
 from balancer.planner.capacity.part import Atlas, atlas
 from balancer.planner.capacity.waiting import STAYS_PUT
 from balancer.planner.constraints.survive import Survive
-from balancer.planner.constraints.tied import bonds
+from balancer.planner.constraints.tied import bonds_left
 from balancer.planner.model.cluster import Guest, emptying
+from balancer.planner.model.copying import holding, loosened
 from balancer.planner.model.evacuation import Blocked, Verdict
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Infeasible, Outcome, Plan, Result
@@ -29,7 +30,7 @@ Pairs = Mapping[tuple[str, str], str]
 REPAIRS_ONLY: Final = 1
 REMEDIES: Final[Mapping[str, str]] = {
     "passthrough": "detach the device, or let it be shut down (--shutdown)",
-    "local-disk": "put its disk on shared storage, or let it be shut down (--shutdown)",
+    "local-disk": "put its disk on shared storage, allow it to be copied ([allow] copy_local_disks), or let it be shut down (--shutdown)",
     "unknown-storage": "declare its storage in hosts.toml, if it is shared",
     "pinned": "let its metadata no longer pin it",
     "job": "wait until the job has ended, then drain again",
@@ -101,6 +102,8 @@ def evacuate(
     here = cluster.guests_on[host]
     if strangers := sorted(terms.shut_down - {guest.name for guest in here}):
         raise Refused(f"{strangers[0]} does not run on {host}: it is not shut down for that")
+    free = policy.allow.copy_local_disks.guests(cluster, policy.groups)
+    here = tuple(loosened(guest) if guest.uuid in free else guest for guest in here)
     request = Request(barred=barred or {})
     decision = pipeline.plan(replace(seen, cluster=cluster), policy, request, keep_going)
     return _verdict(decision, host, here, seen.planner, barred or {}, terms)
@@ -140,10 +143,13 @@ def _nearby(
     others = {g.uuid: STAYS_PUT for g in part.cluster.guests if g not in here}
     asked = replace(part, cluster=emptying(part.cluster, {host}), held={**others, **part.held})
     decision = pipeline.plan_for(asked, Request(effort=Effort.INSTANT), keep_going)
-    found = _verdict(decision, host, here, problem.planner, {}, PLAIN)
+    free = tuple(replace(guest, ties=holding(problem, guest)) for guest in here)
+    found = _verdict(decision, host, free, problem.planner, {}, PLAIN)
     left = {block.guest for block in found.blocked}
     certain = all(
-        bonds(guest) or hopeless(problem, guest.uuid) for guest in here if guest.name in left
+        bonds_left(problem, guest) or hopeless(problem, guest.uuid)
+        for guest in here
+        if guest.name in left
     )
     return found if certain else None
 

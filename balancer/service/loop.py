@@ -36,6 +36,7 @@ from balancer.ports import (
     Telemetry,
     UsageError,
 )
+from balancer.service import resizing
 from balancer.service.candidates import informed
 from balancer.service.deciding import Decider, basis
 from balancer.service.fallbacks import fallbacks
@@ -139,6 +140,8 @@ class Service:
         times.append(self._now())
         self._board.beat()
         trouble = self._notice_others(seen)
+        if any(table.memory for table in world.policy.resizes):
+            resizing.keep_watch(world.ports, seen)
         self._show("planning")
         decider = Decider(world, self._memory, self._board.beat)
         problem = assess(seen, world.policy, Request(held=decider.held(seen)))
@@ -205,7 +208,7 @@ class Service:
         if isinstance(decision, Infeasible):
             self._memory.proposed = None
             return replace(report, sentence=f"nothing can be done: {decision.reason}")
-        if not decision.actions:
+        if not (decision.actions or decision.resizes):
             self._memory.proposed = None
             return replace(report, sentence=self._why_nothing(decision))
         would = f"{decision.id} would be carried out: {decision.summary}"
@@ -216,8 +219,8 @@ class Service:
         if world.mode is Mode.CONFIRM:
             return replace(report, sentence=self._propose(decision, report.observation))
         outcomes, sentence = self._carry_out(decision, report.observation)
-        refusal = "" if outcomes else sentence
-        return replace(report, outcomes=outcomes, sentence=sentence, refusal=refusal)
+        refusal = sentence if outcomes is None else ""
+        return replace(report, outcomes=outcomes or (), sentence=sentence, refusal=refusal)
 
     def _why_nothing(self, decision: Plan) -> str:
         waiting = self._memory.patience.waiting(decision.made_at, self._world.policy.hot.lasting)
@@ -258,8 +261,13 @@ class Service:
         _, sentence = self._carry_out(proposal, None)
         self._show("resting", sentence)
 
-    def _carry_out(self, plan_: Plan, seen: Observation | None) -> tuple[tuple[Outcome, ...], str]:
-        """Execute; return the outcomes and what came of it. Pulls the brake where that is due."""
+    def _carry_out(
+        self, plan_: Plan, seen: Observation | None
+    ) -> tuple[tuple[Outcome, ...] | None, str]:
+        """Execute; return the outcomes (None: it was refused) and what came of it.
+
+        Pulls the brake where that is due.
+        """
         world = self._world
         about = self._about(plan_, seen)
         watch = Watch(world.ports.telemetry, self, plan_)
@@ -273,7 +281,7 @@ class Service:
         except BalancerError as error:
             world.ports.telemetry.note(str(error))
             self._note("refused", str(error), plan_.id)
-            return (), str(error)
+            return None, str(error)
         finally:
             self._status = replace(
                 self._status, plan="", summary="", moves=0, ended=0, in_flight=(), names={},
@@ -284,9 +292,21 @@ class Service:
         except UsageError as error:
             self._halt(str(error))
         done = sum(o.result is Result.DONE for o in outcomes)
-        sentence = f"{plan_.id}: {done} of {len(outcomes)} moves done"
+        sentence = f"{plan_.id}: {done} of {len(outcomes)} moves done{self._resized(plan_)}"
         self._note("finished", sentence, plan_.id)
         return outcomes, sentence
+
+    def _resized(self, plan_: Plan) -> str:
+        """Return what came of the plan's resizes, in words; nothing where it has none."""
+        if not plan_.resizes:
+            return ""
+        try:
+            told = resizing.past(self._world.ports, plan_.made_at)
+        except UsageError:
+            return ""
+        mine = {resize.id: resize for resize in plan_.resizes}
+        done = sum(o.result is Result.DONE and mine.get(o.resize.id) == o.resize for o in told)
+        return f", {done} of {len(plan_.resizes)} resizes"
 
     def _about(self, plan_: Plan, seen: Observation | None) -> Mapping[str, object]:
         """Return what the journal shall keep beside the plan: who let it be made, and why so."""

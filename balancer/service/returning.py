@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from balancer.codec import load_outcome_data
+from balancer.codec import load_outcome_data, load_resized_data
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Action, Outcome, Result
+from balancer.planner.model.resize import Resize, undone
+from balancer.planner.resizable import stands
 from balancer.ports import Event, Refused
+from balancer.service.resizing import CLOSE, ENDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,8 @@ class WayBack:
     """Sentences on guests that are elsewhere since, or run no more."""
     done: tuple[Action, ...] = ()
     """What the plan did, in its order, where all of it can be led back step by step."""
+    resizes: tuple[Resize, ...] = ()
+    """What gives back what the plan changed of guests that are where they were, and as it left them."""
 
 
 def way_back(events: Iterable[Event], plan: str, seen: Observation) -> WayBack:
@@ -27,19 +32,43 @@ def way_back(events: Iterable[Event], plan: str, seen: Observation) -> WayBack:
 
     Raises Refused where the journal knows of nothing to undo.
     """
-    done = _done(events)
-    if not done or (plan and plan not in done):
+    told = list(events)
+    done, resized = _done(told), _resized(told)
+    known = [*dict.fromkeys(e.plan for e in told if e.plan in done or e.plan in resized)]
+    if not known or (plan and plan not in known):
         raise Refused(f"nothing to undo: the journal has no move done {_of(plan)}")
-    name = plan or list(done)[-1]
-    first, last = _ends(done[name])
+    name = plan or known[-1]
+    first, last = _ends(done.get(name, ()))
     now = seen.cluster.placement
     here = {uuid for uuid, outcome in last.items() if now.get(uuid) == outcome.action.target}
     return WayBack(
         name,
         {u: o.action.source for u, o in first.items() if u in here and o.action.source != now[u]},
         tuple(_strayed(o, now.get(u, "")) for u, o in last.items() if u not in here),
-        tuple(o.action for o in _in_order(done[name])) if len(here) == len(last) else (),
+        tuple(o.action for o in _in_order(done.get(name, ()))) if len(here) == len(last) else (),
+        undone(tuple(r for r in resized.get(name, ()) if _as_left(r, seen)), f"undoes {name}"),
     )
+
+
+def _as_left(resize: Resize, seen: Observation) -> bool:
+    """True if a guest is where it was resized, and as it was left."""
+    guest = seen.cluster.guest.get(resize.guest)
+    if guest is None or guest.knobs is None or seen.cluster.placement[guest.uuid] != resize.host:
+        return False
+    return abs(stands(guest.knobs, resize.what) - resize.after) <= CLOSE * resize.after
+
+
+def _resized(events: Iterable[Event]) -> dict[str, list[Resize]]:
+    """Return the resizes done by plan."""
+    found: dict[str, list[Resize]] = {}
+    for event in events:
+        if event.kind == "decided":
+            found.pop(event.plan, None)
+        elif event.kind == ENDED:
+            one = load_resized_data(event.data["resized"])
+            if one.result is Result.DONE:
+                found.setdefault(event.plan, []).append(one.resize)
+    return found
 
 
 def _in_order(outcomes: Iterable[Outcome]) -> list[Outcome]:

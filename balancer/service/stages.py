@@ -37,7 +37,7 @@ def _blocked(report: CycleReport) -> str:
     if isinstance(decision, Infeasible):
         return decision.reason
     wrong = decision.hot_hosts or any(v.hard for v in decision.broken_after)
-    if wrong and not decision.actions and decision.left:
+    if wrong and not (decision.actions or decision.resizes) and decision.left:
         stay = decision.left[0]
         return f"{stay.subject}: {stay.reason}"
     return ""

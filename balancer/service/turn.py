@@ -26,9 +26,10 @@ from balancer.planner.model.policy import Policy
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Request
 from balancer.planner.quality import gate
+from balancer.planner.resizable import faults as resize_faults
 from balancer.planner.verify import judge
 from balancer.ports import Event, Execution, Executor, Passing, Ports, Refused, UsageError
-from balancer.service import telling
+from balancer.service import resizing, telling
 from balancer.service.climbing import Steps, give_room, hasten
 from balancer.service.guards import LATE, STOP_ASKED
 from balancer.service.promises import kept, waiting_now
@@ -67,7 +68,7 @@ def cycle(ports: Ports, policy: Policy, request: Request = NOTHING_ASKED) -> Cyc
         ports.telemetry.note(decision.reason)
         return CycleReport(observation=observation, decision=decision)
     ports.telemetry.planned(decision)
-    carried_out = decision.actions and ports.executor is not None
+    carried_out = (decision.actions or decision.resizes) and ports.executor is not None
     outcomes = execute(ports, policy, decision) if carried_out else ()
     return CycleReport(observation=observation, decision=decision, outcomes=outcomes)
 
@@ -82,10 +83,17 @@ def observe(ports: Ports, policy: Policy) -> Observation:
     rest = max(HOUR, limits.same_guest_again_after, limits.same_host_again_after)
     since = seen.at - rest
     seen = _with_past(ports, policy, seen)
+    resized = (
+        (*seen.resized, *resizing.past(ports, min(since, seen.at - resizing.DAY)))
+        if policy.resizes
+        else ()
+    )
     promises = (*seen.promises, *kept(ports.journal, seen.at))
     if ports.experience is not None:
         seen = replace(seen, calibration=ports.experience.known(seen.at))
-    return replace(seen, outcomes=(*seen.outcomes, *past(ports, since)), promises=promises)
+    return replace(
+        seen, outcomes=(*seen.outcomes, *past(ports, since)), promises=promises, resized=resized
+    )
 
 
 def past(ports: Ports, since: float) -> tuple[Outcome, ...]:
@@ -142,9 +150,12 @@ def execute(
         if lost:
             raise Refused(f"{lost[0].action.name} is lost: {lost[0].reason}; nothing was started")
         seen = observe(ports, policy)
+        if plan.resizes:
+            resizing.mend(ports, seen)
         problem = recheck(seen, policy, plan)
         kept_of_now = {**waiting_now(seen, problem, plan), **(about or {})}
         ports.journal.write(telling.decided(plan, ports.clock.now(), kept_of_now))
+        resizing.carry_out(ports, ports.executor, plan)
         run = _Run(ports, ports.executor, plan, problem, seen.outcomes)
         run.until = until
         return run.to_its_end()
@@ -166,6 +177,8 @@ def recheck(observation: Observation, policy: Policy, plan: Plan) -> Problem:
     verdict = judge(problem, plan.actions)
     if not verdict.valid:
         raise Refused(f"plan {plan.id} is not safe any more: {verdict.faults[0]}; make a new plan")
+    if wrong := resize_faults(problem, plan.resizes, undoing=plan.gives_back):
+        raise Refused(f"plan {plan.id} does not fit any more: {wrong[0]}; make a new plan")
     return problem
 
 

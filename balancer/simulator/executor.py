@@ -1,13 +1,22 @@
 """Moves guests in the simulated world, and notices what goes wrong there."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
 from balancer.planner import ladder
 from balancer.planner.ladder import Patience
 from balancer.planner.model.plan import Action, Outcome, Passed, Result, Rung, RungKind
+from balancer.planner.model.resize import Resize, Resized, What
 from balancer.ports import ABANDONED, Begun, Passing, Progress
 from balancer.simulator.physics import HANDOVER, SETUP
 from balancer.simulator.world import Move, World
 
 USUAL_PATIENCE = Patience()
+BALLOON_MIB_S = 512.0
+"""How fast a balloon takes memory and gives it back."""
+WATCH = 5.0
+"""Seconds between two looks at a guest from which memory was taken."""
 
 
 class SimulatedExecutor:
@@ -16,6 +25,8 @@ class SimulatedExecutor:
     def __init__(self, world: World, patience: Patience = USUAL_PATIENCE) -> None:
         self._world = world
         self._patience = patience
+        self._taken: dict[str, Resize] = {}
+        self._given: list[Resized] = []
 
     def look_again(self, action: Action) -> str:
         """Return why `action` must not start at this moment, or an empty string."""
@@ -24,7 +35,7 @@ class SimulatedExecutor:
             return Passing(f"{action.name} runs no more")
         if where != action.source:
             return Passing(f"{action.name} runs on {where} now, not on {action.source}")
-        return self._world.objection(action.guest, action.target)
+        return self._world.objection(action.guest, action.target, action.copies)
 
     def start(self, action: Action) -> "SimulatedExecution":
         """Begin `action` and return at once."""
@@ -34,6 +45,8 @@ class SimulatedExecutor:
             action.rate_kib_s / 1024,
             action.downtime_ms / 1000,
             slowed=action.auto_converge,
+            copies=action.copies,
+            cold=action.cold,
         )
         return SimulatedExecution(self._world, action, move, self._patience)
 
@@ -43,6 +56,55 @@ class SimulatedExecutor:
         found = [m for m in world.moves if (m.guest, m.target) == (action.guest, action.target)]
         move = found[0] if found else world.ended_long_ago(action.guest, action.target, begun.at)
         return SimulatedExecution(world, action, move, self._patience, followed=True)
+
+    def resize(self, resize: Resize) -> str:
+        """Change one setting of a guest; empty once it is as wanted."""
+        if self._world.placement.get(resize.guest) != resize.host:
+            return f"{resize.name} does not run on {resize.host}"
+        if resize.what is not What.BALLOON:
+            return self._world.resize(resize.guest, resize.what, resize.after)
+        self._world.advance(self._world.now + abs(resize.after - resize.before) / BALLOON_MIB_S)
+        if resize.shrinks and (why := self._short(resize)):
+            return f"{why}: put back to {resize.before} MiB"
+        fault = self._world.resize(resize.guest, resize.what, resize.after)
+        if resize.shrinks and not fault:
+            self.watch((resize,))
+        elif not fault:
+            self._taken.pop(resize.guest, None)
+        return fault
+
+    def watch(self, taken: Sequence[Resize]) -> None:
+        """Look at these guests now and then: under pressure they get back what was taken."""
+        for one in taken:
+            if one.guest not in self._taken:
+                self._taken[one.guest] = one
+                self._world.plan_to(self._world.now + WATCH, partial(self._look, one))
+
+    def given_back(self) -> tuple[Resized, ...]:
+        """Return what was given back since last asked."""
+        given, self._given = tuple(self._given), []
+        return given
+
+    def _short(self, taken: Resize) -> str:
+        """Return that a guest has not left what it is to keep; empty where it has."""
+        guest = self._world.guests.get(taken.guest)
+        left = 0 if guest is None else taken.after - guest.works_mib
+        return "" if left >= taken.keep / 2 else f"the guest has {left} MiB unused"
+
+    def _look(self, taken: Resize, world: World) -> None:
+        if self._taken.get(taken.guest) != taken or taken.guest not in world.guests:
+            return
+        why = self._short(taken)
+        if not why:
+            world.plan_to(world.now + WATCH, partial(self._look, taken))
+            return
+        world.resize(taken.guest, What.BALLOON, taken.before)
+        del self._taken[taken.guest]
+        back = replace(taken, before=taken.after, after=taken.before, waits_for=(), reason=why)
+        self._given.append(
+            Resized(resize=back, result=Result.DONE, started=world.now, ended=world.now,
+                    reason=f"given back: {why}")
+        )  # fmt: skip
 
     def shut_down(self, guest: str, host: str) -> str:
         """Have a guest end, if it runs there."""
@@ -102,7 +164,7 @@ class SimulatedExecution:
 
     def outcome(self) -> Outcome | None:
         """Return how it ended, as the world has it, or None while it runs."""
-        if self._move.under_way and not self._torn:
+        if self._move.under_way and not self._torn and not self._action.cold:
             self._watch()
         if self._move.ended is None and not self._torn:
             return None
@@ -132,7 +194,12 @@ class SimulatedExecution:
             first_mib=min(transfer.memory_mib, transfer.sent_mib),
             rounds=max(1, transfer.rounds),
             downtime_ms=round(1000 * transfer.paused),
-            teaches=not (self._climb.steps or self._action.auto_converge or self._hastened),
+            teaches=not (
+                self._climb.steps
+                or self._action.auto_converge
+                or self._hastened
+                or self._action.copies
+            ),
         )
 
     def room(self, rate_kib_s: int) -> None:
@@ -203,7 +270,9 @@ class SimulatedExecution:
         self._before += old.transfer.sent_mib
         self._world.stop(old, "begun anew")
         pause = old.transfer.pause_allowed
-        self._move = self._world.begin(old.guest, old.target, old.at_most, pause, slowed=True)
+        self._move = self._world.begin(
+            old.guest, old.target, old.at_most, pause, slowed=True, copies=self._action.copies
+        )
 
     def _give_up(self, result: Result, reason: str) -> None:
         if self._move.under_way and not self._move.switched:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from balancer.config.reading import Table
-from balancer.config.units import KIB_S, RATIO, SECONDS
+from balancer.config.units import KIB_S, MIB, RATIO, SECONDS
 from balancer.planner.model.cluster import HostState
 from balancer.simulator import arrivals
 from balancer.simulator.naming import guests_named, host_named, rack_named
@@ -17,6 +17,7 @@ Happening = Callable[[World], None]
 KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "load": ("guests", "cpu", "noise", "dirty"),
     "guest_stops": ("guests",),
+    "wakes": ("guests", "working"),
     "moved_by_hand": ("guests", "to"),
     "migration_fails": ("guests", "after", "reason"),
     "host_dies": ("host",),
@@ -39,6 +40,17 @@ def happening(table: Table, population: Population) -> tuple[float, Happening]:
     table.only(("at", "what", *KEYS[kind]))
     at = population.start + table.amount("at", SECONDS, 0)
     return at, _OF_KIND[kind](table, population)
+
+
+def _wakes(table: Table, population: Population) -> Happening:
+    uuids = guests_named(table, population)
+    working = int(table.amount("working", MIB, 0))
+
+    def happen(world: World) -> None:
+        for uuid in uuids:
+            world.works_with(uuid, working)
+
+    return happen
 
 
 def _load(table: Table, population: Population) -> Happening:
@@ -155,6 +167,7 @@ def _metrics_return(table: Table, population: Population) -> Happening:
 _OF_KIND: Final[Mapping[str, Callable[[Table, Population], Happening]]] = {
     "load": _load,
     "guest_stops": _guest_stops,
+    "wakes": _wakes,
     "moved_by_hand": _moved_by_hand,
     "migration_fails": _migration_fails,
     "host_dies": _host_dies,

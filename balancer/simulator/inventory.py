@@ -5,7 +5,7 @@ from typing import Final
 
 from balancer.planner.model.cluster import Cluster
 from balancer.planner.model.observation import History, Observation, Sample, Unseen
-from balancer.planner.model.resources import CPU, MEMORY
+from balancer.planner.model.resources import MEMORY
 from balancer.simulator.world import SimulatedGuest, World
 
 WINDOW: Final = 60.0
@@ -25,8 +25,9 @@ class SimulatedInventory:
     def observe(self) -> Observation:
         """Return the world as hypervisors would report it at this moment."""
         world = self._world
-        wanted = {uuid: guest.cpu.at(world.now) for uuid, guest in world.guests.items()}
-        granted = self._granted(wanted)
+        dealt = world.granted()
+        wanted = {uuid: asked for uuid, (asked, _) in dealt.items()}
+        granted = {uuid: got for uuid, (_, got) in dealt.items()}
         return Observation(
             at=world.now,
             cluster=Cluster(
@@ -57,17 +58,6 @@ class SimulatedInventory:
             ),
         )
 
-    def _granted(self, wanted: Mapping[str, int]) -> Mapping[str, int]:
-        """Return what each guest gets of its host's processors."""
-        asked: dict[str, int] = dict.fromkeys(self._world.hosts, 0)
-        for uuid, host in self._world.placement.items():
-            asked[host] += wanted[uuid]
-        has = {name: h.spec.capacity.get(CPU, 0) for name, h in self._world.hosts.items()}
-        return {
-            uuid: wanted[uuid] * min(asked[host], has[host]) // max(1, asked[host])
-            for uuid, host in self._world.placement.items()
-        }
-
     def _of_host(
         self, name: str, wanted: Mapping[str, int], granted: Mapping[str, int]
     ) -> Mapping[str, int]:
@@ -87,12 +77,13 @@ class SimulatedInventory:
 
 def _of_guest(guest: SimulatedGuest, wanted: int, granted: int) -> Mapping[str, int]:
     assigned = guest.spec.allocation.get(MEMORY, 0)
+    balloon = (guest.spec.knobs.balloon if guest.spec.knobs else 0) or assigned
     return {
         "cpu": granted,
         "cpu.delay": wanted - granted,
         "memory.assigned": assigned,
-        "memory.balloon": assigned,
+        "memory.balloon": balloon,
         "memory.rss": guest.memory_mib,
-        "memory.unused": max(0, assigned - guest.memory_mib),
+        "memory.unused": max(0, balloon - guest.works_mib),
         "dirty": guest.dirty_mib_s,
     }

@@ -26,6 +26,8 @@ from typing import Final
 
 SETUP: Final = 0.4
 """Seconds from the call until the first page is sent."""
+RESTART: Final = 38.0
+"""Seconds from asking a guest to shut down until it runs on another host."""
 HANDOVER: Final = 0.03
 """Seconds of pause after the last piece: device state, switching over."""
 EFFICIENCY: Final = 0.95
@@ -44,10 +46,14 @@ class Phase(StrEnum):
     """Where a transfer stands."""
 
     SETUP = "setup"
+    DISKS = "disks"
+    """Local disks are copied; memory comes after them."""
     COPYING = "copying"
     HALTED = "halted"
     FOLLOWING = "following"
     """Post-copy: the guest runs at the target."""
+    OFF = "off"
+    """A cold move: shut down here, started there."""
     SWITCHING = "switching"
     ARRIVED = "arrived"
 
@@ -62,6 +68,10 @@ class Transfer:
     hot_set_mib: float
     pause_allowed: float
     """Seconds."""
+    disk_mib: float = 0.0
+    """Of local disks, to be sent first."""
+    off: float = 0.0
+    """Seconds that the guest is off, where nothing is sent and it is started anew; 0: it is live."""
     phase: Phase = Phase.SETUP
     left_mib: float = 0.0
     """Of this round."""
@@ -83,8 +93,8 @@ class Transfer:
         match self.phase:
             case Phase.SETUP:
                 return SETUP - self._in_phase
-            case Phase.SWITCHING:
-                return HANDOVER - self._in_phase
+            case Phase.SWITCHING | Phase.OFF:
+                return (self.off or HANDOVER) - self._in_phase
             case Phase.ARRIVED:
                 return math.inf
             case _:
@@ -95,21 +105,29 @@ class Transfer:
         self._in_phase += seconds
         match self.phase:
             case Phase.SETUP if self._in_phase >= SETUP - NEGLIGIBLE:
-                self._next_round(self.memory_mib, Phase.COPYING)
-            case Phase.COPYING if self._all_sent(seconds * rate):
+                self._set_out()
+            case Phase.DISKS | Phase.COPYING if self._all_sent(seconds * rate):
                 self._end_round(rate)
             case Phase.HALTED:
                 self.paused += seconds
                 if self._all_sent(seconds * rate):
                     self._next_round(0.0, Phase.SWITCHING)
-            case Phase.SWITCHING:
+            case Phase.SWITCHING | Phase.OFF:
                 self.paused += seconds
-                if self._in_phase >= HANDOVER - NEGLIGIBLE:
+                if self._in_phase >= (self.off or HANDOVER) - NEGLIGIBLE:
                     self.phase = Phase.ARRIVED
             case Phase.FOLLOWING if self._all_sent(seconds * rate):
                 self.phase = Phase.ARRIVED
             case _:
                 pass
+
+    def _set_out(self) -> None:
+        if self.off:
+            self._next_round(0.0, Phase.OFF)
+        elif self.disk_mib:
+            self._next_round(self.disk_mib, Phase.DISKS)
+        else:
+            self._next_round(self.memory_mib, Phase.COPYING)
 
     def _all_sent(self, mib: float) -> bool:
         """Send `mib` of this round; True if that was the last of it."""
@@ -132,6 +150,9 @@ class Transfer:
         return touched(dirty, self.hot_set_mib, self._in_phase)
 
     def _end_round(self, rate: float) -> None:
+        if self.phase is Phase.DISKS:
+            self._next_round(self.memory_mib, Phase.COPYING)
+            return
         written = self._written()
         self.dirtied_mib_s = written / self._in_phase
         if self.slowed and self.dirtied_mib_s > rate * TOO_FAST:

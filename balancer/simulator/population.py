@@ -5,7 +5,7 @@ scenario's seed: the same file and seed give the same cluster everywhere.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Final, TypeVar, cast
@@ -16,7 +16,16 @@ from balancer.config.hosts import watts as declared_watts
 from balancer.config.names import expand
 from balancer.config.reading import Table, nearest
 from balancer.config.units import COUNT, KIB_S, MIB, MILLICORES, RATIO, SECONDS, Unit
-from balancer.planner.model.cluster import Cluster, Guest, GuestCpu, Host, HostState, Tie
+from balancer.planner.model.cluster import (
+    Cluster,
+    Guest,
+    GuestCpu,
+    Host,
+    HostState,
+    LocalDisk,
+    Tie,
+)
+from balancer.planner.model.knobs import Knobs
 from balancer.planner.model.resources import CPU, MEMORY, VCPUS
 from balancer.simulator.counting.power import DEFAULT_WATTS
 from balancer.simulator.workloads import (
@@ -37,12 +46,15 @@ T = TypeVar("T")
 
 HOST_KEYS: Final = (
     "names", "cpu", "memory", "reserve", "link", "labels", "networks", "storage", "state",
-    "qemu", "cpu_models", "power",
+    "qemu", "cpu_models", "power", "local_storage",
 )  # fmt: skip
 GUEST_KEYS: Final = (
     "names", "on", "vcpus", "memory", "used", "cpu", "noise", "dirty", "hot_set", "labels",
-    "networks", "storage", "owner", "tie", "cpu_model",
+    "networks", "storage", "owner", "tie", "cpu_model", "local_disk", "patient",
+    "quota", "working",
 )  # fmt: skip
+LOCAL: Final = "/var/lib/libvirt/images"
+"""Where local disks lie."""
 SHAPE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "constant": ("cpu",),
     "step": ("before", "after", "at"),
@@ -140,6 +152,7 @@ class Population:
     def guest(self, table: Table, name: str) -> SimulatedGuest:
         """Return the guest that a table describes, from which everything is drawn already."""
         memory = int(table.amount("memory", MIB, 4096))
+        disks = tuple(_disks(table, name))
         used = int(memory * min(1.0, table.amount("used", RATIO, 0.75)))
         spec = Guest(
             uuid=str(uuid5(NAMESPACE_DNS, name)),
@@ -149,8 +162,13 @@ class Population:
             owner=table.text("owner"),
             cpu=GuestCpu(model=table.text("cpu_model")),
             networks=tuple(sorted(table.texts("networks"))),
-            storage=tuple(sorted(table.texts("storage"))),
-            ties=tuple(Tie(kind=kind, detail=f"{kind} of {name}") for kind in table.texts("tie")),
+            storage=tuple(sorted((*table.texts("storage"), *(disk.storage for disk in disks)))),
+            disks=disks,
+            ties=(
+                *(Tie(kind=kind, detail=f"{kind} of {name}") for kind in table.texts("tie")),
+                *(Tie(kind="local-disk", detail=f"vda {LOCAL}", disk=d.name) for d in disks),
+            ),
+            knobs=Knobs(quota=int(table.amount("quota", MILLICORES, 0)), balloon=memory),
         )
         return SimulatedGuest(
             spec=spec,
@@ -158,7 +176,16 @@ class Population:
             memory_mib=used,
             dirty_mib_s=int(table.amount("dirty", KIB_S, 0)) // 1024,
             hot_set_mib=int(used * min(1.0, table.amount("hot_set", RATIO, 0.05))),
+            working_mib=int(used * min(1.0, table.amount("working", RATIO, 1.0))),
+            patient=table.flag("patient", default=False),
         )
+
+
+def _disks(table: Table, name: str) -> Iterator[LocalDisk]:
+    """Yield the guest's local disk, full to its last byte, where it has one."""
+    if size := int(table.amount("local_disk", MIB, 0)):
+        where = f"unknown:{LOCAL}/{name}"
+        yield LocalDisk(name="vda", place=LOCAL, storage=where, size_mib=size, used_mib=size)
 
 
 def names(table: Table) -> tuple[str, ...]:
@@ -257,6 +284,9 @@ def _host(table: Table, name: str) -> Host:
         qemu_version=_version(table),
         cpu_models=tuple(sorted(table.texts("cpu_models"))),
         power=declared_watts(table) if "power" in table.values else (),
+        images={LOCAL: int(table.amount("local_storage", MIB, 0))}
+        if "local_storage" in table.values
+        else {},
     )
 
 

@@ -96,6 +96,7 @@ class Simulation:
             telemetry=self.telemetry,
             brake=self.brake,
             stop_requested=self.stop_requested,
+            stays=True,
         )
 
     def run(self) -> SimulationReport:
@@ -206,6 +207,7 @@ def _world(scenario: Scenario, meter: Meter) -> World:
         },
         guests={guest.spec.uuid: guest for guest in scenario.guests},
         placement=dict(scenario.placement),
+        by_shares=scenario.cpu_by_shares,
     )
     for at, happen in scenario.happenings:
         world.plan_to(at, happen)

@@ -25,7 +25,7 @@ from balancer.simulator.world import SimulatedGuest
 KEYS: Final = (
     "about", "start", "length", "interval", "seed", "effort", "guards", "policy", "cluster", "hosts",
     "guests", "bigdata", "events",
-    "expect",
+    "expect", "cpu_by_shares",
 )  # fmt: skip
 MONDAY: Final = datetime(2026, 1, 5, 8, tzinfo=UTC)
 """When a scenario starts that does not say."""
@@ -54,6 +54,8 @@ class Scenario:
     watts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Power curve by host, where one is given."""
     seed: int = 1
+    cpu_by_shares: bool = False
+    """True: CPU that is short is dealt by shares, as schedulers do; else by what is wanted."""
     happenings: tuple[tuple[float, Happening], ...] = ()
     expect: Expect = field(default_factory=Expect)
 
@@ -86,6 +88,7 @@ def load_scenario(
         placement=population.placement,
         watts=population.watts,
         seed=population.seed,
+        cpu_by_shares=top.flag("cpu_by_shares", default=False),
         happenings=(*population.happenings, *befalls),
         expect=expect(top.table("expect")),
     )

@@ -8,15 +8,19 @@ was, but after such a switch loses it.
 """
 
 import heapq
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from balancer.planner.model.cluster import Guest, Host, HostState
-from balancer.planner.model.resources import MEMORY
+from balancer.planner.model.knobs import USUAL_SHARES, Knobs
+from balancer.planner.model.resize import What
+from balancer.planner.model.resources import CPU, MEMORY
 from balancer.ports import ABANDONED
 from balancer.simulator.counting.power import DEFAULT_WATTS
-from balancer.simulator.physics import EFFICIENCY, Phase, Stream, Transfer, share
+from balancer.simulator.dealing import Ask, dealt
+from balancer.simulator.physics import EFFICIENCY, RESTART, Phase, Stream, Transfer, share
 from balancer.simulator.workloads import Workload
 
 DEFAULT_LINK_KIB_S: Final = 1_220_703
@@ -51,6 +55,21 @@ class SimulatedGuest:
     """In use."""
     dirty_mib_s: int
     hot_set_mib: int
+    working_mib: int | None = None
+    """Of the memory in use, what it works with; None: all."""
+    patient: bool = False
+    """True if nobody minds that it waits: its work is done later, and that is all."""
+
+    @property
+    def works_mib(self) -> int:
+        """What it works with."""
+        return self.memory_mib if self.working_mib is None else self.working_mib
+
+    @property
+    def lacks_memory(self) -> bool:
+        """True if it works with more than its balloon leaves it: then it stands still for pages."""
+        knobs = self.spec.knobs
+        return bool(knobs and 0 < knobs.balloon < self.works_mib)
 
 
 @dataclass(slots=True, eq=False)
@@ -102,6 +121,8 @@ class World:
     """Uuids of guests and names of hosts that nothing is measured of."""
     dooms: dict[str, tuple[float, str]] = field(default_factory=dict)
     """By uuid of a guest: the next move of it breaks after so many seconds, for this reason."""
+    by_shares: bool = False
+    """True: CPU is dealt by shares also where all have the same."""
     _agenda: list[tuple[float, int, Callable[["World"], None]]] = field(default_factory=list)
     _planned: int = 0
 
@@ -120,10 +141,22 @@ class World:
                 return
             self._pass(max(0.0, step), rates)
 
-    def begin(
-        self, uuid: str, target: str, at_most: float, pause_allowed: float, *, slowed: bool = False
+    def begin(  # noqa: PLR0913 - how, each by its name
+        self,
+        uuid: str,
+        target: str,
+        at_most: float,
+        pause_allowed: float,
+        *,
+        slowed: bool = False,
+        copies: Collection[str] = (),
+        cold: bool = False,
     ) -> Move:
-        """Start moving a guest at up to `at_most` MiB/s; `Move.fault` says if it cannot begin."""
+        """Start moving a guest at up to `at_most` MiB/s; `Move.fault` says if it cannot begin.
+
+        `cold`: it is shut down and started there; whatever comes between, it starts where it was.
+        `copies` are the local disks that are to come along, by name.
+        """
         guest = self.guests.get(uuid)
         move = Move(
             guest=uuid,
@@ -136,10 +169,14 @@ class World:
                 hot_set_mib=guest.hot_set_mib if guest else 0,
                 pause_allowed=pause_allowed,
                 slowed=slowed,
+                off=RESTART if cold else 0.0,
+                disk_mib=sum(d.used_mib for d in guest.spec.disks if d.name in copies)
+                if guest
+                else 0,
             ),
             started=self.now,
         )
-        fault = self.objection(uuid, target)
+        fault = self.objection(uuid, target, copies)
         if fault:
             move.ended, move.fault = self.now, fault
             return move
@@ -163,7 +200,7 @@ class World:
             fault="" if here == target else ABANDONED,
         )
 
-    def objection(self, uuid: str, target: str) -> str:
+    def objection(self, uuid: str, target: str, copies: Collection[str] = ()) -> str:
         """Return why the hypervisors would not begin this move now, or an empty string."""
         if uuid not in self.guests:
             return "Domain not found"
@@ -178,7 +215,32 @@ class World:
         free, needed = self.free_mib(target), self.guests[uuid].memory_mib
         if free < needed:
             return f"{target} has {free} MiB of memory left, {name} uses {needed}"
-        return ""
+        return self._disks_missing(uuid, target, copies)
+
+    def _disks_missing(self, uuid: str, target: str, copies: Collection[str]) -> str:
+        """Return which of a guest's local disks would not be there, or find no room."""
+        needed = Counter[str]()
+        for disk in self.guests[uuid].spec.disks:
+            if disk.name not in copies:
+                return f"Cannot access storage file of {disk.name} on {target}"
+            needed[disk.place] += disk.size_mib
+        coming = [m.guest for m in self.moves if m.target == target]
+        for other in (disk for guest in coming for disk in self.guests[guest].spec.disks):
+            needed[other.place] += other.size_mib if other.place in needed else 0
+        free = self.hosts[target].spec.images
+        full = next((place for place, mib in needed.items() if mib > free.get(place, 0)), "")
+        return f"{target} has no room for its disks at {full}" if full else ""
+
+    def _arrive(self, move: Move) -> None:
+        """Let a guest be on its target, its disks with it."""
+        self.placement[move.guest] = move.target
+        move.ended = self.now
+        self.moves.remove(move)
+        for disk in self.guests[move.guest].spec.disks:
+            for host, freed in ((move.source, disk.size_mib), (move.target, -disk.size_mib)):
+                known = self.hosts[host]
+                free = known.spec.images.get(disk.place, 0) + freed
+                known.spec = replace(known.spec, images={**known.spec.images, disk.place: free})
 
     def free_mib(self, host: str) -> int:
         """Return the memory nobody uses there, those on their way counted at both ends."""
@@ -253,6 +315,51 @@ class World:
         given = sum(self.guests[uuid].spec.allocation[MEMORY] for uuid in here)
         return self.hosts[host].spec.usable.get(MEMORY, 0) - given
 
+    def resize(self, uuid: str, what: What, amount: int) -> str:
+        """Change a setting of a guest at once; return why it cannot be, or an empty string."""
+        guest = self.guests.get(uuid)
+        if guest is None:
+            return "Domain not found"
+        knobs = guest.spec.knobs
+        if knobs is None or what in knobs.missing:
+            return f"{guest.spec.name} has no {what} that can be changed"
+        match what:
+            case What.SHARES:
+                knobs = replace(knobs, shares=amount)
+            case What.QUOTA:
+                knobs = replace(knobs, quota=amount)
+            case What.BALLOON:
+                knobs = replace(knobs, balloon=amount)
+                guest = replace(guest, memory_mib=self._resident(guest, amount))
+        self.guests[uuid] = replace(guest, spec=replace(guest.spec, knobs=knobs))
+        return ""
+
+    @staticmethod
+    def _resident(guest: SimulatedGuest, balloon: int) -> int:
+        """Return what a guest uses whose balloon leaves it so much: at once what it works with."""
+        return min(balloon, max(guest.memory_mib, guest.works_mib))
+
+    def works_with(self, uuid: str, mib: int) -> None:
+        """Let a guest work with so much memory from now on."""
+        if guest := self.guests.get(uuid):
+            guest = replace(guest, working_mib=mib)
+            most = guest.spec.knobs.balloon if guest.spec.knobs else mib
+            self.guests[uuid] = replace(guest, memory_mib=self._resident(guest, most))
+
+    def granted(self) -> Mapping[str, tuple[int, int]]:
+        """Return what each guest wants of CPU at this moment, and what it gets, millicores."""
+        wanted = {uuid: guest.cpu.at(self.now) for uuid, guest in self.guests.items()}
+        here: dict[str, list[str]] = {name: [] for name in self.hosts}
+        for uuid, host in self.placement.items():
+            here[host].append(uuid)
+        found: dict[str, tuple[int, int]] = {}
+        for host, uuids in here.items():
+            asks = [Ask(wanted[u], *_weight(self.guests[u].spec.knobs)) for u in uuids]
+            has = self.hosts[host].spec.capacity.get(CPU, 0)
+            for uuid, got in zip(uuids, dealt(asks, has, by_shares=self.by_shares), strict=True):
+                found[uuid] = (wanted[uuid], got)
+        return found
+
     def set_state(self, host: str, state: HostState) -> None:
         """Close a host to arrivals and have it emptied, or open it again."""
         known = self.hosts[host]
@@ -319,8 +426,11 @@ class World:
         for move, rate in zip(tuple(self.moves), rates, strict=True):
             move.transfer.advance(seconds, rate)
             if move.transfer.phase is Phase.ARRIVED:
-                self.placement[move.guest] = move.target
-                move.ended = self.now
-                self.moves.remove(move)
+                self._arrive(move)
             elif move.doomed and move.doomed[0] <= self.now:
                 self._break(move, move.doomed[1])
+
+
+def _weight(knobs: Knobs | None) -> tuple[int, int]:
+    """Return a guest's weight and quota; the usual ones where nothing can be set of it."""
+    return (knobs.shares, knobs.quota) if knobs else (USUAL_SHARES, 0)

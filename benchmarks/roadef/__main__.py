@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from balancer.planner.place.arrays import Arrays
-from balancer.planner.place.calibrated import STEP, Calibrated
+from balancer.planner.place.calibrated import STARTS, Calibrated, Course
 from balancer.planner.place.polish import polish
 from balancer.planner.place.state import State
 from balancer.planner.place.trader import Trader
@@ -21,13 +21,13 @@ from benchmarks.roadef.judging import cost
 from benchmarks.roadef.reading import Instance, Ints, read
 from benchmarks.roadef.stating import state
 
-Found = tuple[int, Ints, int]
-"""(cost, assignment, steps)"""
+Found = tuple[int, Ints, int, Course]
+"""(cost, assignment, steps, the way that led there)"""
 BEGAN = time.monotonic()
 POLISH = 0.1
 """Share of the time for solving regions anew."""
-ROUNDS = 3
-"""In so many rounds, each of them from the best that any core has found."""
+ROUNDS = 4
+"""The best that any core has found is warmed up and solved anew in so many rounds."""
 AFRESH = 1_000_000
 """Between the seeds of one round and the next."""
 GUARD = 1.5
@@ -87,46 +87,58 @@ class Searching:
         self.seconds = max(1.0, until - self.clock() - at_the_end)
 
     def anneal(self, seed: int) -> Found:
-        """Return what one seed comes to by annealing: every other starts a step hotter."""
-        begun, seconds = self.clock(), (1 - POLISH) * self.seconds
-        search = Calibrated(Trader(self.arrays, seed), STEP if seed % 2 else 1.0)
-        search.run(lambda _: (self.clock() - begun) / seconds)
-        return self._found(search.best, search.steps)
+        """Return what one seed comes to from the start."""
+        search = Calibrated(Trader(self.arrays, seed))
+        way = search.start(self._spent(0.0))
+        return self._found(search.best, search.steps, way)
 
-    def polish(self, seed: int, placed: Ints) -> Found:
-        """Return what solving regions of a placement anew makes of it in one round."""
-        begun, seconds = self.clock(), POLISH / ROUNDS * self.seconds
+    def mend(self, seed: int, best: Found) -> Found:
+        """Return what warming a placement up, and then solving regions anew, makes of it."""
         trader = Trader(self.arrays, seed)
-        trader.settle(placed)
-        polish(trader, seed, lambda _: (self.clock() - begun) / seconds, GUARD)
-        return self._found(self.arrays.site, 0)
+        trader.settle(best[1])
+        search, length = Calibrated(trader), (1 - STARTS) / ROUNDS
+        spent = self._spent(STARTS)
+        search.warm(best[3], spent, STARTS + length - POLISH / ROUNDS)
+        trader.settle(search.best)
+        polish(trader, seed, lambda _: (spent(0) - STARTS) / length, GUARD)
+        return self._found(self.arrays.site, search.steps, best[3])
 
-    def _found(self, placed: Ints, steps: int) -> Found:
+    def _spent(self, before: float) -> Callable[[int], float]:
+        """Return what tells the share of all time used, if so much was when this was asked."""
+        begun = self.clock()
+        return lambda _: before + (self.clock() - begun) / self.seconds
+
+    def _found(self, placed: Ints, steps: int, way: Course) -> Found:
         """Return it with its cost; the start, should nothing be better."""
         start: Ints = np.asarray(self.instance.start)
         known = [(cost(self.instance, one), one.copy()) for one in (placed, start)]
         paid, best = min(known, key=lambda one: one[0])
-        return paid, best, steps
+        return paid, best, steps, way
 
 
 def _rounds(seeds: Sequence[int], spread: Callable[..., Iterable[Found]]) -> list[Found]:
-    """Anneal with every seed; then each polishes what is best of all, and so on."""
+    """Anneal with every seed; then each mends what is best of all, and so on."""
     found = list(spread(_annealed, seeds))
-    steps = [steps for _, _, steps in found]
+    steps = [one[2] for one in found]
     for number in range(ROUNDS):
-        best = min(found, key=lambda one: one[0])
+        best = min(found, key=_cost)
         others = [seed + (number + 1) * AFRESH for seed in seeds]
-        polished = list(spread(_polished, others, [best[1]] * len(others)))
-        found = [min(pair, key=lambda one: one[0]) for pair in zip(found, polished, strict=True)]
-    return [(paid, placed, n) for (paid, placed, _), n in zip(found, steps, strict=True)]
+        mended = list(spread(_mended, others, [best] * len(others)))
+        steps = [n + one[2] for n, one in zip(steps, mended, strict=True)]
+        found = [min(pair, key=_cost) for pair in zip(found, mended, strict=True)]
+    return [(paid, placed, n, way) for (paid, placed, _, way), n in zip(found, steps, strict=True)]
+
+
+def _cost(found: Found) -> int:
+    return found[0]
 
 
 def _annealed(seed: int) -> Found:
     return Searching.shared.anneal(seed)
 
 
-def _polished(seed: int, placed: Ints) -> Found:
-    return Searching.shared.polish(seed, placed)
+def _mended(seed: int, best: Found) -> Found:
+    return Searching.shared.mend(seed, best)
 
 
 def _arguments() -> argparse.Namespace:

@@ -192,6 +192,22 @@ def test_one_bad_template_blinds_nobody(store: Store) -> None:
         measure(store, presets="inovex", uuid='"network"')
 
 
+@pytest.mark.parametrize("status", [401, 503])
+def test_who_is_refused_does_not_ask_on(store: Store, status: int) -> None:
+    """What another query would not mend is told at once, and is no reason to ask eight more times."""
+    store.status = status
+    with pytest.raises(UsageError, match=f"HTTP {status}"):
+        measure(store, retries=0)
+    assert len(store.asked) == 1
+
+
+def test_a_store_speaks_in_its_own_words(store: Store) -> None:
+    """Quotation marks and all."""
+    store.status, store.body = 400, json.dumps({"error": 'parameter "query": it\'s odd'})
+    with pytest.raises(UsageError, match='HTTP 400: parameter "query": it\'s odd: see the PromQL'):
+        measure(store, guests={}, uuid="up", presets="kumina")
+
+
 def test_partial_data_is_said(store: Store) -> None:
     """Warnings, which the client library drops, reach the operator; so does a partial answer."""
     store.more = '"warnings":["store 3 is \\"down\\""],"infos":["x"]'

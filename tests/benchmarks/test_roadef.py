@@ -129,6 +129,28 @@ def plainly(instance: Instance, arrays: Arrays) -> Ints:
     return load
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_driving_out_and_a_pull_home_leave_sums_and_the_law_as_they_are(seed: int) -> None:
+    """Who is forced in stays within capacities, transient usage included; a pull costs nothing."""
+    instance = drawn(seed)
+    formulation, terms = state(instance)
+    arrays = Arrays(State(formulation), terms)
+    trader = Trader(arrays, seed)
+    trader.pull(50.0)
+    went = 0
+    for _ in range(20):
+        trader.walk(50, 1e3, arrays.budget)
+        went += trader.evict(50, 1e9)
+        paid = cost(instance, arrays.site) - service_moves(instance, arrays.site)
+        assert arrays.total.tolist() == [0, 0, paid]
+        assert lawful(instance, arrays.site)
+        again = Trader(arrays, seed)
+        assert (trader.paid == again.paid).all()
+        assert (trader.inside == again.inside).all()
+        assert (arrays.load == plainly(instance, arrays)).all()
+    assert went
+
+
 def test_every_way_of_trading_is_taken() -> None:
     """None of the eight is idle on a problem with room for all."""
     instance = drawn(5)
@@ -146,7 +168,7 @@ def test_the_search_gains_is_lawful_and_the_same_for_the_same_steps() -> None:
     formulation, terms = state(instance)
     found = []
     for _ in range(2):
-        search = Calibrated(Trader(Arrays(State(formulation), terms), 7), bolder=4.0)
+        search = Calibrated(Trader(Arrays(State(formulation), terms), 7))
         search.run(lambda steps: steps / 3_000_000)
         found.append(search.best)
         paid = cost(instance, search.best) - service_moves(instance, search.best)

@@ -42,8 +42,10 @@ class Source:
 
     name = "prometheus"
 
-    def __init__(self, fault: str = "") -> None:
+    def __init__(self, fault: str = "", days_left: int | None = None) -> None:
         self._fault = fault
+        self.days_left = days_left
+        """After so many days that were fetched somebody loses patience."""
 
     def measure(self, *_: object) -> Measured:
         if self._fault:
@@ -59,6 +61,10 @@ class Source:
     def past(self, *_: object) -> list[tuple[str, str, Rollups, object]]:
         from balancer.adapters.prometheus import Cost  # noqa: PLC0415
 
+        if self.days_left is not None:
+            self.days_left -= 1
+            if self.days_left < 0:
+                raise KeyboardInterrupt
         cells = np.full((1, 3), 55, dtype=np.int32)
         means = Rollups(int(NOON) // STEP * STEP - 9 * STEP, 3, {"cpu": Block.of(["x"], cells)})
         return [("guests", "cpu", means, Cost(1, 3, 0.0))]
@@ -156,6 +162,19 @@ def test_the_past_is_fetched_once(
     assert json.loads(capsys.readouterr().out)["queries"] == 2
     assert run(words) == 0
     assert json.loads(capsys.readouterr().out)["queries"] == 0
+
+
+def test_a_fetch_that_is_broken_off_goes_on(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was there before Ctrl-C, or a kill, is not fetched again: only what is missing."""
+    words = ["backfill", "-c", str(config), "--days", "5", "--format", "json"]
+    use(monkeypatch, Source(days_left=3))
+    assert run(words) == 130
+    capsys.readouterr()
+    use(monkeypatch, Source())
+    assert run(words) == 0
+    assert json.loads(capsys.readouterr().out)["queries"] == 2
 
 
 @pytest.fixture

@@ -129,7 +129,6 @@ def test_tables_keys_and_units(tmp_path: Path) -> None:
         ("[groups]\na = 'group:a'", 'groups.a = "group:a": contains itself (a → a)'),
         ("extends = 'nowhere'", 'extends = "nowhere": nowhere: no such file (looked for'),
         ("extends = 'p.toml'", "extend each other in a circle"),
-        ("[allow]\ncopy_local_disks = true", "allow.copy_local_disks: copying local disks is not in this version yet; remove the key"),
         ("extends = 1", "extends = 1: must be a string in quotes"),
     ],
 )  # fmt: skip

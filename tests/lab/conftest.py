@@ -18,6 +18,7 @@ import pytest
 from balancer.service import recovery, turn
 
 from .cluster import Laboratory
+from .programs import lacking
 from .requirements import missing, required
 from .watchdog import LIMIT, journals, watched
 
@@ -52,6 +53,16 @@ def pytest_runtest_makereport(
     if report.failed and folder is not None:
         report.sections.extend(journals(folder))
     return report
+
+
+@pytest.fixture(scope="session")
+def programs() -> None:
+    """Prometheus and its exporters, out of Debian's packages."""
+    if lacks := lacking():
+        sentence = "Prometheus cannot be had here: " + "; ".join(lacks)
+        if required():
+            pytest.fail(sentence)
+        pytest.skip(sentence)
 
 
 @pytest.fixture(scope="session")

@@ -77,6 +77,8 @@ class GuestSpec:
     nic: bool = True
     tb_cache_mib: int | None = None
     """TCG's translation cache; QEMU crashes when vCPUs are plugged into a small one."""
+    autodeflate: bool = False
+    """Let it deflate its balloon by itself before it runs out of memory."""
     devices: str = ""
     """XML of further devices."""
 
@@ -263,7 +265,9 @@ def domain_xml(spec: GuestSpec, identity: str, image: Image) -> str:
     {_passthrough(spec)}
     {_shmem(spec)}
     {spec.devices}
-    <memballoon model='virtio'><stats period='2'/></memballoon>
+    <memballoon model='virtio'{" autodeflate='on'" * spec.autodeflate}>
+      <stats period='{1 if spec.autodeflate else 2}'/>
+    </memballoon>
   </devices>
 </domain>
 """

@@ -14,7 +14,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 
 from .command import CommandError, run
 from .paths import cache
@@ -87,8 +87,13 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
     while time.monotonic() < until:
         if process.poll() is not None:
             raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
-        with contextlib.suppress(URLError, ConnectionError, TimeoutError):
+        try:
             urllib.request.urlopen(f"{url}/metrics", timeout=5).close()
+        except HTTPError:
+            return  # it speaks, if only to say that it wants TLS
+        except (URLError, ConnectionError, TimeoutError):
+            pass
+        else:
             return
         time.sleep(0.1)
     raise TimeoutError(f"{url} does not answer")

@@ -21,21 +21,11 @@ from balancer.ports import Measured
 from .cluster import Laboratory
 from .guest import GuestSpec, Load
 from .operator import Operator
-from .programs import free_port, lacking, running
-from .requirements import required
+from .programs import free_port, running
 from .test_execute import WallClock, config
 
 SCRAPED = 6
 """Scrapes, of one second each, that rates need."""
-
-
-@pytest.fixture(scope="session")
-def programs() -> None:
-    if lacks := lacking():
-        sentence = "Prometheus cannot be had here: " + "; ".join(lacks)
-        if required():
-            pytest.fail(sentence)
-        pytest.skip(sentence)
 
 
 @pytest.fixture

@@ -160,7 +160,7 @@ def test_a_part_counts_those_who_stay_outside_it(names: str, barred: list[str]) 
     state = State(formulation)
     free = np.array([formulation.guest_number[uuid_of(name)] for name in names.split()])
     part = Neighbourhood(state, free, np.arange(3))
-    changes, _, closed = part.solve(5.0, 1)
+    changes, _, closed = part.solve(5.0, 1, lambda: True)
     ways = []
     for sites in product(range(3), repeat=len(free)):
         there = formulation.start.copy()

@@ -147,8 +147,10 @@ def test_hostile_names_stay_in_their_column() -> None:
 def test_how_good_it_is() -> None:
     """Proven, bounded, or honestly unknown."""
     bounded = replace(FOUND, bound=96)
-    assert quality(replace(FOUND, proven=True), EVEN) == "No better placement exists (proven)."
-    assert quality(bounded, EVEN).startswith("At most 4 % of the remaining cost")
+    proven = quality(replace(FOUND, proven=True), EVEN)
+    assert proven == "Found by greedy: no better placement exists (proven)."
+    assert quality(bounded, EVEN).startswith("Best found (greedy); at most 4 % of the remaining")
+    assert quality(replace(FOUND, bound=0), EVEN).endswith("is possible is not known.")
     assert quality(bounded, replace(EVEN, repair=1)).startswith("Best found (greedy)")
     assert verdict(replace(MADE, rules_checked=("a",))).startswith("Judge: 1 hard rule is kept")
 

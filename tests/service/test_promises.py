@@ -1,10 +1,13 @@
 """What plans promised to save of waiting is measured, shown beside the promise, and remembered."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from balancer.cli import run
+from balancer.codec import dump_observation
 from balancer.planner.felt import DELAY, LOAD, PRESSURE, felt, since
 from balancer.planner.model.observation import History, Promise, Sample
 from balancer.planner.model.plan import Outcome, Plan, Result, Worth
@@ -13,13 +16,14 @@ from balancer.ports import Event
 from balancer.service.promises import due, kept, realised, sentence
 from balancer.service.telling import decided, ended
 from balancer.service.turn import observe
-from tests.drawing import NOON, observation
+from balancer.simulator.workloads import Constant
+from tests.drawing import NOON, observation, uuid_of
 from tests.service.test_loop import AT_ONCE, Bench
 from tests.worlds import plan_of, world_of
 
 OVERFULL = """
     a 16c/64g : web-1 8v/8g cpu=8 | web-2 8v/8g cpu=8 | web-3 8v/8g cpu=4
-    b 16c/64g : idle 2v/4g cpu=0.2
+    b 16c/64g : idle 2v/4g cpu=0.2 | busy-1 8v/4g cpu=0.2 | busy-2 8v/4g cpu=0.2
 """
 """Four cores' worth of work wait on host a."""
 
@@ -40,6 +44,32 @@ def test_a_promise_is_kept_in_the_open() -> None:
     assert observe(bench.installation().ports, AT_ONCE).promises == (promise,)
     bench.turned(service, 2)
     assert len(bench.said("realised")) == 1
+
+
+def test_a_promise_that_fails_lowers_the_trust_in_the_next_and_the_operator_reads_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Others grow busy where the guests went: measured, kept in the journal, told with a plan."""
+    bench = Bench(world_of(OVERFULL))
+    service = bench.service()
+    bench.turned(service)
+    assert "b" in map(bench.where, ("web-1", "web-2", "web-3"))
+    for uuid in map(uuid_of, ("busy-1", "busy-2")):
+        guest = bench.world.guests[uuid]
+        bench.world.guests[uuid] = replace(guest, cpu=Constant(cpu=8000))
+    bench.turned(service)
+    (promise,) = kept(bench.journal, bench.world.now)
+    assert promise.realised < promise.promised / 2
+    seen = observe(bench.installation().ports, AT_ONCE)
+    believed = assess(seen, AT_ONCE).trust
+    assert believed == pytest.approx((3 + max(0.0, promise.realised / promise.promised)) / 4)
+    case = tmp_path / "case.json"
+    before = observe(Bench(world_of(OVERFULL)).installation().ports, AT_ONCE)
+    case.write_text(dump_observation(replace(before, promises=seen.promises)))
+    assert run(["plan", "--from", str(case), "--effort", "instant"]) == 0
+    assert f"Of such promises {100 * believed:.0f} % is believed" in " ".join(
+        capsys.readouterr().out.split()
+    )
 
 
 def test_a_restart_forgets_no_promise() -> None:

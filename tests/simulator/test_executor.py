@@ -1,5 +1,7 @@
 """The simulated executor keeps its side of the port."""
 
+from dataclasses import replace
+
 import pytest
 
 from balancer.planner.model.plan import Result
@@ -74,3 +76,49 @@ def test_the_look_just_before_a_start_sees_what_has_changed(befallen, objection:
     (action,) = plan_of(world, "x a b").actions
     befallen(world)
     assert SimulatedExecutor(world).look_again(action) == objection
+
+
+def test_local_disks_go_first_and_take_their_room_along() -> None:
+    """The world refuses a guest without its disk, and a second one for which there is no room."""
+    world = world_of("a 9c/9g images=0 : x 1v/1g disk=2 | y 1v/1g disk=2\nb 9c/9g images=3 :")
+    (action,) = plan_of(world, "x a b").actions
+    executor = SimulatedExecutor(world)
+    assert executor.look_again(action) == "Cannot access storage file of vda on b"
+    along = replace(action, copies=("vda",))
+    assert executor.look_again(along) == ""
+    execution = executor.start(along)
+    other = replace(along, guest=uuid_of("y"), name="y")
+    assert executor.look_again(other) == "b has no room for its disks at /local"
+    world.advance(world.now + 1)
+    assert execution.progress().mib_sent > 0
+    world.advance(world.now + 600)
+    outcome = execution.outcome()
+    assert outcome is not None
+    assert (outcome.result, outcome.mib >= 3 * 1024) == (Result.DONE, True)
+    assert outcome.passed is not None
+    assert not outcome.passed.teaches
+    free = {name: host.spec.images["/local"] for name, host in world.hosts.items()}
+    assert free == {"a": 2 * 1024, "b": 1024}
+    assert "no room" in executor.look_again(other)
+
+
+def test_a_cold_move_takes_its_guest_down_and_no_byte() -> None:
+    """It runs where it was until it runs there; if its target dies meanwhile it never left."""
+    world = world_of(TWO)
+    (action,) = plan_of(world, "x a b").actions
+    cold = replace(action, cold=True)
+    execution = SimulatedExecutor(world).start(cold)
+    world.advance(world.now + 30)
+    assert execution.outcome() is None
+    assert world.placement[uuid_of("x")] == "a"
+    world.advance(world.now + 30)
+    outcome = execution.outcome()
+    assert outcome is not None
+    assert (outcome.result, outcome.mib, outcome.passed) == (Result.DONE, 0, None)
+    assert outcome.downtime_ms == 38_000
+    back = SimulatedExecutor(world).start(replace(cold, source="b", target="a"))
+    world.advance(world.now + 5)
+    world.die("a")
+    ended = back.outcome()
+    assert ended is not None
+    assert (ended.result, world.placement[uuid_of("x")]) == (Result.FAILED, "b")

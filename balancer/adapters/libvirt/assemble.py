@@ -1,19 +1,23 @@
 """What was seen of many hosts, put together as one cluster."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import libvirt
 
+from balancer.adapters.libvirt.disks import Disk
 from balancer.adapters.libvirt.document import Unreadable
+from balancer.adapters.libvirt.domain_xml import DomainFacts
 from balancer.adapters.libvirt.resolve import Offers, network, offers, storage
 from balancer.adapters.libvirt.sighting import DomainSighting, HostSighting
-from balancer.adapters.libvirt.ties import JOB, tie
+from balancer.adapters.libvirt.statistics import disk_sizes
+from balancer.adapters.libvirt.ties import JOB, LOCAL_DISK, tie
 from balancer.adapters.libvirt.whereabouts import Role, Standing, namesakes, standings
-from balancer.planner.model.cluster import Cluster, Guest, GuestState, Host, Tie
+from balancer.planner.model.cluster import Cluster, Guest, GuestState, Host, LocalDisk, Tie
 from balancer.planner.model.resources import CPU, MEMORY, VCPUS, Resources
 
+MIB: Final = 2**20
 JOBS: Final[Mapping[int, str]] = {
     libvirt.VIR_DOMAIN_JOB_OPERATION_START: "it is being started",
     libvirt.VIR_DOMAIN_JOB_OPERATION_SAVE: "it is being saved",
@@ -55,7 +59,8 @@ def assemble(sightings: Sequence[HostSighting]) -> Assembly:
     """Return the cluster as all sightings together show it."""
     found = standings(sightings)
     offered = {s.config.name: offers(s.config, s.networks, s.pools) for s in sightings}
-    guests = [_guest(standing, offered[standing.host]) for standing in found.values()]
+    usual = {s.config.name: s.usual_shares for s in sightings}
+    guests = [_guest(s, offered[s.host], usual[s.host]) for s in found.values()]
     cluster = Cluster(
         hosts=tuple(_host(s, offered[s.config.name]) for s in sightings),
         guests=tuple(sorted(guests, key=lambda guest: (guest.name, guest.uuid))),
@@ -93,6 +98,7 @@ def _host(sighting: HostSighting, there: Offers) -> Host:
         libvirt_version=sighting.libvirt_version,
         networks=there.networks,
         storage=there.storage,
+        images=there.images,
         devices=processor.devices,
         numa=says.numa,
         link_kib_s=config.link_kib_s,
@@ -100,16 +106,19 @@ def _host(sighting: HostSighting, there: Offers) -> Host:
     )
 
 
-def _guest(standing: Standing, there: Offers) -> Guest:
+def _guest(standing: Standing, there: Offers, usual_shares: int) -> Guest:
     domain = standing.domain
     if isinstance(domain.facts, Unreadable):
         return _unmanageable(domain, domain.facts)
     facts = domain.facts
     networks = [network(nic, there) for nic in facts.nics]
     disks = [storage(disk, there) for disk in facts.disks]
+    copied = tuple(_local(domain, facts, there))
+    names = {disk.storage: disk.name for disk in copied}
     found = (
         *facts.ties,
-        *(tied for _, tied in (*disks, *networks) if tied is not None),
+        *(replace(tied, disk=names.get(name, "")) for name, tied in disks if tied is not None),
+        *(tied for _, tied in networks if tied is not None),
         *_momentary(standing),
     )
     return Guest(
@@ -127,10 +136,29 @@ def _guest(standing: Standing, there: Offers) -> Guest:
         networks=tuple(sorted({name for name, _ in networks})),
         storage=tuple(sorted({name for name, _ in disks})),
         devices=facts.devices,
+        disks=copied,
         ties=tuple(dict.fromkeys(found)),
         persistent=domain.persistent,
+        restartable=domain.persistent and facts.restartable,
         autostart=domain.autostart,
+        knobs=facts.tuning.knobs(usual_shares),
     )
+
+
+def _local(domain: DomainSighting, facts: DomainFacts, there: Offers) -> Iterator[LocalDisk]:
+    """Yield the guest's disks that are on this host alone and could be copied, their size being known."""
+    sizes = disk_sizes(domain.stats)
+    for whole in facts.whole:
+        name, tied = storage(Disk(whole.target, whole.locus), there)
+        if whole.target in sizes and tied is not None and tied.kind == LOCAL_DISK:
+            size, used = sizes[whole.target]
+            yield LocalDisk(
+                name=whole.target,
+                place=whole.place,
+                storage=name,
+                size_mib=-(-size // MIB),
+                used_mib=-(-used // MIB),
+            )
 
 
 def _unmanageable(domain: DomainSighting, fault: Unreadable) -> Guest:
@@ -145,6 +173,7 @@ def _unmanageable(domain: DomainSighting, fault: Unreadable) -> Guest:
         state=_state(domain),
         ties=(tie("unreadable", str(fault)),),
         persistent=domain.persistent,
+        restartable=False,
         autostart=domain.autostart,
     )
 

@@ -21,6 +21,20 @@ class Disk:
 
 
 @dataclass(frozen=True, slots=True)
+class WholeDisk:
+    """A disk in one piece, which a migration could copy: no backing file, nobody else writes to it."""
+
+    target: str
+    locus: str
+    place: str
+    """The folder it lies in, or `pool:name`."""
+    volume: str
+    """Its name there."""
+    format: str
+    """raw, qcow2, …"""
+
+
+@dataclass(frozen=True, slots=True)
 class Nic:
     """One network card: what its host end is plugged into."""
 
@@ -47,6 +61,25 @@ def _images(disk: Element) -> Iterator[Disk]:
         source = part.find("source")
         if source is not None and (locus := _locus(part.get("type", "file"), source)):
             yield Disk(target, locus, medium)
+
+
+def whole_disks(domain: Element) -> tuple[WholeDisk, ...]:
+    """Return the disks that could be copied by themselves."""
+    return tuple(whole for disk in domain.iterfind("devices/disk") for whole in _whole(disk))
+
+
+def _whole(disk: Element) -> Iterator[WholeDisk]:
+    kind, source, target = disk.get("type", "file"), disk.find("source"), disk.find("target")
+    plain = disk.get("device", "disk") == "disk" and kind in ("file", "block", "volume")
+    shared = any(disk.find(tag) is not None for tag in ("readonly", "shareable", "transient"))
+    layered = disk.find("backingStore/source") is not None or disk.find("mirror") is not None
+    if source is None or target is None or shared or layered or not plain:
+        return
+    locus = _locus(kind, source)
+    place, _, volume = locus.rpartition("/")
+    if place and volume:
+        form = attribute(disk, "driver", "type") or "raw"
+        yield WholeDisk(target.get("dev", ""), locus, place, volume, form)
 
 
 def _locus(kind: str, source: Element) -> str:

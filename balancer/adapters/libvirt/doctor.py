@@ -251,7 +251,9 @@ def _guests(cluster: Cluster) -> Iterator[Finding]:
 
 def _bound(guest: Guest, placement: Mapping[str, str]) -> str:
     details = "; ".join(tie.detail for tie in guest.ties)
-    return f"stays on {placement[guest.uuid]}: {details}"
+    copied = all(tie.disk for tie in guest.ties)
+    unless = " unless [allow] copy_local_disks names it" if copied else ""
+    return f"stays on {placement[guest.uuid]}{unless}: {details}"
 
 
 def _balloons(sightings: Sequence[HostSighting]) -> Iterator[Finding]:

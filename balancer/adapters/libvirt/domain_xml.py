@@ -6,7 +6,7 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 from balancer.adapters.libvirt import metadata as notes
-from balancer.adapters.libvirt.disks import Disk, Nic, disks, nics
+from balancer.adapters.libvirt.disks import Disk, Nic, WholeDisk, disks, nics, whole_disks
 from balancer.adapters.libvirt.document import (
     Document,
     Unreadable,
@@ -17,6 +17,7 @@ from balancer.adapters.libvirt.document import (
     text_of,
 )
 from balancer.adapters.libvirt.ties import tie, ties
+from balancer.adapters.libvirt.tuning import Tuning, read_tuning
 from balancer.planner.model.cluster import GuestCpu, Tie
 from balancer.planner.model.resources import HUGEPAGES, MEMORY, VCPUS, Resources
 
@@ -37,11 +38,16 @@ class DomainFacts:
     machine: str = ""
     devices: tuple[str, ...] = ()
     disks: tuple[Disk, ...] = ()
+    whole: tuple[WholeDisk, ...] = ()
+    """Those of them that could be copied by themselves."""
     nics: tuple[Nic, ...] = ()
     ties: tuple[Tie, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     owner: str = ""
+    tuning: Tuning = field(default_factory=Tuning)
+    restartable: bool = True
+    """False if its firmware's variables, or its TPM's memory, are on its host alone."""
     balloon_period: int = 0
     """Seconds between balloon statistics; 0: none are taken."""
 
@@ -52,22 +58,25 @@ def read_domain(text: str) -> DomainFacts:
     root = document.root
     if root.tag != "domain":
         raise Unreadable(f"its XML describes a {root.tag[:40]!r}, not a domain")
-    metadata = notes.flatten(document)
+    metadata, allocation = notes.flatten(document), _allocation(root)
     return DomainFacts(
         uuid=text_of(root, "uuid"),
         name=text_of(root, "name"),
-        allocation=_allocation(root),
+        allocation=allocation,
         architecture=attribute(root, "os/type", "arch"),
         accelerator=root.get("type", ""),
         cpu=_cpu(root),
         machine=attribute(root, "os/type", "machine"),
         devices=_devices(root),
         disks=disks(root),
+        whole=whole_disks(root),
         nics=nics(root),
         ties=(*ties(root), *_owned(document, metadata)),
         labels=notes.labels(document),
         metadata=metadata,
         owner=notes.owner(document, metadata),
+        tuning=read_tuning(root, allocation[VCPUS]),
+        restartable=root.find("os/nvram") is None and not _devices(root),
         balloon_period=_balloon_period(root),
     )
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from time import monotonic, sleep
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import libvirt
 
@@ -25,19 +25,25 @@ from balancer.adapters.libvirt.aftermath import (
     settle,
 )
 from balancer.adapters.libvirt.connection import Connections
+from balancer.adapters.libvirt.copying import Copy, clear, left_over, make, to_copy, unmake
+from balancer.adapters.libvirt.disks import whole_disks
+from balancer.adapters.libvirt.document import Unreadable, parse
 from balancer.adapters.libvirt.errors import NotAnswering, message
 from balancer.adapters.libvirt.figures import passed
-from balancer.adapters.libvirt.workers import Crew
+from balancer.adapters.libvirt.workers import Crew, within
 from balancer.planner import ladder
 from balancer.planner.model.plan import Action, Outcome, Result, Rung, RungKind
 from balancer.ports import ABANDONED, Begun, Clock, Progress
 
+T = TypeVar("T")
 MIB: Final = 2**20
 POST_COPY: Final = (
     (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_POSTCOPY),
     (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED),
 )
 """State and reason of a source whose guest goes on at the target already."""
+REMOVING: Final = 120.0
+"""Seconds that making or removing a guest's disks may take: file systems are slow with large ones."""
 SWITCHED: Final = "switched"
 """Beside libvirt's own statistics: that of POST_COPY was seen."""
 
@@ -107,6 +113,10 @@ class LibvirtExecution:
         self._torn = False
         """Post-copy stands still."""
         self._diverged = False
+        self._made: tuple[Copy, ...] = ()
+        """Disks that were made for it on the target."""
+        self._narrow = len(action.copies) > 1
+        """Each of several disks goes at a part of its rate; memory after them may have all."""
         self._outcome: Outcome | None = None
         threading.Thread(target=self._follow, name=f"follow-{action.id}", daemon=True).start()
 
@@ -168,6 +178,7 @@ class LibvirtExecution:
             else:
                 found = settle(self._ends, self._before, self._patience.settling)
                 result, reason = self._verdict(found)
+                found = replace(found, left_behind=(*found.left_behind, *self._tidied(found)))
         except Exception as fault:  # noqa: BLE001 - failures are outcomes, not exceptions
             found = Aftermath(Where.UNCLEAR)
             result, reason = Result.LOST, f"it cannot be told how it ended ({message(fault)})"
@@ -177,7 +188,7 @@ class LibvirtExecution:
             started=self._started,
             ended=self._clock.now(),
             reason=reason,
-            mib=found.mib or round(_sent(self._stats) / MIB),
+            mib=self._mib(found),
             downtime_ms=found.downtime_ms if result is Result.DONE else None,
             passed=passed(found.stats, plain=self._plain),
             steps=self._climb.steps,
@@ -185,11 +196,16 @@ class LibvirtExecution:
             diverged=self._diverged and result is Result.ABORTED,
         )
 
+    def _mib(self, found: Aftermath) -> int:
+        """Return the MiB sent; of copied disks libvirt knows nothing any more once all has ended."""
+        seen = round(_sent(self._stats) / MIB)
+        return max(found.mib, seen) if self._action.copies else found.mib or seen
+
     @property
     def _plain(self) -> bool:
         """True if it went by pre-copy at the rate planned, from its beginning."""
         helped = self._climb.switched or self._action.auto_converge or self._climb.steps
-        return not helped and not self._begun and not self._hastened
+        return not (helped or self._begun or self._hastened or self._action.copies)
 
     def _move(self) -> None:
         """Make the long call, and where it is to begin anew make it again."""
@@ -211,6 +227,10 @@ class LibvirtExecution:
         self._before = self._before or memory_of(domain)
         self._downtime_set = self._limits_downtime(domain)
         target = self._acting.hosts[action.target]
+        if action.copies and not self._made:
+            copies = to_copy(domain, action.copies)
+            make(self._acting.to(action.target), copies)
+            self._made = copies
         try:
             domain.migrateToURI3(
                 migration.peer_uri(target),
@@ -236,6 +256,9 @@ class LibvirtExecution:
             return self._stop[1]
         self._anew.clear()
         self._slowed = True
+        if made := self._made:
+            self._at(self._action.target, lambda there: unmake(there, made))
+            self._made = ()
         return self._look_again(self._action)
 
     def _rejoin(self) -> None:
@@ -305,8 +328,7 @@ class LibvirtExecution:
         if self._anew.is_set():
             self._begins_anew()
             return
-        if self._hastened > self._climb.rate_kib_s:
-            self._go_faster()
+        self._hurry()
         seen = reading(self._stats, self._elapsed(), self._room)
         self._climb, decision = ladder.watch(self._climb, seen)
         match decision:
@@ -319,6 +341,68 @@ class LibvirtExecution:
                 self._torn = True
             case None:
                 pass
+
+    def _hurry(self) -> None:
+        """Have it go as fast as it may by now, where that is more than it was told."""
+        if self._narrow and int(self._stats.get("memory_processed", 0)) > 0:
+            self._widen()
+        if self._hastened > self._climb.rate_kib_s:
+            self._go_faster()
+
+    def _widen(self) -> None:
+        """Let memory have the whole rate, its disks being there."""
+        rate, self._narrow = self._climb.rate_kib_s, False
+        with suppress(libvirt.libvirtError, NotAnswering):
+            self._ends.ask(
+                self._action.source,
+                lambda domain: domain.migrateSetMaxSpeed(migration.mib_s(rate)),
+            )
+
+    def _tidied(self, found: Aftermath) -> tuple[str, ...]:
+        """Remove the copies of its disks that are of no use now; return what is left of them."""
+        action = self._action
+        if not action.copies:
+            return ()
+        source, target = self._ends.end(action.source), self._ends.end(action.target)
+        there = found.where is Where.TARGET and source is End.ABSENT
+        here = found.where is Where.SOURCE and target is End.ABSENT
+        try:
+            if there:
+                return self._cleared()
+            if here:
+                return self._unmade()
+        except (libvirt.libvirtError, NotAnswering, Unreadable) as error:
+            return (f"look for an old copy of its disks on both hosts ({message(error)})",)
+        unsure = "the other" if found.where in (Where.SOURCE, Where.TARGET) else "each"
+        return (f"there may be a copy of its disks on {unsure} host: look before you remove one",)
+
+    def _cleared(self) -> tuple[str, ...]:
+        """Remove the old copies where it was, once it runs where it went."""
+        action, ends = self._action, self._ends
+        xml = ends.ask(action.target, lambda domain: domain.XMLDesc())
+        moved = [d for d in whole_disks(parse(xml).root) if d.target in action.copies]
+        kept = self._at(action.source, lambda there: clear(there, action.guest, moved))
+        return tuple(f"{action.source} keeps its old copy {phrase}" for phrase in kept)
+
+    def _unmade(self) -> tuple[str, ...]:
+        """Remove what was made for it where it did not arrive; tell of what another planner made."""
+        action, made = self._action, self._made
+        if made:
+            self._at(action.target, lambda there: unmake(there, made))
+            return ()
+        copies = self._ends.ask(action.source, lambda domain: to_copy(domain, action.copies))
+        left = self._at(action.target, lambda there: left_over(there, copies))
+        return tuple(
+            f"{action.target} has {path}, likely an unfinished copy: remove it if nobody needs it"
+            for path in left
+        )
+
+    def _at(self, host: str, task: Callable[[libvirt.virConnect], T]) -> T:
+        """Return what `task` finds on a host. Raises libvirtError, NotAnswering."""
+        connections = self._ends.connections
+        limit = max(REMOVING, connections.hosts[host].answer_within)
+        found: T = within(limit, lambda: task(connections.to(host)), host)
+        return found
 
     def _go_faster(self) -> None:
         """Raise its rate; where libvirt does not take that now, it goes on as it is."""

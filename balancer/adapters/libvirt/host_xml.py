@@ -66,6 +66,8 @@ class PoolFacts:
     """Path at which it is found; empty for pools without one."""
     source: str
     """What it is called at its server: `rbd:pool`."""
+    free_mib: int = 0
+    """As libvirt counted when it last looked."""
 
 
 def read_capabilities(text: str) -> Capabilities:
@@ -180,7 +182,7 @@ def read_network(text: str) -> NetworkFacts:
 def read_pool(text: str) -> PoolFacts:
     """Return what a storage pool is. Raises Unreadable."""
     root = parse(text).root
-    kind = root.get("type", "")
+    kind, free = root.get("type", ""), root.find("available")
     target = text_of(root, "target/path")
     if kind in ("iscsi", "scsi", "mpath", "disk"):
         target = ""  # /dev/disk/by-path is the same for all of them: it tells nothing apart
@@ -189,4 +191,5 @@ def read_pool(text: str) -> PoolFacts:
         kind=kind,
         target=tidy(target),
         source=f"{kind}:{text_of(root, 'source/name')}",
+        free_mib=0 if free is None else kib(free, "a pool's free space") // 1024,
     )

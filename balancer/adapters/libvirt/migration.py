@@ -31,19 +31,24 @@ def flags(action: Migration, *, persistent: bool, slowed: bool = False) -> int:
         chosen |= libvirt.VIR_MIGRATE_POSTCOPY  # only allows it: execution switches where needed
     if action.unsafe_storage:
         chosen |= libvirt.VIR_MIGRATE_UNSAFE
+    if action.copies:
+        chosen |= libvirt.VIR_MIGRATE_NON_SHARED_DISK
     return chosen
 
 
 def parameters(
     action: Migration, target: HostConfig, rate_kib_s: int = 0
-) -> Mapping[str, str | int]:
+) -> Mapping[str, str | int | list[str]]:
     """Return libvirt's typed parameters: bandwidth in MiB/s, at least 1, and the network to use.
 
-    `rate_kib_s` where it is to go faster than the plan says.
+    `rate_kib_s` where it is to go faster than the plan says. Each disk that is copied may take the
+    bandwidth given: where there are several, they get their part of it.
     """
-    found: dict[str, str | int] = {}
+    found: dict[str, str | int | list[str]] = {}
     if rate := rate_kib_s or action.rate_kib_s:
-        found[libvirt.VIR_MIGRATE_PARAM_BANDWIDTH] = mib_s(rate)
+        found[libvirt.VIR_MIGRATE_PARAM_BANDWIDTH] = mib_s(rate // max(1, len(action.copies)))
+    if action.copies:
+        found[libvirt.VIR_MIGRATE_PARAM_MIGRATE_DISKS] = list(action.copies)
     if target.migration_address:
         address = target.migration_address
         numeric = f"[{address}]" if address.count(":") > 1 and "[" not in address else address

@@ -1,8 +1,8 @@
 """Whether a guest, as it runs at this moment, fits its target as that is at this moment."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from xml.etree.ElementTree import tostring
 
@@ -105,12 +105,24 @@ def block_jobs(domain: libvirt.virDomain, facts: DomainFacts) -> str:
     return ""
 
 
-def unfit(connection: libvirt.virConnect, guest: Leaving) -> str:
-    """Return the first thing that does not fit, as a phrase; empty if all does."""
-    return next(_unfit(connection, guest), "")
+def unfit(
+    connection: libvirt.virConnect,
+    guest: Leaving,
+    copied: Collection[str] = (),
+    *,
+    cold: bool = False,
+) -> str:
+    """Return the first thing that does not fit, as a phrase; empty if all does.
+
+    Disks that are `copied` along do not have to be there. A `cold` guest sees a new processor.
+    """
+    anew = replace(guest, cpu="", qemu=0) if cold else guest
+    return next(_unfit(connection, anew, copied), "")
 
 
-def _unfit(connection: libvirt.virConnect, guest: Leaving) -> Iterator[str]:
+def _unfit(
+    connection: libvirt.virConnect, guest: Leaving, copied: Collection[str]
+) -> Iterator[str]:
     if connection.getVersion() < guest.qemu:
         yield "its QEMU is older than the one the guest runs in"
     yield from _emulation(connection, guest)
@@ -118,7 +130,7 @@ def _unfit(connection: libvirt.virConnect, guest: Leaving) -> Iterator[str]:
     for bridge in guest.bridges:
         if not _shows(connection, bridge):
             yield f"its bridge {bridge} is not there"
-    yield from _images(connection, guest.facts)
+    yield from _images(connection, guest.facts, copied)
 
 
 def _emulation(connection: libvirt.virConnect, guest: Leaving) -> Iterator[str]:
@@ -140,13 +152,15 @@ def _emulation(connection: libvirt.virConnect, guest: Leaving) -> Iterator[str]:
             raise
 
 
-def _images(connection: libvirt.virConnect, facts: DomainFacts) -> Iterator[str]:
+def _images(
+    connection: libvirt.virConnect, facts: DomainFacts, copied: Collection[str]
+) -> Iterator[str]:
     """Yield disks that are not where the target's own pools say that they would be.
 
     A path that lies in no pool of the target is left to what hosts.toml declares.
     """
     for disk in facts.disks:
-        if disk.medium:
+        if disk.medium or disk.target in copied:
             continue
         if disk.locus.startswith("pool:"):
             pool, _, volume = disk.locus.removeprefix("pool:").partition("/")

@@ -19,6 +19,8 @@ UNKNOWN: Final = "unknown:"
 UNKNOWN_STORAGE: Final = "unknown-storage"
 UNKNOWN_NETWORK: Final = "unknown-network"
 
+LOCAL_POOLS: Final = ("dir", "fs", "logical")
+"""Kinds of pools that are on one host and in which disks can be made by name and size."""
 LEADS_OUTSIDE: Final = ("bridge", "private", "vepa", "passthrough")
 """Modes of libvirt networks that are a part of the network outside; NAT and the like are not."""
 
@@ -38,6 +40,8 @@ class Offers:
     pools: Mapping[str, str]
     """Target path to the libvirt pool there, declared or not."""
     storage_declared: bool
+    images: Mapping[str, int]
+    """Folder or `pool:name` where disks of one host alone can be made, to the MiB free there."""
     doubts: tuple[str, ...] = ()
 
 
@@ -65,6 +69,7 @@ def offers(
         places=places,
         pools={pool.target: pool.name for pool in pools if pool.target},
         storage_declared=config.storage is not None,
+        images=_images(pools, places),
         doubts=tuple(doubts),
     )
 
@@ -81,6 +86,19 @@ def _places(storage: str, config: HostConfig, pools: Sequence[PoolFacts]) -> tup
         return ()
     remote = pool.source if pool.kind in ("rbd", "gluster") else ""
     return tuple(place for place in (f"pool:{meaning}", pool.target, remote) if place)
+
+
+def _images(pools: Sequence[PoolFacts], places: Mapping[str, str]) -> Mapping[str, int]:
+    """Return the pools of this host alone in which disks can be made, by folder and by name."""
+    own = [
+        pool
+        for pool in pools
+        if pool.kind in LOCAL_POOLS
+        and pool.target
+        and not any(lies_in(pool.target, place) for place in places)
+    ]
+    names = {f"pool:{pool.name}": pool.free_mib for pool in own}
+    return {**names, **{pool.target: pool.free_mib for pool in own}}
 
 
 def network(nic: Nic, there: Offers) -> tuple[str, Tie | None]:
@@ -109,7 +127,7 @@ def _storage_tie(disk: Disk, there: Offers) -> Tie:
         where += f" (pool {pool})"
     if disk.medium:
         return tie(LOCAL_DISK, f"medium {where}: eject it, or declare its storage if it is shared")
-    if there.storage_declared and disk.locus.startswith("/"):
+    if there.storage_declared and disk.locus.startswith(("/", "pool:")):
         return tie(LOCAL_DISK, f"{where}: not on storage declared as shared")
     return tie(
         UNKNOWN_STORAGE, f"{where}: cannot tell if shared: declare its storage in the hosts file"

@@ -25,6 +25,7 @@ from balancer.adapters.libvirt.host_xml import (
     read_pool,
 )
 from balancer.adapters.libvirt.statistics import HostReading, Reading, read_guest, read_host
+from balancer.adapters.libvirt.tuning import CGROUP_SHARES, usual_shares
 from balancer.adapters.libvirt.workers import Beat
 from balancer.config.host import HostConfig
 
@@ -83,6 +84,8 @@ class HostSighting:
     defined: Mapping[str, str]
     """Name by uuid of the domains that are defined but shut off."""
     reading: HostReading
+    usual_shares: int = CGROUP_SHARES
+    """CPU shares of a guest that nobody gave any."""
     doubts: tuple[str, ...] = ()
 
 
@@ -164,6 +167,7 @@ def look(
     defined = connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_INACTIVE)
     stats = domain_stats(connection)
     reading = measure(connection, stats, now)
+    domains = _domains(stats, beat)
     return HostSighting(
         config=config,
         hostname=hostname,
@@ -175,9 +179,10 @@ def look(
         libvirt_version=connection.getLibVersion(),
         networks=tuple(read_network(text) for text in networks),
         pools=tuple(read_pool(text) for text in pools),
-        domains=_domains(stats, beat),
+        domains=domains,
         defined={domain.UUIDString(): domain.name() for domain in defined},
         reading=reading,
+        usual_shares=_usual_shares(stats, domains),
         doubts=(*doubts, *known.doubts),
     )
 
@@ -194,6 +199,16 @@ def _active(
     except libvirt.libvirtError as error:
         doubts.append(f"{config.name}: its {what} cannot be listed ({message(error)})")
     return texts
+
+
+def _usual_shares(stats: AllStats, seen: Sequence[DomainSighting]) -> int:
+    """Return the weight that nobody has to set; asked only where somebody set another."""
+    given = {
+        one.uuid: one.facts.tuning.shares for one in seen if isinstance(one.facts, DomainFacts)
+    }
+    if not any(given.values()):
+        return CGROUP_SHARES
+    return usual_shares(domain for domain, _ in stats if not given.get(domain.UUIDString(), 1))
 
 
 def _domains(stats: AllStats, beat: Beat) -> tuple[DomainSighting, ...]:

@@ -69,14 +69,29 @@ def read_guest(stats: Stats, life: int) -> Reading:
 
 
 def _as_the_guest_counts(stats: Stats) -> Mapping[str, int | None]:
-    """Return what the guest's balloon driver reports: old ones know neither cache nor usable."""
+    """Return what the guest's balloon driver reports: old ones know neither cache nor usable.
+
+    A guest that may deflate its balloon by itself counts what is in it among what it has.
+    """
     available, usable = _mib(stats, "balloon.available"), _mib(stats, "balloon.usable")
     known = available is not None and usable is not None
+    left = _mib(stats, "balloon.current")
+    available = available if available is None or left is None else min(available, left)
     return {
         "memory.unused": _mib(stats, "balloon.unused"),
         "memory.cache": _mib(stats, "balloon.disk_caches"),
         "memory.used": max(0, (available or 0) - (usable or 0)) if known else None,
     }
+
+
+def disk_sizes(stats: Stats) -> Mapping[str, tuple[int, int]]:
+    """Return bytes in all and in use, by a disk's name; of files with holes less are in use."""
+    found: dict[str, tuple[int, int]] = {}
+    for n in range(_number(stats, "block.count") or 0):
+        name, size = stats.get(f"block.{n}.name"), _number(stats, f"block.{n}.capacity")
+        if isinstance(name, str) and size and name not in found:  # backing files come after it
+            found[name] = (size, min(size, _number(stats, f"block.{n}.physical") or size))
+    return found
 
 
 def has_balloon_statistics(stats: Stats) -> bool:

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from balancer.planner.constraints.tied import bonds
+from balancer.planner.constraints.tied import bonds_left
+from balancer.planner.model.copying import as_it_moves
 from balancer.planner.model.fitting import all_why_not, may_be_emulated
 from balancer.planner.model.problem import Problem
 
@@ -40,12 +41,13 @@ def matrix(problem: Problem) -> tuple[Row, ...]:
         home = cluster.host[cluster.placement[guest.uuid]]
         others = [h for h in cluster.hosts if h.name != home.name]
         may = may_be_emulated(problem, guest)
-        words = {h.name: all_why_not(guest, home, h, emulation=may) for h in others}
+        moving = as_it_moves(problem, guest)
+        words = {h.name: all_why_not(moving, home, h, emulation=may) for h in others}
         rows.append(
             Row(
                 guest=guest.name,
                 home=home.name,
-                tied=bonds(guest),
+                tied=bonds_left(problem, guest),
                 fits=tuple(name for name, why in words.items() if not why),
                 against={name: "; ".join(why) for name, why in words.items() if why},
                 would={name: help_ for name, why in words.items() if (help_ := would(why))},

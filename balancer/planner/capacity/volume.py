@@ -1,18 +1,13 @@
 """How many guests could fit at most: were all that is free in one piece, and nobody tied anywhere."""
 
-from typing import Final
-
 from balancer.planner.capacity.asking import Wanted
 from balancer.planner.constraints.survive import Survive
 from balancer.planner.model.allotment import takes
-from balancer.planner.model.cluster import Host
-from balancer.planner.model.fitting import why_not
+from balancer.planner.model.fitting import ANY_QEMU, why_not
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.resources import CPU, HUGEPAGES, MEMORY, VCPUS
 from balancer.planner.model.rooming import rooms
 from balancer.planner.model.survival import LOST_FOR_GOOD
-
-ANY_QEMU: Final = Host(name="", capacity={}, qemu_version=1)
 
 
 def room_for(problem: Problem, wanted: Wanted) -> int:

@@ -127,7 +127,7 @@ def _restarted(guest: Guest) -> Guest:
     """Return the guest as it is started anew, by whomever: it sees whatever processor it finds."""
     cpu = guest.cpu if guest.cpu.model else GuestCpu()
     ties = tuple(t for t in guest.ties if t.kind in BOUND_TO_HARDWARE)
-    return replace(guest, cpu=cpu, owner="", ties=ties)
+    return replace(guest, cpu=cpu, owner="", ties=ties, disks=())
 
 
 def _nowhere(waiting: Iterable[Guest]) -> Host:

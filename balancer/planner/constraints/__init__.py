@@ -16,6 +16,7 @@ from balancer.planner.constraints.careful import Careful
 from balancer.planner.constraints.changing import Changing
 from balancer.planner.constraints.compatible import Compatible
 from balancer.planner.constraints.cooling import Cooling
+from balancer.planner.constraints.disk_room import DiskRoom
 from balancer.planner.constraints.drain import Drain
 from balancer.planner.constraints.headroom import Headroom
 from balancer.planner.constraints.held import Held
@@ -65,6 +66,7 @@ ALWAYS: Final[tuple[Constraint, ...]] = (
     Tied(),
     Reachable(),
     Capacity(),
+    DiskRoom(),
     Drain(),
     UnknownData(),
     Changing(),

@@ -8,6 +8,7 @@ import numpy as np
 
 from balancer.planner.formulation import Budget as AtMostSpent
 from balancer.planner.formulation import Formulation
+from balancer.planner.model.copying import copied_mib
 from balancer.planner.model.placement import Occupancy
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.resources import MEMORY
@@ -94,6 +95,8 @@ def _left(problem: Problem) -> tuple[int, int]:
 
 
 def volume(problem: Problem, uuid: str) -> int:
-    """Return the memory that moving the guest sends at least once, MiB: in use, else allocated."""
+    """Return what moving the guest sends at least once, MiB: memory in use, else allocated; disks."""
     used = problem.demand.mean.get(uuid, {}).get(MEMORY)
-    return problem.cluster.guest[uuid].allocation.get(MEMORY, 0) if used is None else used
+    if used is None:
+        used = problem.cluster.guest[uuid].allocation.get(MEMORY, 0)
+    return used + copied_mib(problem, uuid)

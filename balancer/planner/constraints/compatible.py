@@ -5,24 +5,18 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from balancer.planner.formulation import Formulation
-from balancer.planner.model.cluster import Guest, Host
-from balancer.planner.model.fitting import may_be_emulated, misfits
+from balancer.planner.model.fitting import against, misfits
 from balancer.planner.model.fitting import why_not as why_not  # noqa: PLC0414 - callers look here
 from balancer.planner.model.placement import Occupancy
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.violation import Violation
 
 
-def _why_not(problem: Problem, guest: Guest, source: Host, target: str) -> str:
-    allowed = may_be_emulated(problem, guest)
-    return why_not(guest, source, problem.host(target), emulation=allowed)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Compatible:
     """A guest moves only where processor, machine type, QEMU, networks, storage and devices fit.
 
-    Always in force. Staying is always allowed.
+    Where a cold move is allowed, as they fit a guest that is started anew. Always in force. Staying is always allowed.
     """
 
     hard: ClassVar[bool] = True
@@ -52,8 +46,7 @@ class Compatible:
         for uuid, host in problem.moved(occupancy, touched):
             guest = problem.cluster.guest[uuid]
             if (uuid, host) not in known:
-                source = problem.host(problem.home(uuid))
-                known[uuid, host] = _why_not(problem, guest, source, host)
+                known[uuid, host] = against(problem, guest, host)
             if reason := known[uuid, host]:
                 found.append(
                     Violation(

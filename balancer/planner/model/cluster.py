@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 
+from balancer.planner.model.knobs import Knobs
 from balancer.planner.model.resources import Resources
 
 
@@ -68,6 +69,8 @@ class Host:
     numa: tuple[NumaCell, ...] = ()
     link_kib_s: int = 0
     """Rate of the migration link each way, KiB/s; 0 is unknown (a default is used)."""
+    images: Mapping[str, int] = field(default_factory=dict)
+    """Where disks can be made here, each a folder or `pool:name`, with the MiB free there."""
     power: tuple[int, ...] = ()
     """Watts at evenly spaced loads from idle to busy, as declared; empty is unknown."""
 
@@ -88,6 +91,24 @@ class Tie:
     """passthrough, local-disk, pinned, job, owner, snapshot or unknown-storage."""
     detail: str
     """One phrase for the operator: `PCI 0000:3b:00.0`."""
+    disk: str = ""
+    """Of a local disk that could be copied along: its name in the guest; else empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalDisk:
+    """A disk that is on one host alone, and could be copied along with its guest."""
+
+    name: str
+    """In the guest: `vda`."""
+    place: str
+    """The folder it is in, or `pool:name`: a target needs a storage pool there to make it in."""
+    storage: str
+    """What stands for it in the guest's `storage`."""
+    size_mib: int
+    """What a target has to have free for it."""
+    used_mib: int
+    """What is sent at least: holes are not. Its size where that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,9 +145,16 @@ class Guest:
     """Names a host must offer; `unknown:…` is offered by none."""
     storage: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
+    disks: tuple[LocalDisk, ...] = ()
+    """Local disks that could be copied along; each has a tie that names it."""
     ties: tuple[Tie, ...] = ()
     persistent: bool = True
+    restartable: bool = True
+    """False where switching it off would leave behind what it needs: it is defined nowhere, or its
+    firmware's variables or its TPM's memory are on its host alone."""
     autostart: bool = False
+    knobs: Knobs | None = None
+    """What can be changed of it while it runs; None: nothing is known of that, so nothing can."""
 
 
 @dataclass(frozen=True)

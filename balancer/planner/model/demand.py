@@ -39,3 +39,12 @@ class Demand:
     """Hosts on which tasks wait too long, for as long as heat must last: names by resource."""
     delay: Mapping[str, int] = field(default_factory=dict)
     """vCPU time ready but not running lately, millicores, for the guests where it is known."""
+    wanted: Mapping[str, int] = field(default_factory=dict)
+    """CPU that guests want on average, what waits of it included, millicores: of those of which
+    `mean`, `peak` and `delay` tell less, since the rest of it may wait (`model.terms`)."""
+    used: Mapping[str, int] = field(default_factory=dict)
+    """CPU that these same guests use on average, whether it counts or not, millicores."""
+    working: Mapping[str, int] = field(default_factory=dict)
+    """Memory that guests work with, MiB: of those from which some may be taken (`model.spare`)."""
+    resident: Mapping[str, int] = field(default_factory=dict)
+    """Memory that these same guests use of their hosts, whether they need it or not, MiB."""

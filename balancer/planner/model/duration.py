@@ -4,15 +4,21 @@ Round k sends V_k MiB at b MiB/s and takes t_k = V_k / b. Meanwhile the guest di
 hot set H at D MiB/s, each counted once, so V_(k+1) = min(H, D * t_k). When V_k fits into the
 longest pause allowed, the guest is paused and the last round sent. The closed form V / (b - D)
 holds only while the hot set never saturates.
+
+Local disks that are copied along go first: S MiB while the guest writes w MiB/s to them take
+S / (b - w). Holes are not sent and yet take their time, as QEMU holds them to the rate, too: S is
+the whole size. k disks are copied side by side, each at b / k, so that S is k times the largest.
+The mirror then keeps up, and w is missing from the rate at which memory is sent.
 """
 
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Final
 
+from balancer.planner.model.copying import copied
 from balancer.planner.model.plan import Action, Prediction
 from balancer.planner.model.problem import Problem
-from balancer.planner.model.resources import MEMORY
+from balancer.planner.model.resources import DISK, MEMORY
 
 SETUP_SECONDS: Final = 1.0
 """Connecting, starting the receiving emulator and switching over; independent of size."""
@@ -85,6 +91,48 @@ class Load:
     volume_mib: int
     dirty_mib_s: float
     hot_mib: int
+    disk_mib: int = 0
+    """Of local disks, before any memory is sent."""
+    longest_mib: int = 0
+    """They take as long as sending so much: holes, too, and side by side the largest is the last."""
+    written_mib_s: float = 0.0
+    """What the guest writes to them meanwhile, at most."""
+
+    @property
+    def mib(self) -> int:
+        """Memory and disks."""
+        return self.volume_mib + self.disk_mib
+
+
+def behind_a_mirror(sent: Load, rate_kib_s: int) -> int | WillNotConverge:
+    """Return the rate that is left for memory while disks are mirrored, KiB/s."""
+    written = sent.written_mib_s
+    if written > CATCH_UP * rate_kib_s / KIB:
+        return WillNotConverge(
+            f"it reads and writes {written:.0f} MiB/s of its local disks, too much for "
+            f"copying them at {rate_kib_s / KIB:.0f} MiB/s to keep up"
+        )
+    return max(1, int(rate_kib_s - written * KIB))
+
+
+def with_disks(expected: Prediction, sent: Load, left_kib_s: int) -> Prediction:
+    """Return `expected`, of memory alone, with the time and the bytes that disks take before it.
+
+    `left_kib_s` is what their guest's own writing leaves of the rate.
+    """
+    if not sent.disk_mib:
+        return expected
+    seconds = sent.longest_mib * KIB / left_kib_s
+    rewritten = sent.written_mib_s * (seconds + expected.seconds)
+    disk = ceil(sent.disk_mib + rewritten)
+    longer = round(expected.seconds + seconds, 3)
+    return replace(
+        expected,
+        seconds=longer,
+        seconds_p90=round(P90_RATIO * longer, 3),
+        mib=expected.mib + disk,
+        disk_mib=disk,
+    )
 
 
 def load(problem: Problem, guest: str) -> Load:
@@ -95,11 +143,16 @@ def load(problem: Problem, guest: str) -> Load:
     """
     used, habit = in_use(problem, guest), problem.calibration.guests.get(guest)
     measured = problem.demand.dirty_mib_s.get(guest, 0)
+    along = copied(problem, guest)
+    traffic = problem.demand.mean.get(guest, {}).get(DISK, 0) / KIB if along else 0.0
+    longest = len(along) * max((disk.size_mib for disk in along), default=0)
+    disks = (sum(disk.used_mib for disk in along), longest, traffic)
     if habit is None:
-        return Load(used, measured, used)
+        return Load(used, measured, used, *disks)
     volume = max(1, min(used, round(used * habit.volume.value))) if used else 0
     hot = ceil(habit.hot_mib) if habit.hot_mib else volume
-    return Load(volume, max(measured, round(habit.dirty_mib_s, 1)), min(volume, hot))
+    dirty = max(measured, round(habit.dirty_mib_s, 1))
+    return Load(volume, dirty, min(volume, hot), *disks)
 
 
 def ratio(problem: Problem, source: str, target: str) -> float:
@@ -125,13 +178,18 @@ def refined(problem: Problem, guest: str, expected: Prediction) -> Prediction:
 def expect(problem: Problem, action: Action) -> Prediction | WillNotConverge | None:
     """Return what `action`, of a known guest between known hosts, takes at its rate.
 
-    None where it has no rate or pause to speak of.
+    None where it has no rate or pause to speak of, or is cold.
     """
-    if action.rate_kib_s <= 0 or action.downtime_ms <= 0:
+    if action.cold or action.rate_kib_s <= 0 or action.downtime_ms <= 0:
         return None
     rate = max(1, int(action.rate_kib_s * ratio(problem, action.source, action.target)))
     sent = load(problem, action.guest)
+    left = behind_a_mirror(sent, rate)
+    if isinstance(left, WillNotConverge):
+        return left
     found = predict(
-        sent.volume_mib, sent.dirty_mib_s, sent.hot_mib, rate, max(1, action.downtime_ms)
+        sent.volume_mib, sent.dirty_mib_s, sent.hot_mib, left, max(1, action.downtime_ms)
     )
-    return refined(problem, action.guest, found) if isinstance(found, Prediction) else found
+    if isinstance(found, WillNotConverge):
+        return found
+    return refined(problem, action.guest, with_disks(found, sent, left))

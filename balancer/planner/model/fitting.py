@@ -4,16 +4,20 @@ What is not known to fit does not.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from balancer.planner.model.allotment import TRANSLATED
-from balancer.planner.model.cluster import Guest, Host
+from balancer.planner.model.cluster import Guest, GuestCpu, GuestState, Host
+from balancer.planner.model.copying import as_it_moves
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.resources import CPU, VCPUS
 
 AS_THE_HOST = ("host-passthrough", "host-model", "maximum")
 """CPU modes in which a guest without a named model sees its host's own processor."""
 THOUSAND = 1000
+ANY_QEMU = Host(name="", capacity={}, qemu_version=1)
+"""What a guest that is started anew comes from."""
 
 
 def misfits(problem: Problem) -> Sequence[tuple[Sequence[int], Sequence[int]]]:
@@ -21,10 +25,17 @@ def misfits(problem: Problem) -> Sequence[tuple[Sequence[int], Sequence[int]]]:
 
     Asked once for all guests and hosts that are alike.
     """
-    return problem.once("misfits", lambda: _misfits(problem))
+    return problem.once("misfits", lambda: _misfits(problem, _against))
 
 
-def _misfits(problem: Problem) -> Sequence[tuple[Sequence[int], Sequence[int]]]:
+def live_misfits(problem: Problem) -> Sequence[tuple[Sequence[int], Sequence[int]]]:
+    """Return the same of guests as they run: hosts to which none of them can be moved live."""
+    return problem.once("live misfits", lambda: _misfits(problem, _against_live))
+
+
+def _misfits(
+    problem: Problem, objection: Callable[[Problem, Guest, Host, Host], str]
+) -> Sequence[tuple[Sequence[int], Sequence[int]]]:
     hosts: dict[object, list[int]] = defaultdict(list)
     for number, host in enumerate(problem.cluster.hosts):
         hosts[_alike_host(host)].append(number)
@@ -34,16 +45,56 @@ def _misfits(problem: Problem) -> Sequence[tuple[Sequence[int], Sequence[int]]]:
         barred = [
             number
             for numbers in hosts.values()
-            if _objection(
-                guest,
-                source,
-                problem.cluster.hosts[numbers[0]],
-                emulation=may_be_emulated(problem, guest),
-            )
+            if objection(problem, guest, source, problem.cluster.hosts[numbers[0]])
             for number in numbers
         ]
         found.append((members, sorted(barred)))
     return found
+
+
+def _against(problem: Problem, guest: Guest, source: Host, target: Host) -> str:
+    """Return why the guest can get to `target` neither live nor, where that is allowed, cold."""
+    live = _against_live(problem, guest, source, target)
+    if not live or not may_be_cold(problem, guest):
+        return live
+    allowed = may_be_emulated(problem, guest)
+    return _objection(restarted(guest), ANY_QEMU, target, emulation=allowed) and live
+
+
+def _against_live(problem: Problem, guest: Guest, source: Host, target: Host) -> str:
+    return _objection(guest, source, target, emulation=may_be_emulated(problem, guest))
+
+
+def as_live(problem: Problem, guest: Guest, source: str, target: str) -> str:
+    """Return why the guest does not fit `target` as it runs on `source`; empty if it does."""
+    moving, allowed = as_it_moves(problem, guest), may_be_emulated(problem, guest)
+    return why_not(moving, problem.host(source), problem.host(target), emulation=allowed)
+
+
+def as_restarted(problem: Problem, guest: Guest, target: str) -> str:
+    """Return why the guest could not be started on `target`; empty if it could."""
+    allowed = may_be_emulated(problem, guest)
+    return why_not(restarted(guest), ANY_QEMU, problem.host(target), emulation=allowed)
+
+
+def against(problem: Problem, guest: Guest, target: str) -> str:
+    """Return why the guest can get from its home to `target` in no way that is allowed."""
+    home = problem.host(problem.home(guest.uuid))
+    if home.name == target:
+        return ""
+    return _against(problem, as_it_moves(problem, guest), home, problem.host(target))
+
+
+def restarted(guest: Guest) -> Guest:
+    """Return the guest as it is once started anew: it sees whatever processor it finds."""
+    return guest if guest.cpu.model else replace(guest, cpu=GuestCpu())
+
+
+def may_be_cold(problem: Problem, guest: Guest) -> bool:
+    """True if the guest may be shut down and started elsewhere: local disks would stay behind."""
+    allowed = problem.policy.allow.cold_moves
+    able = guest.restartable and guest.persistent and guest.state is GuestState.RUNNING
+    return able and not guest.disks and problem.consented(allowed, guest.uuid)
 
 
 def may_be_emulated(problem: Problem, guest: Guest) -> bool:
@@ -113,6 +164,9 @@ def _offers(guest: Guest, target: Host) -> Iterator[str]:
     yield from _lacks("network", guest.networks, target.networks)
     yield from _lacks("storage", guest.storage, target.storage)
     yield from _lacks("device", guest.devices, target.devices)
+    for disk in guest.disks:
+        if disk.place not in target.images:
+            yield f"it has no storage pool at {disk.place} to copy disk {disk.name} into"
 
 
 def _cores(guest: Guest, target: Host) -> Iterator[str]:
@@ -159,7 +213,7 @@ def _lacks(what: str, needed: Sequence[str], offered: Sequence[str]) -> Iterator
 
 
 def _example(problem: Problem, number: int) -> tuple[Guest, Host]:
-    guest = problem.cluster.guests[number]
+    guest = as_it_moves(problem, problem.cluster.guests[number])
     return guest, problem.host(problem.home(guest.uuid))
 
 
@@ -168,7 +222,8 @@ def _kinds(problem: Problem) -> Mapping[object, list[int]]:
     kinds: dict[object, list[int]] = defaultdict(list)
     for number in range(len(problem.cluster.guests)):
         guest, source = _example(problem, number)
-        key = (_alike_guest(guest), may_be_emulated(problem, guest), _alike_host(source))
+        allowed = (may_be_emulated(problem, guest), may_be_cold(problem, guest))
+        key = (_alike_guest(guest), allowed, _alike_host(source))
         kinds[key].append(number)
     return kinds
 
@@ -183,6 +238,7 @@ def _alike_guest(guest: Guest) -> object:
         guest.networks,
         guest.storage,
         guest.devices,
+        tuple((disk.name, disk.place) for disk in guest.disks),
     )
 
 
@@ -200,4 +256,5 @@ def _alike_host(host: Host) -> object:
         host.networks,
         host.storage,
         host.devices,
+        tuple(host.images),
     )

@@ -7,6 +7,7 @@ from typing import Final
 from balancer.planner.model.calibration import UNCALIBRATED, Calibration
 from balancer.planner.model.cluster import Cluster
 from balancer.planner.model.plan import Outcome
+from balancer.planner.model.resize import Resized
 from balancer.planner.model.rollups import Rollups
 
 METRICS: Final[Mapping[str, str]] = {
@@ -93,6 +94,8 @@ class Observation:
     """What was measured before, as far back as the history was read."""
     outcomes: tuple[Outcome, ...] = ()
     """How recent actions ended, oldest first."""
+    resized: tuple[Resized, ...] = ()
+    """How recent changes of what guests may have ended, oldest first."""
     promises: tuple[Promise, ...] = ()
     """What became of earlier plans' promises, oldest first: how far the model is to be trusted."""
     calibration: Calibration = UNCALIBRATED

@@ -8,7 +8,9 @@ from typing import Literal
 from balancer.planner.model.certificate import Certificate
 from balancer.planner.model.proof import Proof
 from balancer.planner.model.relaxation import Conflict
+from balancer.planner.model.resize import Resize
 from balancer.planner.model.resources import Resources
+from balancer.planner.model.result import Result as Result  # noqa: PLC0414 - found here, too
 from balancer.planner.model.violation import Violation
 
 
@@ -25,6 +27,8 @@ class Prediction:
     rounds: int = 1
     in_use_mib: int = 0
     """Memory in use that this was reckoned from, before empty pages are left out; 0 is unknown."""
+    disk_mib: int = 0
+    """Of `mib`: local disks that are copied along, before any memory is sent."""
 
 
 class RungKind(StrEnum):
@@ -66,7 +70,7 @@ class Worth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Migration:
-    """One guest from one host to another, live."""
+    """One guest from one host to another: live, or `cold` where that cannot be."""
 
     id: str
     guest: str
@@ -92,6 +96,10 @@ class Migration:
     """True if the guest is slowed down from the beginning: nothing milder is expected to do."""
     unsafe_storage: bool = False
     """True if it goes on where libvirt calls the cache mode of its disks unsafe: by consent."""
+    copies: tuple[str, ...] = ()
+    """Local disks that are copied along, by their names in the guest: by consent."""
+    cold: bool = False
+    """True if it is shut down and started on the target: by consent, where no live move does."""
     rungs: tuple[Rung, ...] = ()
     """What may be tried in this order should it not converge; then it is aborted."""
     worth: Worth | None = None
@@ -102,7 +110,7 @@ class Migration:
 
 
 Action = Migration
-"""What a plan consists of. Resizes and power actions join this union later."""
+"""What moves a guest. What a guest is given where it is stands beside: `Plan.resizes`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +195,12 @@ class Plan:
     """Hosts that the operator ordered to relieve: for these, an order suspends cooldown."""
     ordered: tuple[str, ...] = ()
     """Uuids of guests that the operator wants moved: for these, too."""
+    resizes: tuple[Resize, ...] = ()
+    """What guests are given or give where they are, in an order that works; carried out first."""
+    gives_back: bool = False
+    """True if its resizes only undo what another plan did: no policy has to want that."""
+    resizes_save: float = 0.0
+    """Waiting that the resizes save over the horizon, guest-seconds, each by what it counts."""
     undoes: Mapping[str, str] = field(default_factory=dict)
     """Host by uuid: where guests were before what this plan undoes; what was broken then may be."""
     proofs: tuple[Proof, ...] = ()
@@ -242,19 +256,6 @@ class Infeasible:
     """Why what was asked for cannot be reached, where that is proven."""
     conflicts: tuple[Conflict, ...] = ()
     """Rules that cannot hold together, and what would help."""
-
-
-class Result(StrEnum):
-    """How an action ended."""
-
-    DONE = "done"
-    FAILED = "failed"
-    ABORTED = "aborted"
-    STALLED = "stalled"
-    REFUSED = "refused"
-    """Not started: the look just before it said no."""
-    LOST = "lost"
-    """The guest is seen on neither end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from balancer.planner.model.conversation import Conversation
 from balancer.planner.model.placement import Occupancy
+from balancer.planner.model.resizing import Resizing
 from balancer.planner.model.selector import NOBODY, Selector
 from balancer.planner.model.turns import Turn
 from balancer.planner.model.violation import Violation
@@ -176,6 +177,12 @@ class Limits:
     """Milliseconds."""
     minimum_gain: float = 0.05
     """Share of the imbalance a plan must remove to be worth starting."""
+    resizes_per_hour: int = 600
+    """Settings of guests that may be changed in any hour, on all hosts together."""
+    resize_again_after: float = 300.0
+    """Seconds that a setting of a guest rests after it was changed."""
+    memory_taken_per_hour: int = 64 * 1024
+    """MiB that balloons may take in any hour, of all guests together."""
     hotter_on_the_way: float = 0.25
     """Share of one host by which hosts, all together, may be further beyond `[hot]` on the way
     than before and after."""
@@ -192,6 +199,8 @@ class Allow:
     auto_converge: Selector = NOBODY
     emulation: Selector = NOBODY
     unsafe_storage: Selector = NOBODY
+    copy_local_disks: Selector = NOBODY
+    cold_moves: Selector = NOBODY
     temporary_moves: bool = True
 
 
@@ -239,6 +248,8 @@ class Policy:
     limits: Limits = field(default_factory=Limits)
     allow: Allow = field(default_factory=Allow)
     distance: Distance = field(default_factory=Distance)
+    resizes: tuple[Resizing, ...] = ()
+    """What may be changed of guests where they are; nothing where it is empty."""
     forecaster: str = "latest"
     """A name of the table FORECASTERS."""
     forecast: Forecast = field(default_factory=Forecast)

@@ -13,12 +13,14 @@ from balancer.planner.model.ledger import Ledger
 from balancer.planner.model.placement import Occupancy, Placement, at_rest
 from balancer.planner.model.plan import Outcome
 from balancer.planner.model.policy import Emptying, Pausing, Policy, TakingTurns, Talking
+from balancer.planner.model.resize import Resized, What
 from balancer.planner.model.resources import Resources, add
 from balancer.planner.model.selector import Selector
 from balancer.planner.model.turns import Turn
 
 Value = TypeVar("Value")
 
+HOUR = 3600.0
 UNLABELLED = "(unlabelled)"
 """The domain of every host without the label asked for: nothing is known to separate them."""
 
@@ -50,6 +52,8 @@ class Problem:
     before: Mapping[str, str] = field(default_factory=dict)
     """Host by uuid: where guests were before what is to be undone. What was broken then may be
     again."""
+    resized: tuple[Resized, ...] = ()
+    """What was changed of guests where they are within the last day, oldest first."""
     spent_moves: int = 0
     spent_mib: int = 0
     """What was moved already within the last hour, of the limits for any hour."""
@@ -118,6 +122,19 @@ class Problem:
             host = self.cluster.placement[guest.uuid]
             sums[host] = add(sums[host], self.demand.mean.get(guest.uuid, {}))
         return sums
+
+    @property
+    def resized_lately(self) -> tuple[Resized, ...]:
+        """What was changed of guests where they are within the last hour."""
+        return tuple(one for one in self.resized if self.at - one.ended < HOUR)
+
+    def rests(self, uuid: str, what: What) -> bool:
+        """True if a setting of a guest was changed so lately that it is left alone."""
+        rest = self.policy.limits.resize_again_after
+        return any(
+            (done.resize.guest, done.resize.what) == (uuid, what) and self.at - done.ended < rest
+            for done in self.resized
+        )
 
     def name(self, uuid: str) -> str:
         """Return the guest's name, for sentences."""

@@ -5,6 +5,8 @@ Said before guests are placed, so that no plan is built upon a move that cannot 
 
 from collections.abc import Mapping
 
+from balancer.planner.model.copying import copied
+from balancer.planner.model.fitting import may_be_cold
 from balancer.planner.model.plan import Outcome, RungKind
 from balancer.planner.model.problem import Problem
 from balancer.planner.order.cost import CATCH_UP, KIB, WillNotConverge
@@ -15,15 +17,18 @@ Pairs = Mapping[tuple[str, str], str]
 
 
 def too_busy(problem: Problem) -> Pairs:
-    """Return where guests cannot go as they dirty memory too fast for every rung allowed, and why."""
+    """Return where guests cannot go as they write too fast for every rung allowed, and why.
+
+    To memory, or to disks that are copied along.
+    """
     travel, found = Travel(problem), dict[tuple[str, str], str]()
     if not problem.receiving:
         return found
     share = problem.policy.limits.migration_link_share / KIB / 2
     slowest = share * min(map(travel.link, problem.cluster.host))
-    for guest, dirty in problem.demand.dirty_mib_s.items():
-        if guest not in problem.cluster.guest or dirty <= CATCH_UP * slowest:
-            continue
+    fast = {u for u, dirty in problem.demand.dirty_mib_s.items() if dirty > CATCH_UP * slowest}
+    along = {guest.uuid for guest in problem.cluster.guests if copied(problem, guest.uuid)}
+    for guest in sorted((fast & problem.cluster.guest.keys()) | along):
         home = problem.home(guest)
         for host in problem.receiving:
             answer = travel.at_best(guest, home, host) if host != home else None
@@ -33,9 +38,10 @@ def too_busy(problem: Problem) -> Pairs:
 
 
 def hopeless(problem: Problem, guest: str) -> bool:
-    """True if there is no host that the guest could be sent to, as fast as it dirties memory."""
+    """True if there is no host that the guest could be sent to, as fast as it writes."""
     travel, home = Travel(problem), problem.home(guest)
-    return guest in problem.demand.dirty_mib_s and all(
+    asked = guest in problem.demand.dirty_mib_s or bool(copied(problem, guest))
+    return asked and all(
         isinstance(travel.at_best(guest, home, host), WillNotConverge)
         for host in problem.receiving
         if host != home
@@ -63,6 +69,8 @@ def unmoved(problem: Problem) -> Mapping[str, str]:
 def _more_allowed(problem: Problem, outcome: Outcome) -> bool:
     """True if the policy allows the guest more than its last migration could use."""
     action = outcome.action
+    if may_be_cold(problem, problem.cluster.guest[action.guest]):
+        return True
     means = Travel(problem).means(action.guest, action.source, action.target)
     tried = {rung.kind for rung in action.rungs}
     longest = max([action.downtime_ms, *(rung.downtime_ms for rung in action.rungs)])

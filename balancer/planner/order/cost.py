@@ -6,7 +6,18 @@ from balancer.planner.model.duration import (
     P90_RATIO,
     SETUP_SECONDS,
     WillNotConverge,
+    behind_a_mirror,
     predict,
+    with_disks,
 )
 
-__all__ = ["CATCH_UP", "KIB", "P90_RATIO", "SETUP_SECONDS", "WillNotConverge", "predict"]
+__all__ = [
+    "CATCH_UP",
+    "KIB",
+    "P90_RATIO",
+    "SETUP_SECONDS",
+    "WillNotConverge",
+    "behind_a_mirror",
+    "predict",
+    "with_disks",
+]

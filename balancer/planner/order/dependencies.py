@@ -9,6 +9,7 @@ fail. That holds for rules that more occupancy can only break and less only mend
 """
 
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 
 from balancer.planner.model.violation import Violation
 from balancer.planner.order.guard import Guard
@@ -16,6 +17,8 @@ from balancer.planner.order.moves import Move
 
 Waits = tuple[tuple[int, ...], ...]
 """For each move, the numbers of the earlier moves it waits for."""
+Choice = Callable[[int], bool]
+"""Whether an earlier move, by its number, may be waited for."""
 
 
 def waits(
@@ -34,9 +37,21 @@ def waits(
     worst = _Worst(guard, moves)
     found = []
     for i in range(len(moves)):
-        over = [k for k in range(i) if ended(k, i)]
-        found.append(worst.waits(i, over, [k for k in range(i) if wished and k not in over]))
+        over = partial(_over, ended, i)
+        found.append(worst.waits(i, over, partial(_not, over) if wished else _never))
     return tuple(found)
+
+
+def _over(ended: Callable[[int, int], bool], number: int, earlier: int) -> bool:
+    return ended(earlier, number)
+
+
+def _not(choice: Choice, number: int) -> bool:
+    return not choice(number)
+
+
+def _never(_number: int) -> bool:
+    return False
 
 
 class _Worst:
@@ -47,41 +62,49 @@ class _Worst:
         self.ledger = guard.ledger()
         self._trips: dict[str, list[int]] = {}
         """By guest, the numbers of its moves so far."""
+        self._leaving: dict[str, list[int]] = {}
+        """By host, the numbers of the moves so far that leave it."""
 
-    def waits(
-        self, number: int, choice: Sequence[int], others: Sequence[int] = ()
-    ) -> tuple[int, ...]:
+    def waits(self, number: int, *choices: Choice) -> tuple[int, ...]:
         """Return the fewest that move `number` must wait for; it is then in flight.
 
-        They are of `choice`, and of `others` where these do not suffice.
+        They are of the first of `choices`, and of the next where these do not suffice.
         """
         move = self.moves[number]
         needed = self._trips.setdefault(move.guest, [])[-1:]
         ended = list(needed)
         faults = self._faults(move, ended)
-        for some in (choice, others):
-            rest = [k for k in some if k not in ended]
-            while faults and rest:
-                ended.append(rest.pop(self._most_helpful(move, faults, rest)))
+        for choice in choices:
+            while faults and (k := self._most_helpful(number, faults, choice, ended)) is not None:
+                ended.append(k)
                 faults = self._faults(move, ended)
         for k in ended[len(needed) :][::-1]:
             without = [other for other in ended if other != k]
             if len(self._faults(move, without)) <= len(faults):
                 ended = without
         self._trips[move.guest].append(number)
+        self._leaving.setdefault(move.source, []).append(number)
         self.ledger.put(move.guest, *self._held(move.guest, ()))
         return tuple(sorted(ended))
 
-    def _most_helpful(self, move: Move, faults: Sequence[Violation], choice: Sequence[int]) -> int:
-        """Return where in `choice` the first is whose end may mend `faults`."""
+    def _most_helpful(
+        self, number: int, faults: Sequence[Violation], choice: Choice, ended: Collection[int]
+    ) -> int | None:
+        """Return the first of `choice` whose end may mend `faults`; else the first, if any is left.
+
+        Only those that leave the target, and other moves of the guests concerned, can help: who
+        looks at all of them takes the square of the plan's length.
+        """
+        target = self.moves[number].target
         concerned = {guest for fault in faults for guest in fault.guests}
-
-        def useless(at: int) -> bool:
-            other = self.moves[choice[at]]
-            leaves = other.source == move.target
-            return not leaves and (other.guest not in concerned or other.target == move.target)
-
-        return min(range(len(choice)), key=lambda at: (useless(at), at))
+        trips = (k for guest in concerned for k in self._trips.get(guest, ()))
+        helpful = {*self._leaving.get(target, ())}
+        helpful.update(k for k in trips if self.moves[k].target != target)
+        for some in (sorted(helpful), range(number)):
+            for k in some:
+                if k not in ended and choice(k):
+                    return k
+        return None
 
     def _faults(self, move: Move, ended: Collection[int]) -> tuple[Violation, ...]:
         """Return what breaks at the target if `move` starts once `ended` have ended."""

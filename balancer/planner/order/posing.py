@@ -10,6 +10,7 @@ import numpy as np
 
 from balancer.planner.constraints import all_rules
 from balancer.planner.formulation import AtMostPerDomain, Formulation, Row, formulate
+from balancer.planner.model.cold import DOWN
 from balancer.planner.model.duration import load
 from balancer.planner.model.law import link_share
 from balancer.planner.model.policy import throughout
@@ -32,15 +33,20 @@ def pose(travel: Travel, moves: Sequence[Move]) -> Yard:
     groups, domain, places = _groups(formulation, who)
     loads = [load(problem, move.guest) for move in moves]
     dirty = [travel.pressing(move) for move in moves]
+    cold = np.array(
+        [bool(travel.cold(m.guest, m.source, m.target)) for m in moves], dtype=np.bool_
+    )
     return Yard(
         source=formulation.start[who],
         target=formulation.sites([]) if not moves else _sites(formulation, moves),
         need=_columns([row.use[who] for row in rows], len(moves)),
         room=_columns([row.limit - formulation.load(row.use) for row in rows], len(names)),
-        volume=np.array([sent.volume_mib for sent in loads], dtype=np.float64),
+        volume=np.where(
+            cold, 0.0, np.array([s.volume_mib + s.longest_mib for s in loads], dtype=np.float64)
+        ),
         dirty=np.array(dirty, dtype=np.float64),
         hot=np.array([sent.hot_mib for sent in loads], dtype=np.float64),
-        setup=np.full(len(moves), problem.calibration.setup.value),
+        setup=np.where(cold, DOWN, problem.calibration.setup.value),
         top=np.full(len(moves), UNLIMITED),
         rate=rate,
         number=number,

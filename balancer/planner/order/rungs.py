@@ -62,6 +62,8 @@ class Stance:
     auto_converge: bool = False
     post_copy: bool = False
     """True if it is expected to take that."""
+    cold: str = ""
+    """Why it has to be cold; empty where it is live."""
 
 
 def pauses(most: int) -> tuple[int, ...]:
@@ -82,13 +84,13 @@ def stance(
     links' top rate only mild ways are looked at where one of them would do at the top rate: more
     bandwidth comes first.
     """
-    found = _mild(volume, dirty, hot, _effective(rate_kib_s, means), means)
+    found = _mild(volume, dirty, hot, effective(rate_kib_s, means), means)
     if isinstance(found, Stance):
         return found
-    top = _effective(max(means.top_kib_s, rate_kib_s), means)
+    top = effective(max(means.top_kib_s, rate_kib_s), means)
     if isinstance(_mild(volume, dirty, hot, top, means), Stance):
         return found
-    rate, longest = _effective(rate_kib_s, means), pauses(means.pause_at_most)[-1]
+    rate, longest = effective(rate_kib_s, means), pauses(means.pause_at_most)[-1]
     if means.auto_converge and (slowed := _slowed(volume, dirty, hot, rate, longest)):
         return Stance(predicted=slowed, downtime_ms=longest, auto_converge=True)
     if means.post_copy:
@@ -129,7 +131,8 @@ def _rung(kind: RungKind, *, rate_kib_s: int = 0, downtime_ms: int = 0) -> Rung:
     return Rung(kind=kind, rate_kib_s=rate_kib_s, downtime_ms=downtime_ms, risk=RISKS[kind])
 
 
-def _effective(rate_kib_s: int, means: Means) -> int:
+def effective(rate_kib_s: int, means: Means) -> int:
+    """Return what of an allowed rate is expected to be reached, KiB/s; at least 1."""
     return max(1, int(rate_kib_s * means.effective))
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from balancer.planner.model.certificate import Certificate
+from balancer.planner.model.copying import copied
 from balancer.planner.model.placement import Placement
 from balancer.planner.model.plan import Action, Migration, Reach, Stay
 from balancer.planner.model.problem import Problem
@@ -207,20 +208,27 @@ def _action(
         target=move.target,
         rate_kib_s=timed.rate_kib_s,
         downtime_ms=begun.downtime_ms,
+        cold=bool(begun.cold),
         predicted=timed.predicted,
         waits_for=tuple(f"m{k + 1}" for k in needed),
         start=timed.start,
-        reason=_reason(travel.problem, move, reasons),
+        reason=_reason(travel.problem, move, reasons, begun.cold),
         temporary=move.temporary,
         auto_converge=begun.auto_converge,
         unsafe_storage=travel.problem.consented(
             travel.problem.policy.allow.unsafe_storage, move.guest
         ),
-        rungs=ladder(begun, timed.rate_kib_s, travel.means(*way)),
+        copies=tuple(disk.name for disk in copied(travel.problem, move.guest)),
+        rungs=() if begun.cold else ladder(begun, timed.rate_kib_s, travel.means(*way)),
     )
 
 
-def _reason(problem: Problem, move: Move, reasons: Mapping[str, str]) -> str:
+def _reason(problem: Problem, move: Move, reasons: Mapping[str, str], cold: str = "") -> str:
+    told = _purpose(problem, move, reasons)
+    return "; ".join(filter(None, (told, f"cold, as {cold}" if cold else "")))
+
+
+def _purpose(problem: Problem, move: Move, reasons: Mapping[str, str]) -> str:
     if move.temporary and not move.opens:
         return f"steps aside to {move.target} and moves on later"
     if move.temporary:

@@ -1,48 +1,67 @@
-"""Annealing that finds its own heats: a race of short runs, then one long one spent where it pays.
+"""Annealing that finds its own heats: a race of short runs, then longer ones, then the best reheated.
 
 How hot to start differs between problems by orders of magnitude, and no formula tells: where
 room is scarce only a hot start reaches far, where nearly nothing has to move it scatters what
-stood well. So short runs from several heats race against each other. The winner's heats are kept
-for the long run, and its time is spent on those at which the winner's cost fell.
+stood well. So short runs from several heats race against each other. Longer runs follow as long
+as longer is better; where it is not, others of that length, whose ways vary around the best one's.
+What is best then is warmed up again and again, a little.
+
+Heat drives guests from home for no gain, as there are many more places elsewhere; where whoever
+left still counts at home, that leaves no way open. So while it is hot, being away has a price in
+proportion to the heat, most of all for those who linger most (`Trader.pull`).
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from balancer.planner.formulation import Ints
 from balancer.planner.place.trader import STRICT, Trader
-from balancer.planner.place.walker import Floats, Walker
+from balancer.planner.place.walker import Walker
 
 HOTTEST: Final = 16.0
 """First heat of the hottest run, as a share of the median rise of cost by a random change."""
 STEP: Final = 4.0
 """Each run of the race starts so many times cooler than the one before."""
 SPAN: Final = 300.0
-"""A short run cools down by so much: the long one goes on to the coldest."""
+"""A run cools down by so much, then quickly on to the coldest."""
 COLDEST: Final = 0.3
 """Prices are integers: below this nothing that loses is accepted any more."""
-RACE: Final = 0.02
-"""Share of all work for each short run. They go from hot to cold until colder is worse twice."""
-AGAIN: Final = 0.05
-"""For each longer run: of the winner, and from hotter as long as hotter is better.
-
-The longer a run is, the hotter it may start."""
-HOTTER: Final = 2
+TAIL: Final = 0.12
+"""Share of a run for that quick end."""
 LAST: Final = 0.98
 """Share of a run after which only what gains is accepted."""
-EVENLY: Final = 0.8
-"""Share of the time above the coldest heat that mattered that is spread evenly over heats; the
-rest goes where the cost fell."""
-MATTERED: Final = 0.99
-"""Share of the fall of cost by which a short run shows where it matters no more to be colder."""
-TAIL: Final = 0.15
-"""Share of the long run for all heats below that."""
+PULL: Final = 2.0
+"""Price of being away while the race of heats is on, in heats (`Trader.pull`)."""
+RACE: Final = 0.012
+"""Share of all work for each short run. They go from hot to cold until colder is worse twice."""
+OTHERWISE: Final = 0.5
+"""Chance that a further run is lenient where the best was not, or the other way round."""
+STARTED: Final = 0.06
+"""Share of all work for the first of the longer runs."""
+LONGER: Final = 2.0
+"""Each takes so many times what the one before took, as long as that is better by `WORTH`."""
+WORTH: Final = 0.01
+"""Share of the cost; by less, chance alone makes one run better than another."""
+VARIED: Final = 1.0
+"""By up to so many doublings or halvings a further run's way differs from the best one's."""
+HOTTER: Final = 2.0**0.5
+"""So many times, on average: the longer a run is, the hotter it may start."""
+STARTS: Final = 0.6
+"""Share of all work after which nobody starts from the beginning any more."""
+WARMTH: Final = (0.002, 0.1)
+"""The best is warmed up to a heat between these shares of the first."""
+WARMED: Final = 0.03
+"""Share of all work for one such run; it cools down by `SPAN` of the first heat, or by `LEAST`."""
+LEAST: Final = 10.0
 CHUNK: Final = 100_000
+EVICTIONS: Final = 5_000
+"""Tried beside each so many proposals, where nothing may be exceeded."""
+TWICE: Final = 2
+HALF: Final = 0.5
 SAMPLED: Final = 2_000
-BINS: Final = 60
 LENIENT: Final = 4
 """What a unit beyond a cap costs at first, in times what one beyond a limit does.
 
@@ -53,112 +72,143 @@ PRESSED: Final = ((0.0, 0.0), (0.3, 0.0), (0.6, 1.5), (0.9, 6.5), (1.0, 6.5))
 FIRM: Final = 0.6
 DEAREST: Final = 10**9
 
+Spent = Callable[[int], float]
+Rank = tuple[int, int, int, int]
+"""What is beyond caps, then the three levels."""
 
-@dataclass(slots=True, eq=False)
+
+@dataclass(frozen=True, slots=True)
 class Course:
-    """Heats to go through, and how much of the time each takes."""
+    """How one run cools down."""
 
-    heats: Floats
-    share: Floats = field(default_factory=lambda: np.linspace(0.0, 1.0, BINS))
-    """[heats]: of the time, by when each is reached; ascending from 0 to 1."""
+    hot: float
+    cold: float
+    """Heat reached before the quick end."""
+    pull: float = 0.0
+    """Price of being away, in heats."""
+    lenient: bool = False
+    """True if caps may be exceeded at a price; else what is large makes room by driving others out."""
 
     def heat(self, done: float) -> float:
         """Return the heat when so much of the time is over."""
         if done >= LAST:
             return 0.0
-        return float(np.exp(np.interp(done / LAST, self.share, np.log(self.heats))))
+        coldest = min(COLDEST, self.cold)
+        until, heats = (0.0, 1 - TAIL, LAST), np.log((self.hot, self.cold, coldest))
+        return float(np.exp(np.interp(done, until, heats)))
 
 
 class Calibrated:
     """One search over the arrays of `walker`; `best` may be read at any moment.
 
-    A `Trader` is let go beyond caps while it is hot: what is kept never is. The long run starts
-    so many times `bolder` than the best of the short ones, as longer runs may.
+    A `Trader` is let go beyond caps while it is hot: what is kept never is.
     """
 
-    def __init__(self, walker: Walker | Trader, bolder: float = 1.0) -> None:
-        self.bolder = bolder
+    def __init__(self, walker: Walker | Trader) -> None:
         self.walker, self.arrays = walker, walker.arrays
+        self.chance = np.random.default_rng(int(walker.seed[0]))
+        self.lingers = isinstance(walker, Trader) and self.arrays.plain < self.arrays.load.shape[1]
         self.steps = 0
         self.best = self.arrays.site.copy()
         self.reached = self._rank()
+        self.stand = self.arrays.saved()
 
-    def run(self, spent: Callable[[int], float]) -> None:
+    def run(self, spent: Spent) -> None:
         """Search until `spent`, told the steps so far, says that 1 of the budget is used."""
-        if not len(self.arrays.movers):
-            return
-        hottest = HOTTEST * self._typical()
-        number = 1 + max(0, int(np.log(hottest / COLDEST / STEP) / np.log(STEP)))
-        heats = [hottest / STEP**n for n in range(number)]
-        begin = self.arrays.saved()
-        best, done = self._race(heats, begin, spent)
-        winner = self._short(heats[best], begin, spent, done, done + AGAIN)
-        done += AGAIN
-        for hot in reversed(heats[max(0, best - HOTTER) : best]):
-            other = self._short(hot, begin, spent, done, done + AGAIN)
-            done += AGAIN
-            if other.rank > winner.rank:
-                break
-            winner = other
-        self.arrays.restore(winner.end)
-        self._follow(_where_it_fell(winner, self.bolder), spent, done, 1.0)
+        if len(self.arrays.movers) and spent(self.steps) < 1:
+            self.warm(self.start(spent), spent)
 
-    def _race(
-        self, heats: Sequence[float], begin: tuple[Ints, ...], spent: Callable[[int], float]
-    ) -> tuple[int, float]:
-        """Return (the number of the best heat to start from, the share of the budget used)."""
-        ranks: list[tuple[int, int, int, int]] = []
-        best = 0
-        for number, hot in enumerate(heats):
-            ranks.append(self._short(hot, begin, spent, number * RACE, (number + 1) * RACE).rank)
-            best = min(range(len(ranks)), key=lambda n: ranks[n])
-            if number >= best + 2:
-                break
-        return best, len(ranks) * RACE
+    def start(self, spent: Spent) -> Course:
+        """Search from where everybody is for `STARTS` of the budget; return the best way to.
 
-    def _short(
-        self,
-        hot: float,
-        begin: tuple[Ints, ...],
-        spent: Callable[[int], float],
-        start: float,
-        end: float,
-    ) -> "_Runner":
-        """Return what a short run from `begin` comes to between these shares of the budget."""
-        self.arrays.restore(begin)
-        course = Course(np.geomspace(hot, hot / SPAN, BINS))
-        falls = self._follow(course, spent, start, end)
-        return _Runner(hot, falls, (self._exceeded(), *self._rank()), self.arrays.saved())
-
-    def _follow(
-        self, course: Course, spent: Callable[[int], float], start: float, end: float
-    ) -> Floats:
-        """Walk along `course` while between `start` and `end` of the budget.
-
-        Return [heats]: by how much the cost fell at each.
+        Somebody must be able to move.
         """
-        falls = np.zeros(BINS)
-        while (used := spent(self.steps)) < end:
-            done = max(0.0, (used - start) / (end - start))
-            before = self.arrays.total[-1]
-            self._press(self._price(done))
-            self.walker.walk(CHUNK, course.heat(done), self.arrays.budget)
-            self.steps += CHUNK
-            falls[min(BINS - 1, int(done / LAST * BINS))] += before - self.arrays.total[-1]
-            self._keep()
-        return falls
+        begin = self.stand
+        return self._starts(self._race(begin, spent), begin, spent)
 
-    def _price(self, done: float) -> int:
+    def warm(self, way: Course, spent: Spent, end: float = 1.0) -> None:
+        """Warm the best up again and again until `spent` says `end`; `way` led to it."""
+        warmth = self._drawn()
+        while (now := spent(self.steps)) < end:
+            before = self.reached
+            hot = warmth * way.hot
+            cold = min(hot / LEAST, way.hot / SPAN)
+            lenient = bool(self.chance.random() < HALF)
+            course = Course(hot, cold, way.pull, lenient)
+            self._follow(course, self.stand, spent, min(end, now + WARMED))
+            warmth = warmth * self._about() if self.reached < before else self._drawn()
+
+    def _race(self, begin: tuple[Ints, ...], spent: Spent) -> "_Runner":
+        """Return the best of short runs from several heats, lenient and not."""
+        hot, pull = HOTTEST * self._typical(), PULL if self.lingers else 0.0
+        ways = [Course(hot, hot / SPAN, pull, lenient) for lenient in (True, False)]
+        return min((self._coldwards(way, begin, spent) for way in ways), key=_by_rank)
+
+    def _coldwards(self, course: Course, begin: tuple[Ints, ...], spent: Spent) -> "_Runner":
+        """Return the best of short runs from ever colder heats."""
+        best = self._short(course, begin, spent)
+        colder = 0
+        while colder < TWICE and course.hot > COLDEST * STEP:
+            course = replace(course, hot=course.hot / STEP, cold=course.cold / STEP)
+            one = self._short(course, begin, spent)
+            colder = 0 if one.rank < best.rank else colder + 1
+            best = min(best, one, key=_by_rank)
+        return best
+
+    def _starts(self, best: "_Runner", begin: tuple[Ints, ...], spent: Spent) -> Course:
+        """Return the best way, found by longer runs and, where longer does not help, others."""
+        length, longer = STARTED, True
+        while (now := spent(self.steps)) < STARTS:
+            course = best.course if longer else self._varied(best.course)
+            rank = self._follow(course, begin, spent, min(STARTS, now + length))
+            if longer:
+                longer = _clearly(rank, best.rank) and now + length < STARTS
+                length *= LONGER if longer else 1 / LONGER
+            if rank < best.rank:
+                best = _Runner(course, rank)
+        return best.course
+
+    def _short(self, course: Course, begin: tuple[Ints, ...], spent: Spent) -> "_Runner":
+        """Return what a short run from `begin` comes to."""
+        return _Runner(course, self._follow(course, begin, spent, spent(self.steps) + RACE))
+
+    def _varied(self, course: Course) -> Course:
+        hot = course.hot * self._about() * HOTTER
+        lenient = course.lenient ^ bool(self.chance.random() < OTHERWISE)
+        return Course(hot, hot / SPAN, course.pull * self._about(), lenient)
+
+    def _about(self) -> float:
+        return float(2.0 ** self.chance.uniform(-VARIED, VARIED))
+
+    def _drawn(self) -> float:
+        return float(np.exp(self.chance.uniform(*np.log(WARMTH))))
+
+    def _follow(self, course: Course, origin: tuple[Ints, ...], spent: Spent, end: float) -> Rank:
+        """Walk along `course` from `origin` until `end` of the budget; return what that comes to."""
+        self.arrays.restore(origin)
+        start = spent(self.steps)
+        while (used := spent(self.steps)) < end:
+            done = (used - start) / (end - start)
+            heat = course.heat(done)
+            if isinstance(self.walker, Trader):
+                self.walker.press(self._price(self.walker, done) if course.lenient else STRICT)
+                self.walker.pull(course.pull * heat)
+            self.walker.walk(CHUNK, heat, self.arrays.budget)
+            if isinstance(self.walker, Trader) and self.walker.strict == STRICT:
+                self.walker.evict(EVICTIONS, heat)
+            self.steps += CHUNK
+            self._keep()
+        rank = (self._exceeded(), *self._rank())
+        if rank == (0, *self.reached):
+            self.stand = self.arrays.saved()
+        return rank
+
+    def _price(self, trader: Trader, done: float) -> int:
         """Return what a unit beyond a cap costs at this share of a run."""
-        walker = self.walker
-        if not isinstance(walker, Trader) or (done > FIRM and not walker.exceeded()):
+        if done > FIRM and not trader.exceeded():
             return STRICT
         power = np.interp(done, [at for at, _ in PRESSED], [power for _, power in PRESSED])
-        return min(DEAREST, int(LENIENT * walker.slope * 10**power))
-
-    def _press(self, price: int) -> None:
-        if isinstance(self.walker, Trader):
-            self.walker.press(price)
+        return min(DEAREST, int(LENIENT * trader.slope * 10**power))
 
     def _keep(self) -> None:
         rank = self._rank()
@@ -179,36 +229,20 @@ class Calibrated:
         return max(1.0, float(np.median(sample[:count]))) if count else 1.0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class _Runner:
-    """What one short run came to."""
+    """What one run came to."""
 
-    hot: float
-    falls: Floats
-    rank: tuple[int, int, int, int]
-    """What is beyond caps, then the three levels."""
-    end: tuple[Ints, ...]
+    course: Course
+    rank: Rank
 
 
-def _where_it_fell(runner: _Runner, bolder: float) -> Course:
-    """Return heats down to the coldest, with time by the root of how far the cost fell at each.
+def _by_rank(one: _Runner) -> Rank:
+    return one.rank
 
-    Below the heat at which nearly all of the fall is over, little time is spent.
-    """
-    known = np.geomspace(runner.hot, runner.hot / SPAN, BINS)
-    falls = np.maximum(0.0, runner.falls)
-    falls[-1] = 0.0  # there nothing that loses was accepted: that fall tells of no heat
-    total = falls.sum()
-    if not total:
-        return Course(np.geomspace(runner.hot, min(COLDEST, known[-1]), BINS))
-    last = max(1, int(np.searchsorted(np.cumsum(falls), MATTERED * total)))
-    warm = np.geomspace(bolder * known[0], known[last], BINS)
-    weight = np.sqrt(np.interp(-np.log(warm), -np.log(known), falls))[1:]
-    share = EVENLY / len(weight) + (1 - EVENLY) * weight / weight.sum()
-    cold = np.geomspace(known[last], min(COLDEST, known[last]), BINS)
-    until = np.cumsum(share) * (1 - TAIL)
-    tail = np.linspace(1 - TAIL, 1.0, BINS)[1:]
-    return Course(
-        np.concatenate([warm, cold[1:]]),
-        np.concatenate([[0.0], until / until[-1] * (1 - TAIL), tail]),
-    )
+
+def _clearly(one: Rank, other: Rank) -> bool:
+    """True if the cost is lower by more than chance makes it, or something above cost is."""
+    if one[:-1] != other[:-1]:
+        return one < other
+    return one[-1] < (1 - WORTH) * other[-1]

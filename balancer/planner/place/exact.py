@@ -48,7 +48,7 @@ def exact(
     for level in Level:
         reached = key(score(formulation, best))[level]
         if reached and keep_going():
-            found = model.minimise(level, best, WORK[effort] - work, seed)
+            found = model.minimise(level, best, WORK[effort] - work, seed, keep_going)
             work += found.work
             best = _better(formulation, best, found.placement)
             reached = key(score(formulation, best))[level]

@@ -1,5 +1,6 @@
 """Whether all this can hold at once; and if one thing may give way, how little of it is enough."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -36,16 +37,18 @@ def small_enough(formulation: Formulation) -> bool:
     return booleans(formulation) <= MOST
 
 
-def feasible(formulation: Formulation) -> bool | None:
+def feasible(formulation: Formulation, keep_going: Callable[[], bool]) -> bool | None:
     """Return whether some placement keeps every hard rule written there; None if that stays open."""
     if _plainly_not(formulation):
         return False
     from balancer.planner.place.model import Model  # noqa: PLC0415 - OR-Tools takes a second
 
-    return Model(formulation).possible(WORK)
+    return Model(formulation).possible(WORK, keep_going)
 
 
-def least(formulation: Formulation, giving: Formulation) -> Ints | None:
+def least(
+    formulation: Formulation, giving: Formulation, keep_going: Callable[[], bool]
+) -> Ints | None:
     """Return a placement that keeps all of `formulation` and breaks `giving` least, as it found.
 
     `giving` is of the same problem. None if there is none, or none was found in time.
@@ -66,7 +69,7 @@ def least(formulation: Formulation, giving: Formulation) -> Ints | None:
         return None
     model = Model(both)
     model.hold(Level.REPAIR, 0)
-    return model.minimise(Level.COST, both.start, WORK, 1).placement
+    return model.minimise(Level.COST, both.start, WORK, 1, keep_going).placement
 
 
 def _plainly_not(formulation: Formulation) -> bool:

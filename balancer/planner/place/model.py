@@ -1,6 +1,6 @@
 """The algebra in CP-SAT's words. Imported only where it is solved: OR-Tools takes a second."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,7 @@ from balancer.planner.formulation import (
     Row,
 )
 from balancer.planner.place.evaluate import PER_MILLE, strain
+from balancer.planner.place.stoppable import run
 
 Linear = cp_model.LinearExpr | int
 SECONDS_PER_UNIT = 20.0
@@ -76,8 +77,10 @@ class Model:
             case _:
                 self._budget(primitive)
 
-    def minimise(self, level: Level, hint: Ints, work: float, seed: int) -> Found:
-        """Return what the solver makes of one level, starting from `hint`."""
+    def minimise(
+        self, level: Level, hint: Ints, work: float, seed: int, keep_going: Callable[[], bool]
+    ) -> Found:
+        """Return what the solver makes of one level, starting from `hint`; the best so far once told."""
         self.model.minimize(sum(self.terms[level]))
         self.model.clear_hints()  # type: ignore[no-untyped-call]  # OR-Tools left it unannotated
         for guest, sites in enumerate(self.on):
@@ -86,23 +89,25 @@ class Model:
                     self.model.add_hint(here, int(hint[guest]) == site)
         solver = cp_model.CpSolver()
         solver.parameters.num_workers = 1
+        solver.parameters.catch_sigint_signal = False  # whoever asks decides
         solver.parameters.random_seed = seed
         solver.parameters.max_deterministic_time = max(0.0, work)
         solver.parameters.max_time_in_seconds = SECONDS_PER_UNIT * max(0.5, work)
-        status = solver.solve(self.model)
+        status = run(solver, self.model, keep_going)
         spent = float(solver.response_proto.deterministic_time)
         if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             return Found(None, -1, spent)
         return Found(self._read(solver), round(solver.best_objective_bound), spent)
 
-    def possible(self, work: float) -> bool | None:
+    def possible(self, work: float, keep_going: Callable[[], bool]) -> bool | None:
         """Return whether nothing need be repaired at all; None if that stays open."""
         self.hold(Level.REPAIR, 0)
         solver = cp_model.CpSolver()
         solver.parameters.num_workers = 1
+        solver.parameters.catch_sigint_signal = False  # whoever asks decides
         solver.parameters.max_deterministic_time = work
         solver.parameters.max_time_in_seconds = SECONDS_PER_UNIT * work
-        status = solver.solve(self.model)
+        status = run(solver, self.model, keep_going)
         if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             return True
         return False if status == cp_model.INFEASIBLE else None

@@ -1,10 +1,10 @@
 """A few guests and sites of a large problem, all their ways at once: CP-SAT on a part.
 
-Everything else stays as the state has it. Guests that a rule binds to others by counting domains
-stay, too: only crowds, flows, rows, budgets and plain prices are written here.
+Everything else stays as the state has it. Crowds, flows, rows, budgets and plain prices are written
+here, what else binds guests to each other in `bonds`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import numpy as np
@@ -15,6 +15,7 @@ from balancer.planner.place.bonds import Bonds
 from balancer.planner.place.evaluate import PER_MILLE
 from balancer.planner.place.groups import Crowds, Streams
 from balancer.planner.place.state import State
+from balancer.planner.place.stoppable import run
 
 Term = tuple[cp_model.IntVar, int]
 GUARD_SECONDS: Final = 30.0
@@ -223,7 +224,7 @@ class Neighbourhood:
                 self.terms[Level.COST].append((used, int(given.site_cost[site])))
 
     def solve(
-        self, work: float, seed: int, gap: float = 0.0
+        self, work: float, seed: int, keep_going: Callable[[], bool], gap: float = 0.0
     ) -> tuple[list[tuple[int, int]], float, bool]:
         """Return (changes that are better, work done, whether none are better by more than `gap`).
 
@@ -236,7 +237,7 @@ class Neighbourhood:
                 continue
             self.model.minimize(_sum(terms))
             solver = self._solver(max(0.0, work - spent), seed, gap)
-            status = solver.solve(self.model)
+            status = run(solver, self.model, keep_going)
             spent += float(solver.response_proto.deterministic_time)
             if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
                 return self._changes(found), spent, False
@@ -248,6 +249,7 @@ class Neighbourhood:
     def _solver(self, work: float, seed: int, gap: float) -> cp_model.CpSolver:
         solver = cp_model.CpSolver()
         solver.parameters.num_workers = 1
+        solver.parameters.catch_sigint_signal = False  # whoever asks decides
         solver.parameters.relative_gap_limit = gap
         solver.parameters.random_seed = seed
         solver.parameters.max_deterministic_time = work

@@ -60,7 +60,7 @@ class Parts:
             while len(left):
                 if self.work >= self.most or self._perfect() or not keep_going():
                     return self.steps
-                left, whole = self._one(left)
+                left, whole = self._one(left, keep_going)
             gained = bool((self.state.total != before).any())
             if whole and not gained:
                 break
@@ -75,7 +75,7 @@ class Parts:
         """Work done, in thousandths of a unit."""
         return round(self.work * 1000)
 
-    def _one(self, left: Ints) -> tuple[Ints, bool]:
+    def _one(self, left: Ints, keep_going: Callable[[], bool]) -> tuple[Ints, bool]:
         """Solve a part that holds the first of `left`; return those left, and was it everything."""
         from balancer.planner.place.neighbourhood import (  # noqa: PLC0415 - OR-Tools takes a second
             Neighbourhood,
@@ -84,7 +84,7 @@ class Parts:
         sources, guests, sites = self._choose(left)
         part = Neighbourhood(self.state, guests, sites)
         change, work, closed = part.solve(
-            min(PART_WORK, self.most - self.work), self.seed, PART_GAP
+            min(PART_WORK, self.most - self.work), self.seed, keep_going, PART_GAP
         )
         self.work += max(work, 0.002)
         if change:
@@ -94,14 +94,14 @@ class Parts:
         whole = closed and len(sources) == len(left) and len(sites) == self.state.sites
         return left[len(sources) :], whole
 
-    def whole(self, effort: Effort) -> bool:
+    def whole(self, effort: Effort, keep_going: Callable[[], bool]) -> bool:
         """Solve all as one part, for what no part shows; True if nothing better exists."""
         from balancer.planner.place.neighbourhood import Neighbourhood  # noqa: PLC0415 - as above
 
         state = self.state
         everyone = np.arange(len(state.site))
         part = Neighbourhood(state, everyone, np.arange(state.sites))
-        change, work, closed = part.solve(WHOLE_WORK[effort], self.seed)
+        change, work, closed = part.solve(WHOLE_WORK[effort], self.seed, keep_going)
         self.work += work
         if change:
             attempt(state, change)

@@ -5,6 +5,7 @@ resource by itself. What binds guests to each other and to sites is left out. So
 is small - one share a guest, one amount a site and resource - and no placement costs less.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -13,6 +14,7 @@ from ortools.linear_solver.python import model_builder
 from balancer.planner.formulation import Ints, Level, Penalty
 from balancer.planner.place.evaluate import PER_MILLE
 from balancer.planner.place.state import UNBOUNDED, State
+from balancer.planner.place.stoppable import run
 
 TOLERANCE: Final = 1e-6
 """Share of what GLOP says that is not believed: it reckons in floating point."""
@@ -20,12 +22,12 @@ SECONDS: Final = 30.0
 """A guard: without an end by then nothing is claimed."""
 
 
-def relaxed(state: State) -> int:
+def relaxed(state: State, keep_going: Callable[[], bool]) -> int:
     """Return what every placement costs at least that repairs and relieves as much as `state` does.
 
-    Zero where nothing better is known.
+    Zero where nothing better is known, or nobody waits until it is.
     """
-    return _Relaxation(state).solve()
+    return _Relaxation(state).solve(keep_going)
 
 
 class _Relaxation:
@@ -114,11 +116,11 @@ class _Relaxation:
             for start, end, slope in zip(starts, ends, slopes, strict=True)
         ]
 
-    def solve(self) -> int:
+    def solve(self, keep_going: Callable[[], bool]) -> int:
         self.model.minimize(_sum(self.paid) + self.fixed)
         solver = model_builder.Solver("GLOP")
         solver.set_time_limit_in_seconds(SECONDS)
-        if solver.solve(self.model) != model_builder.SolveStatus.OPTIMAL:
+        if run(solver, self.model, keep_going) != model_builder.SolveStatus.OPTIMAL:
             return 0
         value = float(solver.objective_value)
         return max(0, int(np.ceil(value - TOLERANCE * max(1.0, abs(value)))))

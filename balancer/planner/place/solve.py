@@ -123,7 +123,7 @@ def _least(state: State, effort: Effort, keep_going: Callable[[], bool]) -> int 
         return None
     from balancer.planner.place.relaxed import relaxed  # noqa: PLC0415 - OR-Tools takes a second
 
-    return relaxed(state)
+    return relaxed(state, keep_going)
 
 
 def _annealed(
@@ -207,7 +207,7 @@ def _by_parts(
     clear = not score.repair and score.overload == parts.heat
     proven = clear and score.cost == parts.floor
     if not proven and keep_going() and booleans(parts.state.formulation) <= WHOLE:
-        proven = parts.whole(effort)
+        proven = parts.whole(effort, keep_going)
         steps, score = parts.steps, parts.state.score()
         clear = not score.repair and score.overload == parts.heat
     least = parts.floor if clear else None

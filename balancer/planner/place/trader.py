@@ -16,6 +16,8 @@ two together."""
 SPARE: Final = 4
 """Times the guests of the fullest site that any site may come to hold."""
 STRICT: Final = -1
+EVERYBODY: Final = 0.75
+"""Share of the price of being away that is alike for all."""
 
 
 class Trader:
@@ -37,6 +39,9 @@ class Trader:
         self.tried: Ints = np.zeros(len(OFTEN), dtype=np.int64)
         self.taken: Ints = np.zeros(len(OFTEN), dtype=np.int64)
         self.strict = STRICT
+        self.tug: Ints = np.zeros(len(arrays.site), dtype=np.int64)
+        self.fares = arrays.state.formulation.move_cost
+        self.weight = _lingering(arrays)
         sites = len(arrays.load)
         self.widest = SPARE * int(np.bincount(arrays.site, minlength=sites).max()) + 64
         self._stand()
@@ -55,6 +60,14 @@ class Trader:
         self.strict = price
         self._charge()
 
+    def pull(self, price: float) -> None:
+        """Charge this for being away from home, which `total` leaves out.
+
+        More from who counts for more on rows that linger, on average about the price.
+        """
+        self.tug = (price * self.weight).astype(np.int64)
+        self.fares = self.arrays.state.formulation.move_cost + self.tug
+
     def exceeded(self) -> int:
         """Return by how many units caps are exceeded, on all sites and rows."""
         a = self.arrays
@@ -65,19 +78,39 @@ class Trader:
         from balancer.planner.place.kernels.trade import trade  # noqa: PLC0415 - loads the compiler
 
         del ceiling
-        a, given = self.arrays, self.arrays.state.formulation
+        a = self.arrays
         if not np.array_equal(self.known, a.site):
             self._stand()
-        before = self.exceeded() if self.strict > 0 else 0
+        before, tugged = self.exceeded() if self.strict > 0 else 0, self._tugged()
         done, gained = trade(
             self.seed, proposals, heat, self.strict, self.ways, a.site, self.home, a.movers,
-            a.allowed, given.move_cost, a.terms.routes, self.use, a.load, a.limit, a.cap, a.last,
+            a.allowed, self.fares, a.terms.routes, self.use, a.load, a.limit, a.cap, a.last,
             a.plain, self.paid, self.members, self.inside, self.place, a.first, a.groups, a.map_of,
             a.maps, a.offset, a.count, a.used, a.roof, a.least_used, a.most_used, a.needs_first,
             a.needs, a.by_first, a.by, self.logs, sample, self.tried, self.taken,
         )  # fmt: skip
         after = self.exceeded() if self.strict > 0 else 0
-        a.total[Level.COST] += gained - self.strict * (after - before)
+        a.total[Level.COST] += gained - self.strict * (after - before) - (self._tugged() - tugged)
+        self.known[:] = a.site
+        return int(done)
+
+    def evict(self, tries: int, heat: float) -> int:
+        """Try to force guests onto other sites, others giving way; return how often one went.
+
+        Where nothing is exceeded, and `press` was told that nothing may be.
+        """
+        from balancer.planner.place.kernels.evict import evict  # noqa: PLC0415 - loads the compiler
+
+        a = self.arrays
+        tugged = self._tugged()
+        done, gained = evict(
+            self.seed, tries, heat, a.site, self.home, a.movers, a.allowed, self.fares,
+            a.terms.routes, self.use, a.load, a.limit, a.cap, a.last, a.plain, self.paid,
+            self.members, self.inside, self.place, a.first, a.groups, a.map_of, a.maps, a.offset,
+            a.count, a.used, a.roof, a.least_used, a.most_used, a.needs_first, a.needs, a.by_first,
+            a.by, self.logs,
+        )  # fmt: skip
+        a.total[Level.COST] += gained - (self._tugged() - tugged)
         self.known[:] = a.site
         return int(done)
 
@@ -105,6 +138,9 @@ class Trader:
         self.press(STRICT)
         changed = np.flatnonzero(self.arrays.site != placement)
         self.bring(list(zip(changed.tolist(), placement[changed].tolist(), strict=True)))
+
+    def _tugged(self) -> int:
+        return int(self.tug[self.arrays.site != self.arrays.state.home].sum())
 
     def _fares(self, who: Ints) -> int:
         a = self.arrays
@@ -135,6 +171,16 @@ class Trader:
         self.paid: Ints = np.maximum(0, load - limit) @ a.last[: a.plain]
         if self.strict > 0:
             self.paid += self.strict * np.maximum(0, load - cap).sum(axis=1)
+
+
+def _lingering(arrays: Arrays) -> NDArray[np.float64]:
+    """Return [guests]: one, or more for those that use more than others of what lingers."""
+    lingering = arrays.use[:, arrays.plain :].astype(np.float64)
+    if not lingering.shape[1]:
+        return np.ones(len(arrays.site))
+    share: NDArray[np.float64] = lingering / np.maximum(1.0, lingering.mean(axis=0))
+    most: NDArray[np.float64] = share.max(axis=1)
+    return EVERYBODY + (1 - EVERYBODY) * most
 
 
 def suits(arrays: Arrays) -> bool:

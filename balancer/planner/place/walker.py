@@ -51,12 +51,13 @@ class Walker:
 
         Not for arrays with terms that are no primitives.
         """
-        from balancer.planner.place.kernels.giants import force  # noqa: PLC0415 - as above
+        from balancer.planner.place.kernels.giants import MOST_SENT, force  # noqa: PLC0415 - as above
 
         a = self.arrays
+        relief = float(self.weights @ a.given_back) * (MOST_SENT + 1)
         return int(
             force(
-                self.seed, tries, heat, self.weights, self.dear, ceiling, a.spent, a.total, a.site,
+                self.seed, tries, heat, self.weights, relief, self.dear, ceiling, a.spent, a.total, a.site,
                 a.state.home, a.large, a.mobile, a.allowed, a.fault, a.move_cost, a.pairs,
                 a.terms.routes, a.use, a.load, a.limit, a.scale, a.cap, a.kind, a.level, a.prices,
                 a.last, a.first, a.groups, a.map_of, a.maps, a.offset, a.count, a.used, a.most,

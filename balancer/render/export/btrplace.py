@@ -1,9 +1,27 @@
 """A plan as BtrPlace's JSON: the nearest thing to a standard for reconfiguration plans."""
 
 import json
+from collections.abc import Iterator, Mapping
 from math import ceil
 
-from balancer.planner.model.plan import Plan
+from balancer.planner.model.cold import SHUTTING_DOWN
+from balancer.planner.model.plan import Action, Plan
+
+
+def _steps(a: Action, vm: int, node: Mapping[str, int]) -> Iterator[Mapping[str, object]]:
+    """Yield what BtrPlace calls it: one migration, or where it is cold a shutdown and a boot."""
+    start = ceil(a.start)
+    end = max(start + 1, ceil(a.start + a.predicted.seconds))
+    if not a.cold:
+        rate = a.rate_kib_s * 1024 * 8 // 10**6
+        ends = {"from": node[a.source], "to": node[a.target], "start": start, "end": end}
+        yield {"id": "migrateVM", "vm": vm, **ends, "bw": rate, "hooks": {}}
+        return
+    half = max(start + 1, ceil(a.start + SHUTTING_DOWN))
+    steps = (("shutdownVM", a.source, start, half), ("bootVM", a.target, half, max(half + 1, end)))
+    for name, host, begins, ends_at in steps:
+        when = {"start": begins, "end": ends_at}
+        yield {"id": name, "vm": vm, "node": node[host], **when, "hooks": {}}
 
 
 def btrplace(plan: Plan) -> str:
@@ -23,19 +41,7 @@ def btrplace(plan: Plan) -> str:
         }
         for host in hosts
     }
-    actions = [
-        {
-            "id": "migrateVM",
-            "vm": vm[a.guest],
-            "from": node[a.source],
-            "to": node[a.target],
-            "start": ceil(a.start),
-            "end": max(ceil(a.start) + 1, ceil(a.start + a.predicted.seconds)),
-            "bw": a.rate_kib_s * 1024 * 8 // 10**6,
-            "hooks": {},
-        }
-        for a in plan.actions
-    ]
+    actions = [step for a in plan.actions for step in _steps(a, vm[a.guest], node)]
     model = {
         "mapping": {"readyVMs": [], "onlineNodes": running, "offlineNodes": {}},
         "attributes": {

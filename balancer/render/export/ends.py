@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from balancer.planner.model.plan import Action
+
 
 @dataclass(frozen=True, slots=True)
 class End:
@@ -29,6 +31,18 @@ def migrate_uri(end: End) -> str:
         if address.count(":") > 1 and "[" not in address
         else f"tcp://{address}"
     )
+
+
+def copying(action: Action) -> tuple[str, ...]:
+    """Return the words with which virsh copies local disks along: it makes them, and keeps the old."""
+    if not action.copies:
+        return ()
+    return ("--copy-storage-all", f"--migrate-disks={','.join(action.copies)}")
+
+
+def bandwidth(action: Action) -> str:
+    """Return the option of virsh that holds it to its rate: each of several disks may take as much."""
+    return f"--bandwidth={mib_s(action.rate_kib_s // max(1, len(action.copies)))}"
 
 
 def mib_s(rate_kib_s: int) -> int:

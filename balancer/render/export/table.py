@@ -9,7 +9,7 @@ from balancer.render.words import clean
 
 COLUMNS: Final = (
     "id", "guest", "name", "source", "target", "start_s", "end_s", "p90_s", "mib", "rate_kib_s",
-    "pause_ms", "waits_for", "temporary", "reason",
+    "pause_ms", "waits_for", "temporary", "reason", "disk_mib", "cold",
 )  # fmt: skip
 FORMULA: Final = ("=", "+", "-", "@")
 """How a cell begins that a spreadsheet would work out."""
@@ -25,7 +25,13 @@ def table(plan: Plan) -> str:
         end = a.start + a.predicted.seconds
         figures = (f"{a.start:.3f}", f"{end:.3f}", f"{a.predicted.seconds_p90:.3f}")
         sizes = (a.predicted.mib, a.rate_kib_s, a.predicted.downtime_ms)
-        rest = (_cell(" ".join(a.waits_for)), int(a.temporary), _cell(a.reason))
+        rest = (
+            _cell(" ".join(a.waits_for)),
+            int(a.temporary),
+            _cell(a.reason),
+            a.predicted.disk_mib,
+            int(a.cold),
+        )
         writer.writerow((*words, *figures, *sizes, *rest))
     return out.getvalue()
 

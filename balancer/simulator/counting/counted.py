@@ -15,6 +15,8 @@ class Counted:
 
     contention: float = 0.0
     """Guest-seconds: one vCPU that wanted to run and got no processor, for one second."""
+    borne: float = 0.0
+    """Of it: by guests that nobody minds to wait."""
     overload: float = 0.0
     """Host-seconds during which more CPU was wanted of a host than it has."""
     migrations: int = 0

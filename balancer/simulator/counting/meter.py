@@ -15,6 +15,8 @@ STEP: Final = 60.0
 """Seconds."""
 PER_CORE: Final = 1000
 HOUR: Final = 3600.0
+ROUNDED: Final = 1
+"""Millicores by which what a guest gets is rounded."""
 
 
 @dataclass(slots=True)
@@ -24,6 +26,7 @@ class Meter:
     until: float
     start: float = 0.0
     contention: float = 0.0
+    borne: float = 0.0
     overload: float = 0.0
     energy: float = 0.0
     energy_empty: float = 0.0
@@ -44,6 +47,7 @@ class Meter:
         """Return what was counted so far; what migrations cost is not in it."""
         return Counted(
             contention=round(self.contention, 3),
+            borne=round(self.borne, 3),
             overload=self.overload,
             energy=round(self.energy, 3),
             energy_empty=round(self.energy_empty, 3),
@@ -71,9 +75,14 @@ class Meter:
         world.plan_to(world.now + STEP, self._tick)
 
     def _read(self, world: World, span: float) -> None:
-        wanted = dict.fromkeys(world.hosts, 0)
-        for uuid, home in world.placement.items():
-            wanted[home] += world.guests[uuid].cpu.at(world.now)
+        wanted, unmet = dict.fromkeys(world.hosts, 0), dict.fromkeys(world.hosts, 0)
+        for uuid, (asked, granted) in world.granted().items():
+            wanted[world.placement[uuid]] += asked
+            unmet[world.placement[uuid]] += max(0, asked - granted - ROUNDED)
+            if world.guests[uuid].lacks_memory:
+                unmet[world.placement[uuid]] += PER_CORE
+            if world.guests[uuid].patient:
+                self.borne += (asked - granted) / PER_CORE * span
         inhabited = set(world.placement.values())
         loads: dict[str, float] = {}
         waiting = watts = 0.0
@@ -82,7 +91,7 @@ class Meter:
                 continue
             has = host.spec.capacity.get(CPU, 0)
             loads[name] = wanted[name] / max(1, has)
-            waiting += max(0, wanted[name] - has) / PER_CORE
+            waiting += max(0, wanted[name] - has, unmet[name]) / PER_CORE
             self.overload += span * (wanted[name] > has)
             drawn = power(host.watts, loads[name])
             watts += drawn

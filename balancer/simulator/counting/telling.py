@@ -27,6 +27,8 @@ class Line:
 LINES: Final = (
     Line("contention", "contention", "guest-seconds", lambda c: c.contention,
          "vCPU time wanted and not given, because a host was asked for more than it has"),
+    Line("borne", "of it borne", "guest-seconds", lambda c: c.borne,
+         "by guests whose waiting nobody minds (`patient = true`)"),
     Line("overload", "overload", "host-minutes", lambda c: c.overload / MINUTE,
          "during which more CPU was wanted of a host than it has"),
     Line("migrations", "migrations", "", lambda c: c.migrations, "that arrived"),

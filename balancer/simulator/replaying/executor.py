@@ -1,9 +1,10 @@
 """Moves in a replay: what was done then ends as it ended then; what is new follows the physics."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from balancer.planner.model.plan import Action, Outcome, Result
+from balancer.planner.model.resize import Resize, Resized
 from balancer.ports import Begun, Execution, Progress
 from balancer.simulator.executor import SimulatedExecutor
 from balancer.simulator.replaying.track import Record
@@ -39,6 +40,18 @@ class ReplayedExecutor:
     def follow(self, begun: Begun) -> Execution:
         """Watch what another planner began."""
         return self._simulated.follow(begun)
+
+    def resize(self, resize: Resize) -> str:
+        """Change one setting of a guest."""
+        return self._simulated.resize(resize)
+
+    def watch(self, taken: Sequence[Resize]) -> None:
+        """Hand on."""
+        self._simulated.watch(taken)
+
+    def given_back(self) -> tuple[Resized, ...]:
+        """Hand on."""
+        return self._simulated.given_back()
 
     def shut_down(self, guest: str, host: str) -> str:
         """Nobody is shut down in a replay."""

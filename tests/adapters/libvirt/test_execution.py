@@ -7,8 +7,10 @@ from time import monotonic
 import libvirt
 import pytest
 
-from balancer.adapters.libvirt import aftermath
+from balancer.adapters.libvirt import aftermath, copying
+from balancer.adapters.libvirt import execution as execution_module
 from balancer.adapters.libvirt.connection import Connections
+from balancer.adapters.libvirt.disks import WholeDisk
 from balancer.adapters.libvirt.execution import LibvirtExecution, Patience
 from balancer.planner.model.plan import Migration, Prediction, Result, Rung, RungKind
 from balancer.ports import ABANDONED, Begun
@@ -515,3 +517,121 @@ def test_an_abort_without_effect_is_not_waited_for_for_ever(climb, moving, hosts
     assert outcome.result is not Result.DONE
     assert len(hosts["a"].asked) == 1
     hosts["a"].aborted.set()
+
+
+class Disks:
+    """What an execution does about the disks that go along, written down."""
+
+    def __init__(self, monkeypatch, *, clear=(), left=()):
+        self.done = []
+        copy = copying.Copy(WholeDisk("vda", "/vm/x", "/vm", "x", "raw"), 4096)
+        monkeypatch.setattr(execution_module, "to_copy", lambda _domain, _names: (copy,))
+        for name, result in (
+            ("make", None),
+            ("unmake", None),
+            ("clear", clear),
+            ("left_over", left),
+        ):
+            monkeypatch.setattr(execution_module, name, self._note(name, result))
+
+    def _note(self, name, result):
+        def call(host, *_):
+            self.done.append((name, host.getHostname()))
+            return result
+
+        return call
+
+
+ALONG = replace(ACTION, copies=("vda",))
+
+
+@pytest.fixture
+def take_along(configs, clock):
+    """Carry out the action with a disk that is copied; `begun` by another planner."""
+
+    def start(begun=None):
+        given = [Connections(configs(answer_within=0.5), read_only=False) for _ in range(2)]
+        patience = replace(QUICK, stalled_after=60.0, arriving=0.05)
+        return LibvirtExecution(ALONG, *given, clock, patience=patience, begun=begun)
+
+    return start
+
+
+def test_old_copies_go_once_the_guest_has_arrived(take_along, hosts, monkeypatch):
+    """Made before, removed where it was; what is kept there is said, and nothing is learned."""
+    disks = Disks(monkeypatch, clear=("/vm/x (busy)",))
+    hosts["a"].add()
+    hosts["a"].migrate = arrives(hosts["b"])
+    outcome = ended(take_along())
+    assert outcome.result is Result.DONE
+    assert disks.done == [("make", "b"), ("clear", "a")]
+    assert outcome.mib == 64
+    assert outcome.left_behind == ("a keeps its old copy /vm/x (busy)",)
+    (_, parameters, flags) = hosts["a"].asked[0]
+    assert parameters["migrate_disks"] == ["vda"]
+    assert flags & libvirt.VIR_MIGRATE_NON_SHARED_DISK
+
+
+def test_what_was_made_goes_where_the_guest_stayed(take_along, hosts, monkeypatch):
+    """And only that."""
+    disks = Disks(monkeypatch)
+    hosts["a"].add()
+
+    def refuse(_domain):
+        raise error(libvirt.VIR_ERR_OPERATION_INVALID, "no")
+
+    hosts["a"].migrate = refuse
+    assert ended(take_along()).result is Result.FAILED
+    assert disks.done == [("make", "b"), ("unmake", "b")]
+
+
+def test_what_another_planner_made_is_only_told(take_along, hosts, monkeypatch):
+    """Whose it is cannot be known any more."""
+    disks = Disks(monkeypatch, left=("/vm/x",))
+    hosts["a"].add()
+    begun = Begun(plan="P", action=ALONG, at=0.0)
+    outcome = ended(take_along(begun))
+    assert (outcome.reason, disks.done) == (ABANDONED, [("left_over", "b")])
+    assert outcome.left_behind == (
+        "b has /vm/x, likely an unfinished copy: remove it if nobody needs it",
+    )
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_while_it_is_not_clear_nothing_is_removed(take_along, hosts, monkeypatch, *, gone):
+    """Neither copy, where the guest is nowhere or a host cannot say."""
+    disks = Disks(monkeypatch)
+    hosts["a"].add()
+
+    def vanish(domain):
+        domain.host.domains.remove(domain)
+        if not gone:
+            hosts["b"].add()
+            monkeypatch.setattr(
+                execution_module, "clear", lambda *_: (_ for _ in ()).throw(error(1, "odd"))
+            )
+
+    hosts["a"].migrate = vanish
+    (told,) = ended(take_along()).left_behind
+    words = "there may be a copy of its disks on each host" if gone else "(odd)"
+    assert words in told
+    assert disks.done == [("make", "b")]
+
+
+def test_several_disks_share_the_rate_until_memory_goes(configs, clock, hosts, monkeypatch):
+    """A half for each of two, all of it for memory."""
+    Disks(monkeypatch)
+    domain = hosts["a"].add(job={**OUT, "memory_processed": 1, "data_processed": 1})
+    speeds = []
+    domain.migrateSetMaxSpeed = speeds.append
+    hosts["a"].migrate = lambda _domain: hosts["a"].aborted.wait(5)
+    given = [Connections(configs(answer_within=0.5), read_only=False) for _ in range(2)]
+    two = replace(ALONG, copies=("vda", "vdb"))
+    execution = LibvirtExecution(two, *given, clock, patience=QUICK)
+    deadline = monotonic() + 5
+    while not speeds and monotonic() < deadline:
+        threading.Event().wait(0.005)
+    execution.abort("enough")
+    ended(execution)
+    assert speeds == [100]
+    assert hosts["a"].asked[0][1]["bandwidth"] == 50

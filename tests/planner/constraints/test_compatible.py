@@ -5,6 +5,7 @@ from hypothesis import given
 
 from balancer.planner.constraints.compatible import Compatible, why_not
 from balancer.planner.formulation import formulate
+from balancer.planner.model.fitting import against
 from balancer.planner.model.placement import at_rest
 from balancer.planner.model.problem import Problem
 from tests.drawing import draw, placed, problem, problems
@@ -97,6 +98,5 @@ def test_what_is_forbidden_is_what_does_not_fit(question: Problem) -> None:
     """Looking once at all that are alike gives what looking at each would."""
     formulation = formulate(question, [Compatible()], [])
     for guest, allowed in zip(question.cluster.guests, formulation.allowed, strict=True):
-        source = question.host(question.home(guest.uuid))
-        fits = [not why_not(guest, source, host) for host in question.cluster.hosts]
+        fits = [not against(question, guest, host.name) for host in question.cluster.hosts]
         assert allowed.tolist() == fits

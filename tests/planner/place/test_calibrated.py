@@ -38,7 +38,7 @@ def test_with_nothing_to_spend_the_start_is_the_answer(given_: Formulation) -> N
 
 def test_a_course_cools_and_ends_frozen() -> None:
     """Heat falls from the first to the last and is nought at the end."""
-    course = Course(np.geomspace(100.0, 1.0, 60))
+    course = Course(hot=100.0, cold=1.0)
     heats = [course.heat(done) for done in np.linspace(0, 1, 50)]
     assert abs(heats[0] - 100) < 1e-6
     assert all(a >= b for a, b in pairwise(heats))

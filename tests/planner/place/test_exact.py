@@ -30,7 +30,7 @@ def given_() -> Formulation:
 
 def test_without_work_there_is_no_answer_and_no_proof() -> None:
     """The solver may come back empty-handed; a bound below zero says so."""
-    found = Model(given_()).minimise(Level.COST, given_().start, 0.0, 1)
+    found = Model(given_()).minimise(Level.COST, given_().start, 0.0, 1, lambda: True)
     assert found.placement is None
     assert found.bound < 0
 

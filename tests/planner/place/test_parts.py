@@ -53,7 +53,7 @@ def test_a_part_that_is_everything_equals_trying_everything(given_: Formulation)
     """For any primitives."""
     state = State(given_)
     part = Neighbourhood(state, np.arange(len(state.site)), np.arange(state.sites))
-    changes, _, closed = part.solve(5.0, 1)
+    changes, _, closed = part.solve(5.0, 1, lambda: True)
     for guest, site in changes:
         state.shift(guest, site)
     assert closed
@@ -68,7 +68,7 @@ def test_a_part_reckons_with_those_that_stay(given_: Formulation, mine: list[boo
     state = State(given_)
     guests = np.flatnonzero(mine[: len(state.site)])
     part = Neighbourhood(state, guests, np.arange(state.sites))
-    changes, _, closed = part.solve(5.0, 1)
+    changes, _, closed = part.solve(5.0, 1, lambda: True)
     for guest, site in changes:
         state.shift(guest, site)
     best = min(
@@ -97,7 +97,9 @@ def test_boxes_are_asked_for_only_where_a_member_may_be() -> None:
     boxes = (((9,),), ((2,),), ((9,),))
     given_.add(Packing("boxes", np.arange(3), np.ones((3, 1), np.int64), boxes, HARD, hard=True))
     state = State(given_)
-    changes, _, closed = Neighbourhood(state, np.arange(3), np.arange(3)).solve(5.0, 1)
+    changes, _, closed = Neighbourhood(state, np.arange(3), np.arange(3)).solve(
+        5.0, 1, lambda: True
+    )
     assert closed
     assert [site for _, site in changes] == [1, 1]
 
@@ -130,7 +132,7 @@ def test_a_part_without_work_changes_nothing() -> None:
     """The solver may come back empty-handed."""
     state = State(full_houses(3))
     part = Neighbourhood(state, np.arange(len(state.site)), np.arange(state.sites))
-    changes, _, closed = part.solve(0.0, 1)
+    changes, _, closed = part.solve(0.0, 1, lambda: True)
     assert (changes, closed) == ([], False)
 
 
@@ -175,5 +177,5 @@ def test_sites_are_emptied_onto_one_that_is_in_use_anyway() -> None:
         else:
             given_.forbid([1], [0, 2])
         part = Neighbourhood(State(given_), np.arange(3), np.arange(3))
-        changes, _, closed = part.solve(5.0, 1)
+        changes, _, closed = part.solve(5.0, 1, lambda: True)
         assert (changes, closed) == ([(0, 1), (2, 1)], True)

@@ -10,6 +10,7 @@ from balancer.planner.constraints import CONSTRAINTS, all_rules
 from balancer.planner.formulation import formulate
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Effort
+from balancer.planner.model.selector import NOBODY
 from balancer.planner.objectives import all_goals
 from balancer.planner.objectives.overload import Overload
 from balancer.planner.place.answer import Answer, key
@@ -23,8 +24,9 @@ LARGE = {"max_hosts": 7, "max_guests": 14, "min_guests": 9, "min_rules": 1}
 
 
 def plainly(question: Problem) -> Problem:
-    """Return the question with the goals that the oracle reads, and no order."""
-    policy = replace(question.policy, objectives=(Overload(),))
+    """Return the question with the goals that the oracle reads, without orders and cold moves."""
+    allow = replace(question.policy.allow, cold_moves=NOBODY)
+    policy = replace(question.policy, objectives=(Overload(),), allow=allow)
     return replace(question, policy=policy, relieve=frozenset(), left={})
 
 

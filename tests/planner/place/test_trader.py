@@ -93,6 +93,27 @@ def test_beyond_caps_only_rows_are_broken_and_the_search_keeps_none_of_it(
     assert key(score(given_, search.best)) == search.reached <= key(score(given_, given_.start))
 
 
+@given(straight(), st.integers(0, 1000), st.floats(0, 1e6))
+@settings(max_examples=60, deadline=None)
+def test_whoever_is_forced_in_the_law_holds_and_the_sums_are_the_reference_s(
+    given_: Formulation, seed: int, heat: float
+) -> None:
+    """Others give way, or nothing happens; with a pull home, too. Without heat nothing is lost."""
+    trader = Trader(Arrays(State(given_)), seed)
+    arrays = trader.arrays
+    assume(len(arrays.movers))
+    trader.pull(heat / 2)
+    for _ in range(4):
+        trader.evict(100, heat)
+        assert permitted(given_, arrays.site)
+        assert key(score(given_, arrays.site)) == tuple(arrays.total.tolist())
+    trader.pull(0.0)
+    before = int(arrays.total[Level.COST])
+    trader.evict(100, 0.0)
+    assert permitted(given_, arrays.site)
+    assert arrays.total[Level.COST] <= before
+
+
 @given(formulations())
 @settings(max_examples=60, deadline=None)
 def test_what_suits_has_straight_prices_and_nothing_broken(given_: Formulation) -> None:

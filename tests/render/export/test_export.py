@@ -58,6 +58,7 @@ TWO = plan_of(
         waits_for=("web-1→b",),
         auto_converge=True,
         unsafe_storage=True,
+        copies=("vda", "vdb"),
         reason="room",
     ),
 )
@@ -106,6 +107,8 @@ def test_the_script_moves_each_guest_by_its_uuid(tmp_path):
     assert "--auto-converge" not in calls[2]
     assert "--unsafe" in calls[5]
     assert "--unsafe" not in calls[2]
+    assert {"--copy-storage-all", "--migrate-disks=vda,vdb"} <= set(calls[5])
+    assert not any("disks" in word for word in calls[2])
 
 
 def test_the_script_stops_where_a_guest_is_not_as_planned(tmp_path):
@@ -229,3 +232,48 @@ def test_bars_of_one_lane_never_overlap(drawn):
     for bars in lanes.values():
         ordered = sorted(bars)
         assert all(a[1] <= b[0] + 1.6 for a, b in itertools.pairwise(ordered))
+
+
+COLD = plan_of(move("x", "a", "b", cold=True, start=1.0))
+
+
+@pytest.mark.parametrize("starts", [True, False])
+def test_the_script_of_a_cold_move_starts_the_guest_once(tmp_path, *, starts):
+    """Off here before it starts there; where it does not, it starts here again, and nothing goes on."""
+    fake = tmp_path / "virsh"
+    fake.write_text(
+        '#!/bin/sh\nshift\nwhere=$2\nshift 2\necho "$where $1" >> calls\ncase $1 in\n'
+        "domstate) if [ -e off ]; then echo 'shut off'; else echo running; fi ;;\n"
+        "shutdown) touch off ;;\ndominfo) echo 'Autostart: enable' ;;\ndumpxml) echo '<domain/>' ;;\n"
+        f"define) cat > defined ;;\nstart) {'' if starts else '[ $where != u:b ] || exit 1;'} : ;;\nesac\n"
+    )
+    fake.chmod(0o755)
+    script = tmp_path / "script.sh"
+    script.write_text(virsh(COLD, end))
+    done = subprocess.run(
+        ["dash", script], cwd=tmp_path, capture_output=True, check=False,
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+    )  # fmt: skip
+    calls = (tmp_path / "calls").read_text().splitlines()
+    here, last = "qemu+ssh://a/system", calls[calls.index("u:b define") :]
+    assert (tmp_path / "defined").read_text() == "<domain/>\n"
+    assert calls.index(f"{here} shutdown") < calls.index("u:b define")
+    kept = (
+        [f"{here} undefine", "u:b autostart"] if starts else [f"{here} start", f"{here} autostart"]
+    )
+    assert last == ["u:b define", "u:b start", *kept]
+    assert done.returncode == (0 if starts else 1)
+
+
+def test_a_cold_move_in_the_other_forms():
+    """Tasks that wait until it is off; a shutdown and a boot; a column."""
+    ((play),) = yaml.load(ansible(COLD, end), Loader)
+    verbs = [task["ansible.builtin.command"]["argv"][4] for task in play["tasks"]]
+    assert verbs == ["dumpxml", "autostart", "shutdown", "domstate", "define", "start", "undefine"]
+    assert play["tasks"][3]["until"] == "seen.stdout == 'shut off'"
+    assert play["tasks"][4]["ansible.builtin.command"]["stdin"] == "{{ kept.stdout }}"
+    off, on = json.loads(btrplace(COLD))["actions"]
+    assert (off["id"], off["node"], on["id"], on["node"]) == ("shutdownVM", 0, "bootVM", 1)
+    assert 1 == off["start"] < off["end"] == on["start"] < on["end"]
+    (line,) = csv.DictReader(io.StringIO(table(COLD)))
+    assert line["cold"] == "1"

@@ -46,6 +46,20 @@ def _ends(a, b, more, load, limit, scale, cap, kind, level, prices, last, weight
 
 
 @njit(cache=True)
+def _paid(a, b, load, limit, scale, kind, level, prices, last, weights):
+    """Return the energy of all rows of both ends as they are."""
+    energy = 0.0
+    for r in range(load.shape[1]):
+        if kind[r] != FREE:
+            both = kind[r] == 3
+            energy += weights[level[r]] * (
+                _priced(load[a, r], limit[a, r], scale[a, r], r, both, prices, last)
+                + _priced(load[b, r], limit[b, r], scale[b, r], r, both, prices, last)
+            )
+    return energy
+
+
+@njit(cache=True)
 def _rows(a, b, more, load, limit, scale, kind, level, prices, last, out):
     """Add to `out` what rows cost more, by level, once `more` [rows] went from a to b."""
     for r in range(load.shape[1]):
@@ -75,7 +89,7 @@ def _dues(g, a, b, home, fault, move_cost, pairs, weight, dear, weights):
 
 @njit(cache=True, nogil=True)
 def force(
-    seed, tries, heat, weights, dear, ceiling, spent, total, site, home, large, mobile,
+    seed, tries, heat, weights, relief, dear, ceiling, spent, total, site, home, large, mobile,
     allowed, fault, move_cost, pairs, routes,
     use, load, limit, scale, cap, kind, level, prices, last,
     first, groups, map_of, maps, offset, count, used,
@@ -85,6 +99,7 @@ def force(
     """Try so many times; return how many were accepted. Changes what `walk` changes.
 
     Who is sent back is chosen one by one, always the guest whose leaving helps the two ends most.
+    `relief` bounds the energy that counting the groups of all of them anew can give back.
     """
     out = np.zeros(3, np.int64)
     idle = np.zeros(3, np.int64)
@@ -104,11 +119,26 @@ def force(
         b = _pick(seed, sites)
         if a == b or (restricted and not allowed[g, b]):
             continue
+        bar = heat * logs[_pick(seed, logs.shape[0])]
+        least = _dues(g, a, b, home, fault, move_cost, pairs, weight, dear, weights) - relief
+        least -= _paid(a, b, load, limit, scale, kind, level, prices, last, weights)
+        for j in range(budgets):
+            change[j] = (np.int64(b != home[g]) - np.int64(a != home[g])) * weight[j, g]
         present = 0
         for h in range(len(site)):
             if site[h] == b and mobile[h] and not (restricted and not allowed[h, a]):
                 there[present] = h
                 present += 1
+                due = _dues(h, b, a, home, fault, move_cost, pairs, weight, dear, weights)
+                least += min(0.0, due)
+                if a == home[h]:
+                    for j in range(budgets):
+                        change[j] -= weight[j, h]
+        full = least > bar
+        for j in range(budgets):
+            full = full or (change[j] > 0 and spent[j] + change[j] > ceiling[j])
+        if full:  # however much everybody there helps
+            continue
         for r in range(rows):
             more[r] = use[g, r]
         beyond, energy = _ends(
@@ -159,7 +189,6 @@ def force(
                 full = True
         if full:
             continue
-        bar = heat * logs[_pick(seed, logs.shape[0])]
         sent[n] = g
         for i in range(n + 1):
             source, target = (b, a) if i < n else (a, b)

@@ -9,7 +9,10 @@ from numba import njit
 
 REPAIR, OVERLOAD, COST = 0, 1, 2
 SWAP_FROM = 5
-"""Of eight proposals the first brings somebody home, those from here on exchange two."""
+"""Of eight proposals the first brings somebody home, every other time in exchange for somebody there;
+those from here on exchange two."""
+SEEN = 32
+"""Draws after which nobody is found who is away from home, or who is where another goes."""
 TABLE = 4096
 """Prices of excesses below this are read from a table."""
 FREE, LINEAR, BOTH = 0, 1, 3
@@ -72,11 +75,23 @@ def straight_rows(a, b, g, h, use, load, limit, cap, plain, last):
 
 
 @njit(cache=True, inline="always")
-def rows(a, b, g, h, use, load, limit, scale, cap, kind, plain, level, prices, last):
+def _pays(a, load, limit, scale, kind, plain, level, prices, last, weights, paid, owed):
+    """Write down what each row costs site `a`, and the energy of all of them."""
+    owed[a] = 0.0
+    for r in range(plain):
+        if kind[r] != FREE:
+            both = kind[r] == BOTH
+            paid[a, r] = _priced(load[a, r], limit[a, r], scale[a, r], r, both, prices, last)
+            owed[a] += weights[level[r]] * paid[a, r]
+
+
+@njit(cache=True, inline="always")
+def rows(a, b, g, h, use, load, limit, scale, cap, kind, plain, level, prices, last, paid):
     """Return what exchanging g (from a to b) for h (from b to a; -1 is nobody) adds, by level.
 
     The first of four is False if a cap stands against it. Only the first `plain` rows are looked
-    at. Nothing is written here: the compiler may then keep everything at hand.
+    at. `paid` [sites, rows] is what each costs now. Nothing is written here: the compiler may
+    then keep everything at hand.
     """
     repair = overload = cost = np.int64(0)
     for r in range(plain):
@@ -100,8 +115,8 @@ def rows(a, b, g, h, use, load, limit, scale, cap, kind, plain, level, prices, l
             more = (
                 _priced(la - u, limit[a, r], scale[a, r], r, both, prices, last)
                 + _priced(lb + u, limit[b, r], scale[b, r], r, both, prices, last)
-                - _priced(la, limit[a, r], scale[a, r], r, both, prices, last)
-                - _priced(lb, limit[b, r], scale[b, r], r, both, prices, last)
+                - paid[a, r]
+                - paid[b, r]
             )
         if level[r] == COST:
             cost += more
@@ -240,15 +255,33 @@ def walk(
     budgets = spent.shape[0]
     change = np.zeros(budgets, np.int64)
     restricted = allowed.shape[0] > 0
+    pruned = not straight and sample.shape[0] == 0
+    paid = np.zeros(load.shape, np.int64)
+    owed = np.zeros(sites)
+    for a in range(sites):
+        _pays(a, load, limit, scale, kind, plain, level, prices, last, weights, paid, owed)
     for _ in range(proposals):
         g = movers[_pick(seed, movers.shape[0])]
         a = site[g]
         way = _draw(seed) & 7
         h = np.int64(-1)
         if way == 0:
+            for _ in range(SEEN):
+                if a != home[g]:
+                    break
+                g = movers[_pick(seed, movers.shape[0])]
+                a = site[g]
             if a == home[g]:
                 continue
             b = home[g]
+            if (
+                _draw(seed) & 1
+            ):  # and somebody there leaves in its stead: what is spent is spent better
+                for _ in range(SEEN):
+                    other = movers[_pick(seed, movers.shape[0])]
+                    if site[other] == b:
+                        h = other
+                        break
         elif way < SWAP_FROM:
             b = _pick(seed, sites)
         else:
@@ -258,32 +291,38 @@ def walk(
             continue
         if restricted and (not allowed[g, b] or (h >= 0 and not allowed[h, a])):
             continue
-        if straight:
-            fits, cost = straight_rows(a, b, g, h, use, load, limit, cap, plain, last)
-            repair = overload = np.int64(0)
-        else:
-            fits, repair, overload, cost = rows(
-                a, b, g, h, use, load, limit, scale, cap, kind, plain, level, prices, last
-            )
-        if not fits:
-            continue
-        out[REPAIR], out[OVERLOAD], out[COST] = repair, overload, cost
-        far = _plain(g, a, b, home, fault, move_cost, pairs, routes, out)
+        full = False
         energy = 0.0
         for j in range(budgets):
-            change[j] = far * weight[j, g]
-        if h >= 0:
-            far = _plain(h, b, a, home, fault, move_cost, pairs, routes, out)
-            for j in range(budgets):
-                change[j] += far * weight[j, h]
-        full = False
-        for j in range(budgets):
+            change[j] = (np.int64(b != home[g]) - np.int64(a != home[g])) * weight[j, g]
+            if h >= 0:
+                change[j] += (np.int64(a != home[h]) - np.int64(b != home[h])) * weight[j, h]
             energy += dear[j] * change[j]
             if change[j] > 0 and spent[j] + change[j] > ceiling[j]:
                 full = True
         if full:
             continue
+        out[REPAIR], out[OVERLOAD], out[COST] = 0, 0, 0
+        _plain(g, a, b, home, fault, move_cost, pairs, routes, out)
+        if h >= 0:
+            _plain(h, b, a, home, fault, move_cost, pairs, routes, out)
         bar = heat * logs[_pick(seed, logs.shape[0])]
+        if pruned:  # rows give back no more than both ends pay now
+            least = energy + weights[0] * out[0] + weights[1] * out[1] + weights[2] * out[2]
+            if least - owed[a] - owed[b] > bar + relief:
+                continue
+        if straight:
+            fits, cost = straight_rows(a, b, g, h, use, load, limit, cap, plain, last)
+            repair = overload = np.int64(0)
+        else:
+            fits, repair, overload, cost = rows(
+                a, b, g, h, use, load, limit, scale, cap, kind, plain, level, prices, last, paid
+            )
+        if not fits:
+            continue
+        out[REPAIR] += repair
+        out[OVERLOAD] += overload
+        out[COST] += cost
         dues = energy
         energy += weights[0] * out[0] + weights[1] * out[1] + weights[2] * out[2]
         if sample.shape[0] == 0 and energy > bar + relief:
@@ -326,6 +365,9 @@ def walk(
         _put(g, a, b, home, use, load, plain, site)
         if h >= 0:
             _put(h, b, a, home, use, load, plain, site)
+        if not straight:
+            _pays(a, load, limit, scale, kind, plain, level, prices, last, weights, paid, owed)
+            _pays(b, load, limit, scale, kind, plain, level, prices, last, weights, paid, owed)
         for j in range(budgets):
             spent[j] += change[j]
         total += out

@@ -278,6 +278,20 @@ class _Reading:
             scale = None if rule.hard else usable
             self.facts.counted.append(Row(use, limit, per_mille_of=scale, **self._cost(rule)))
 
+    def _diskroom(self, _rule) -> None:
+        """Disks that the policy lets be copied fit into what is free where they go."""
+        along = set(self.members(self.problem.policy.allow.copy_local_disks))
+        disks = {i: self.guests[i].disks for i in sorted(along)}
+        for place in sorted({disk.place for mine in disks.values() for disk in mine}):
+            use = [
+                sum(d.size_mib for d in disks.get(i, ()) if d.place == place)
+                for i in range(len(self.guests))
+            ]
+            limit = [host.images.get(place, 0) for host in self.hosts]
+            for i, home in enumerate(self.facts.start):
+                limit[home] += use[i]
+            self.facts.counted.append(Row(use, limit, 0))
+
     def _budget(self, _rule) -> None:
         limits = self.problem.policy.limits
         ones = [1] * len(self.guests)
@@ -287,6 +301,9 @@ class _Reading:
         ]
 
     def _spread(self, rule) -> None:
+        known = rule.across == "host" or any(rule.across in h.labels for h in self.hosts)
+        if rule.guests.may_be_empty and not known:
+            return
         place = self.places(rule.across)
         barred = [p for p in rule.guests.patterns if p.startswith("!")]
         wanted = [p for p in rule.guests.patterns if not p.startswith("!")]
@@ -297,8 +314,11 @@ class _Reading:
             members = self.members(type(rule.guests)(tuple(patterns)))
             most = rule.at_most
             if rule.evenly:
-                up = {p for p, h in zip(place, self.hosts, strict=True) if h.state.value != "down"}
+                up = {p for p, h in zip(place, self.hosts, strict=True) if h.state.value == "up"}
                 most = ceil(len(members) / max(1, len(up)))
+            if rule.quorum:  # without those of one place, more than half are left
+                few = [k for k in range(len(members)) if 2 * (len(members) - k) > len(members)]
+                most = max([1, *few])
             self.facts.counted.append(Crowd(members, place, most, rule.hard))
 
     def _used(self, rule, least: int, most: int, across: str) -> None:

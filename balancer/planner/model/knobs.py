@@ -1,0 +1,23 @@
+"""What of a running guest can be changed, how that stands, and what its XML lacks for the rest."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+USUAL_SHARES: Final = 1000
+"""The weight a guest has that nobody gave another: shares are told in per mille of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knobs:
+    """Settings of a running guest, and what it has for more of them."""
+
+    shares: int = USUAL_SHARES
+    """Weight where CPU is short, per mille of the usual one."""
+    quota: int = 0
+    """The most CPU its vCPUs get together, millicores; 0 for no limit."""
+    balloon: int = 0
+    """Memory that its balloon leaves it, MiB; 0: it has none that may be used."""
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """What cannot be changed of it, by the name of the resize, and the change to its XML that
+    would allow it from its next start on."""

@@ -1,0 +1,95 @@
+"""A change of what a guest may have where it is, beside migrations: it moves nothing."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from balancer.planner.model.result import Result
+
+
+class What(StrEnum):
+    """What of a guest is changed, and the unit it is counted in."""
+
+    SHARES = "shares"
+    """Its weight against others where CPU is short: per mille of the weight guests usually have."""
+    QUOTA = "quota"
+    """The most CPU all its vCPUs get together: millicores; 0 for no limit."""
+    BALLOON = "balloon"
+    """Memory that its balloon leaves it: MiB."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resize:
+    """One setting of one guest, changed while it runs and as long as it runs."""
+
+    id: str
+    guest: str
+    """Uuid."""
+    name: str
+    """The guest's name, for people."""
+    host: str
+    """Where it runs, and stays."""
+    what: What
+    before: int
+    """As it is, in the unit of `what`: what undoing it gives back."""
+    after: int
+    waits_for: tuple[str, ...] = ()
+    """Ids of the resizes that must have ended well before this one: what is given must be free."""
+    reason: str = ""
+    """Why, in one sentence."""
+    step: int = 0
+    """For a balloon: MiB that are taken at a time; 0 for all at once."""
+    keep: int = 0
+    """For a balloon: MiB that the guest is to have unused; once it has less than half of that, all
+    that was taken is given back."""
+    kind: Literal["resize"] = "resize"
+
+    @property
+    def shrinks(self) -> bool:
+        """True if the guest may have less afterwards."""
+        if self.what is What.QUOTA and 0 in {self.before, self.after}:
+            return self.before == 0
+        return self.after < self.before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resized:
+    """How one resize ended."""
+
+    resize: Resize
+    result: Result
+    started: float
+    ended: float
+    """Seconds since the epoch."""
+    reason: str = ""
+
+
+BACK = "-back"
+"""What is added to the id of a resize for the one that undoes it."""
+
+
+def undone(done: tuple[Resize, ...], reason: str = "") -> tuple[Resize, ...]:
+    """Return what gives back what these resizes of one plan changed, the last one first.
+
+    What waited for another is waited for by its undoing: what was given is taken before what had
+    been taken for it is given back.
+    """
+    here = {resize.id for resize in done}
+    waits: dict[str, list[str]] = {resize.id: [] for resize in done}
+    for resize in done:
+        for needed in here.intersection(resize.waits_for):
+            waits[needed].append(resize.id + BACK)
+    return tuple(
+        Resize(
+            id=resize.id + BACK,
+            guest=resize.guest,
+            name=resize.name,
+            host=resize.host,
+            what=resize.what,
+            before=resize.after,
+            after=resize.before,
+            waits_for=tuple(waits[resize.id]),
+            reason=reason or f"undoes {resize.id}",
+        )
+        for resize in reversed(done)
+    )

@@ -1,0 +1,61 @@
+"""What the policy lets happen to guests where they are: `[[resize]]`."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from balancer.planner.model.selector import Selector
+
+LEAST_SHARES: Final = 0.002
+MOST_SHARES: Final = 100.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resizing:
+    """Guests that may be given less or more where they run, before anything is moved.
+
+    Where several tables name a guest, the last one holds. What is not named is left as it is, and
+    what its XML says about shares and quota with it.
+    """
+
+    guests: Selector
+    shares: float = 1.0
+    """Weight where CPU is short; 1 is what guests usually have."""
+    reserve: int = 0
+    """What each gets of CPU before anybody gets by shares, millicores."""
+    limit: int = 0
+    """What each gets of CPU at most, millicores; 0 for no limit."""
+    priority: float = 1.0
+    """What a second of its waiting beyond `reserve` counts; 0 may wait as long as others need."""
+    dedicated: bool = False
+    """True: nothing is ever taken from them."""
+    memory: bool = False
+    """True: memory they do not use may be taken by their balloon, and is given back."""
+    floor: int = 0
+    """Memory below which they are never brought, MiB."""
+    step: int = 256
+    """Memory taken at a time, MiB."""
+    idle: float = 3600.0
+    """Seconds for which memory must have been unused."""
+    margin: float = 0.25
+    """Share of what a guest uses that it keeps on top of it."""
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        """What the operator calls it."""
+        return self.name or f"resize {self.guests.text}"
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what contradicts itself."""
+        if not LEAST_SHARES <= self.shares <= MOST_SHARES:
+            raise ValueError(f"shares must be {LEAST_SHARES:g} to {MOST_SHARES:g}; 1 is usual")
+        if 0 < self.limit < self.reserve:
+            raise ValueError("limit must not be less than reserve")
+        if self.priority < 1 and self.shares >= 1:
+            raise ValueError(
+                "priority below 1 needs shares below 1: else nobody goes before them when CPU is short"
+            )
+        if self.dedicated and (self.memory or self.shares < 1 or self.limit):
+            raise ValueError("dedicated guests give nothing: no memory, limit or fewer shares")
+        if self.memory and not self.step:
+            raise ValueError("step must be more than nothing")

@@ -1,0 +1,91 @@
+"""How much memory guests work with, as they say themselves: what balloons may leave them least."""
+
+from collections.abc import Mapping
+from math import ceil
+from typing import Final
+
+import numpy as np
+
+from balancer.planner.model.cluster import Guest
+from balancer.planner.model.demand import Demand
+from balancer.planner.model.observation import Observation
+from balancer.planner.model.resize import What
+from balancer.planner.model.resizing import Resizing
+from balancer.planner.model.resources import MEMORY, Resources
+from balancer.planner.model.rollups import STEP
+
+FRESH: Final = 60.0
+"""Seconds after which a guest's statistics say nothing about now."""
+DAY: Final = 86_400
+ALMOST_ALL: Final = 0.8
+"""Share of the steps that must be known for memory to have been unused all along."""
+PERCENTILE: Final = 99
+USED: Final = "memory.used"
+
+
+def target(table: Resizing, working: int) -> int:
+    """Return the memory a guest should have that works with so much, MiB."""
+    return max(table.floor, ceil(working * (1 + table.margin)))
+
+
+def working(observation: Observation, tables: Mapping[str, Resizing]) -> Mapping[str, int]:
+    """Return what guests work with, MiB, by uuid: of those of which it is known for long enough.
+
+    The most of the present and of the table's `idle`, and no less than the 99th percentile of a day.
+    """
+    asked = [guest for guest in observation.cluster.guests if _may(guest, tables)]
+    if not asked:
+        return {}
+    rollups = observation.rollups
+    last = max(0, (int(observation.at) - rollups.start) // STEP)
+    rows = rollups.guest_rows(USED, [guest.uuid for guest in asked])[:, :last]
+    found = {}
+    for guest, row in zip(asked, rows, strict=True):
+        now = _now(observation, guest)
+        steps = int(tables[guest.uuid].idle // STEP)
+        lately, day = row[len(row) - min(steps, len(row)) :], row[-DAY // STEP :]
+        if now is None or np.count_nonzero(~np.isnan(lately)) < ALMOST_ALL * steps:
+            continue
+        known = [float(now), *lately[~np.isnan(lately)].tolist()]
+        seen = day[~np.isnan(day)]
+        usual = float(np.percentile(seen, PERCENTILE)) if len(seen) and steps else 0.0
+        found[guest.uuid] = ceil(max(*known, usual))
+    return found
+
+
+def _may(guest: Guest, tables: Mapping[str, Resizing]) -> bool:
+    """True if the policy lets its memory be taken, and the guest has what that needs."""
+    table = tables.get(guest.uuid)
+    ready = guest.knobs is not None and What.BALLOON not in guest.knobs.missing
+    return (
+        table is not None and table.memory and ready and bool(guest.knobs and guest.knobs.balloon)
+    )
+
+
+def _now(observation: Observation, guest: Guest) -> int | None:
+    """Return what it works with now; None where nothing fresh is known."""
+    samples = observation.history.guests.get(guest.uuid, ())
+    if not samples or observation.at - samples[-1].at > FRESH:
+        return None
+    values = samples[-1].values
+    if USED in values:
+        return values[USED]
+    if {"memory.balloon", "memory.unused"} <= values.keys():
+        return max(0, values["memory.balloon"] - values["memory.unused"])
+    return None
+
+
+def as_needed(
+    demand: Demand, tables: Mapping[str, Resizing], works: Mapping[str, int]
+) -> tuple[Mapping[str, Resources], Mapping[str, Resources], Mapping[str, int]]:
+    """Return mean and peak in which memory that may be taken is not used, and what is resident."""
+    found = {uuid: target(tables[uuid], amount) for uuid, amount in works.items()}
+
+    def part(amounts: Mapping[str, Resources]) -> Mapping[str, Resources]:
+        cut = {
+            u: {**amounts[u], MEMORY: min(most, amounts[u][MEMORY])} for u, most in found.items()
+        }
+        return {**amounts, **cut}
+
+    resident = {uuid: demand.mean[uuid][MEMORY] for uuid in found}
+    return part(demand.mean), part(demand.peak), resident

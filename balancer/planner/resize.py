@@ -1,0 +1,220 @@
+"""What guests are given where they are, derived from a placement: host by host, nothing searched.
+
+Per host the CPU is divided twice by `divide`: as guests are set now, and as the policy wants them
+set. Where fewer wait then, each second of waiting taken as it counts, the settings that differ
+become resizes. A limit of the policy is set wherever it is not.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from balancer.planner.ballooning import memory
+from balancer.planner.model.cluster import Guest
+from balancer.planner.model.division import Claims, Division, Floats, divide
+from balancer.planner.model.knobs import Knobs
+from balancer.planner.model.placement import Placement
+from balancer.planner.model.plan import Stay
+from balancer.planner.model.problem import Problem
+from balancer.planner.model.resize import Resize, What
+from balancer.planner.model.resources import CPU, VCPUS
+from balancer.planner.model.terms import ALIKE, Terms, resizing, terms
+
+WORTH_IT = 50.0
+"""Millicores that fewer must wait on a host for its guests' shares to be changed."""
+PER_MILLE = 1000
+LEAST, MOST = 2, 100_000
+"""Shares that can be given, per mille."""
+AS_THEY_ARE = Terms()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """The resizes of all hosts, and what they save."""
+
+    resizes: tuple[Resize, ...] = ()
+    saved: float = 0.0
+    """Guest-seconds of waiting over the horizon, each by what it counts."""
+
+
+NOTHING = Given()
+
+
+def resize(problem: Problem, reached: Placement, moving: Collection[str] = ()) -> Given:
+    """Return what to change of guests once they rest as `reached`; `moving` ones are left alone.
+
+    What is changed stays within what an hour allows: the hosts that gain most come first.
+    """
+    if not problem.policy.resizes:
+        return NOTHING
+    agreed = terms(problem.policy, problem.cluster, problem.resized)
+    hosts = [
+        _Host(problem, agreed, name, here) for name, here in _guests(problem, reached, moving)
+    ]
+    found = sorted((one for one in hosts if one.changes), key=lambda one: (-one.gain, one.name))
+    left = problem.policy.limits.resizes_per_hour - len(problem.resized_lately)
+    made: list[Resize] = []
+    gained = 0.0
+    for one in found:
+        if len(made) + len(one.changes) <= left:
+            made += one.changes
+            gained += one.gain
+    made += _of_memory(problem, reached, moving, left - len(made))
+    seconds = problem.policy.forecast.horizon / PER_MILLE
+    return Given(resizes=tuple(_numbered(made)), saved=round(gained * seconds, 1))
+
+
+def _of_memory(
+    problem: Problem, reached: Placement, moving: Collection[str], left: int
+) -> list[Resize]:
+    """Return what balloons take and give, host by host, as far as an hour allows."""
+    if not problem.demand.working:
+        return []
+    tables = resizing(problem.policy, problem.cluster)
+    lately = (one.resize for one in problem.resized_lately if one.resize.what is What.BALLOON)
+    taken = sum(max(0, one.before - one.after) for one in lately)
+    made: list[Resize] = []
+    for host, guests in _guests(problem, reached, moving):
+        most = problem.policy.limits.memory_taken_per_hour - taken
+        found = [
+            replace(
+                one, id=f"{host} {one.id}", waits_for=tuple(f"{host} {w}" for w in one.waits_for)
+            )
+            for one in memory(problem, tables, host, guests, most)
+        ]
+        if len(made) + len(found) <= left:
+            made += found
+            taken += sum(max(0, one.before - one.after) for one in found)
+    return made
+
+
+def lacking(problem: Problem, hosts: Collection[str]) -> Iterator[Stay]:
+    """Yield the guests of these hosts that a policy would resize and that cannot be, with the remedy."""
+    for uuid, table in sorted(resizing(problem.policy, problem.cluster).items()):
+        guest = problem.cluster.guest[uuid]
+        missing = guest.knobs.missing if guest.knobs else {}
+        if table.memory and What.BALLOON in missing and problem.home(uuid) in hosts:
+            why = f"none of its memory can be taken: {missing[What.BALLOON]} (from its next start on)"
+            yield Stay(subject=guest.name, reason=why)
+
+
+def _numbered(made: Sequence[Resize]) -> Iterator[Resize]:
+    """Yield them with short ids."""
+    ids = {one.id: f"r{number}" for number, one in enumerate(made, 1) if one.id}
+    for number, one in enumerate(made, 1):
+        yield replace(one, id=f"r{number}", waits_for=tuple(ids[w] for w in one.waits_for))
+
+
+def _guests(
+    problem: Problem, reached: Placement, moving: Collection[str]
+) -> Iterator[tuple[str, list[Guest]]]:
+    """Yield each host with the guests that rest there, those that are on their way left out."""
+    gone = {*moving, *problem.cluster.in_flight}
+    here: dict[str, list[Guest]] = {host.name: [] for host in problem.cluster.hosts}
+    for guest in problem.cluster.guests:
+        if guest.uuid not in gone:
+            here[reached[guest.uuid]].append(guest)
+    yield from ((name, guests) for name, guests in here.items() if guests)
+
+
+class _Host:
+    """One host's guests, as they are set and as the policy wants them set."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        agreed: Mapping[str, Terms],
+        name: str,
+        guests: Sequence[Guest],
+    ) -> None:
+        self.name = name
+        self._problem, self._guests = problem, guests
+        self._agreed = [agreed.get(guest.uuid, AS_THEY_ARE) for guest in guests]
+        self._named = [guest.uuid in agreed for guest in guests]
+        self._room = float(problem.host(name).usable.get(CPU, 0))
+        self._wanted = np.array([float(_wanted(problem, guest)) for guest in guests])
+        now, then, shares = self._divided()
+        self.gain = round(self._waits(now) - self._waits(then), 3)
+        self.changes = tuple(self._changes(shares))
+
+    def _divided(self) -> tuple[Division, Division, Floats]:
+        """Return how CPU is divided now, how it would be, and the shares that bring that about."""
+        knobs = [guest.knobs or Knobs() for guest in self._guests]
+        quota = np.array([float(k.quota or np.inf) for k in knobs])
+        set_now = np.array([float(max(1, k.shares)) for k in knobs])
+        limit = np.array([float(terms.limit or np.inf) for terms in self._agreed])
+        named = np.array(self._named)
+        wanted = np.array(
+            [
+                float(a.shares) if n else s
+                for a, n, s in zip(self._agreed, named, set_now, strict=True)
+            ]
+        )
+        reserved = np.array([float(terms.reserve) for terms in self._agreed])
+        limit = np.where(named & np.isfinite(limit), limit, quota)
+        now = self._divide(set_now, np.zeros_like(limit), quota)
+        then = self._divide(wanted, reserved, limit)
+        level = then.level[0]
+        bound = named & np.isfinite(level) & (then.got > level * wanted * (1 + ALIKE))
+        shares = np.where(bound, then.got / max(level, 1e-9), wanted) if level > 0 else wanted
+        return now, then, np.clip(np.rint(shares), LEAST, MOST)
+
+    def _divide(self, shares: Floats, reserved: Floats, limit: Floats) -> Division:
+        site = np.zeros(len(self._guests), dtype=np.int64)
+        return divide(Claims(self._wanted, shares, reserved, limit), site, np.array([self._room]))
+
+    def _waits(self, division: Division) -> float:
+        """Return the millicores that wait, each by what it counts."""
+        total = 0.0
+        for wanted, got, one in zip(self._wanted, division.got, self._agreed, strict=True):
+            most = one.within(float(wanted))
+            keep = min(most, one.reserve)
+            total += max(0.0, keep - got) + one.priority * max(0.0, most - max(got, keep))
+        return total
+
+    def _changes(self, shares: Floats) -> Iterator[Resize]:
+        """Yield what differs: shrinks before grows, since what is given must be free."""
+        found = [*self._quotas()]
+        if self.gain >= WORTH_IT:
+            found += self._shares(shares)
+        yield from sorted(found, key=lambda a: (not a.shrinks, a.what, a.name, a.guest))
+
+    def _quotas(self) -> Iterator[Resize]:
+        for guest, one, named in zip(self._guests, self._agreed, self._named, strict=True):
+            if named and one.limit and guest.knobs is not None:
+                most = guest.allocation.get(VCPUS, 0) * PER_MILLE
+                limit = one.limit if one.limit < most else 0
+                if not _alike(guest.knobs.quota, limit):
+                    why = f"the policy gives it at most {one.limit / PER_MILLE:g} cores"
+                    yield from self._one(guest, What.QUOTA, guest.knobs.quota, limit, why)
+
+    def _shares(self, shares: Floats) -> Iterator[Resize]:
+        told = f"{self.gain / PER_MILLE:.1f} vCPUs that count wait less on {self.name}"
+        for guest, named, after in zip(self._guests, self._named, shares, strict=True):
+            if named and guest.knobs is not None and not _alike(guest.knobs.shares, int(after)):
+                yield from self._one(guest, What.SHARES, guest.knobs.shares, int(after), told)
+
+    def _one(
+        self, guest: Guest, what: What, before: int, after: int, why: str
+    ) -> Iterator[Resize]:
+        """Yield the change, unless it was made so lately that it may rest."""
+        if self._problem.rests(guest.uuid, what):
+            return
+        yield Resize(
+            id="", guest=guest.uuid, name=guest.name, host=self.name, what=what,
+            before=before, after=after, reason=why,
+        )  # fmt: skip
+
+
+def _wanted(problem: Problem, guest: Guest) -> int:
+    """Return what a guest wants of CPU, what waits of it included, millicores."""
+    demand, uuid = problem.demand, guest.uuid
+    if uuid in demand.wanted:
+        return demand.wanted[uuid]
+    return demand.mean.get(uuid, {}).get(CPU, 0) + demand.delay.get(uuid, 0)
+
+
+def _alike(now: int, wanted: int) -> bool:
+    """True if a setting is so near to what is wanted that it is left."""
+    return abs(now - wanted) <= ALIKE * max(now, wanted)

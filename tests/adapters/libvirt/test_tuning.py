@@ -1,0 +1,72 @@
+"""What of a domain can be changed while it runs, as its live XML tells."""
+
+from xml.etree.ElementTree import fromstring
+
+import pytest
+
+from balancer.adapters.libvirt.tuning import CGROUP_SHARES, Tuning, read_tuning, usual_shares
+from balancer.planner.model.knobs import Knobs
+
+BALLOON = "<memballoon model='virtio' autodeflate='on'><stats period='5'/></memballoon>"
+
+
+def tuning(tune: str = "", balloon: str = BALLOON) -> Tuning:
+    """Return what a domain of 4 vCPUs and 8 GiB tells."""
+    return read_tuning(
+        fromstring(
+            "<domain><memory unit='GiB'>8</memory><currentMemory unit='GiB'>6</currentMemory>"
+            f"<cputune>{tune}</cputune><devices>{balloon}</devices></domain>"
+        ),
+        vcpus=4,
+    )
+
+
+def test_nothing_set_is_the_usual() -> None:
+    """No shares and no quota: the weight all have, and no limit."""
+    assert tuning().knobs(1024) == Knobs(balloon=6144)
+
+
+@pytest.mark.parametrize(
+    ("tune", "knobs"),
+    [
+        ("<shares>512</shares>", Knobs(shares=500, balloon=6144)),
+        ("<quota>25000</quota>", Knobs(quota=1000, balloon=6144)),
+        ("<quota>25000</quota><period>50000</period>", Knobs(quota=2000, balloon=6144)),
+        ("<quota>-1</quota>", Knobs(balloon=6144)),
+        ("<global_quota>300000</global_quota>", Knobs(quota=3000, balloon=6144)),
+        (
+            "<quota>25000</quota><global_quota>300000</global_quota>",
+            Knobs(quota=1000, balloon=6144),
+        ),
+    ],
+)
+def test_settings_in_the_planners_words(tune: str, knobs: Knobs) -> None:
+    """Shares by the usual weight, quotas as what all vCPUs get together."""
+    assert tuning(tune).knobs(1024) == knobs
+
+
+@pytest.mark.parametrize(
+    ("balloon", "advice"),
+    [
+        ("", "add <memballoon"),
+        ("<memballoon model='none'/>", "add <memballoon"),
+        ("<memballoon model='virtio'><stats period='5'/></memballoon>", "autodeflate='on'"),
+        ("<memballoon model='virtio' autodeflate='on'/>", "add <stats"),
+    ],
+)
+def test_what_is_missing_for_the_balloon_is_said(balloon: str, advice: str) -> None:
+    """With the change to the XML that would allow it."""
+    knobs = tuning(balloon=balloon).knobs(1024)
+    assert knobs.balloon == 0
+    assert advice in knobs.missing["balloon"]
+
+
+def test_the_usual_weight_is_asked_of_those_that_have_it() -> None:
+    """Version 2 of cgroups has another one; where nobody can be asked it is version 1's."""
+
+    class Domain:
+        def schedulerParametersFlags(self, _: int) -> dict[str, int]:  # noqa: N802
+            return {"cpu_shares": 100}
+
+    assert usual_shares([Domain()]) == 100  # type: ignore[list-item]
+    assert usual_shares([]) == CGROUP_SHARES

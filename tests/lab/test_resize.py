@@ -1,0 +1,237 @@
+"""What guests may have is changed where they are, and shows in what they get."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from balancer.adapters.libvirt.executor import LibvirtExecutor
+from balancer.adapters.libvirt.inventory import LibvirtInventory
+from balancer.planner.model.knobs import Knobs
+from balancer.planner.model.plan import Plan
+from balancer.planner.model.resize import Resize, What
+from balancer.planner.model.result import Result
+from balancer.service import turn
+from balancer.service.resizing import keep_watch
+
+from .cluster import Laboratory
+from .guest import Guest, GuestSpec, Load
+from .operator import Operator
+from .planner import AT_ONCE, Planner, until
+from .test_execute import PATIENCE, WallClock, config
+
+BUSY = Load(cpu=100)
+
+
+@pytest.fixture
+def executor(lab: Laboratory) -> Iterator[LibvirtExecutor]:
+    """The product's executor."""
+    made = LibvirtExecutor([config(h) for h in lab.hosts.values()], WallClock(), PATIENCE)
+    yield made
+    made.close()
+
+
+def resize(guest: Guest, what: What, before: int, after: int) -> Resize:
+    """A change of a guest on h1."""
+    return Resize(
+        id="r1",
+        guest=guest.uuid,
+        name=guest.name,
+        host="h1",
+        what=what,
+        before=before,
+        after=after,
+    )
+
+
+def used(guests: list[Guest], seconds: float = 0.7) -> list[float]:
+    """Return the cores that the guests' vCPUs get."""
+
+    def read() -> list[int]:
+        return [
+            sum(cpu["vcpu_time"] for cpu in guest.domain().getCPUStats(False)) for guest in guests
+        ]
+
+    before, began = read(), time.monotonic()
+    time.sleep(seconds)
+    after, span = read(), time.monotonic() - began
+    return [(b - a) / 1e9 / span for a, b in zip(before, after, strict=True)]
+
+
+def knobs(lab: Laboratory) -> dict[str, Knobs | None]:
+    """Return what the product sees of the guests' settings, by name."""
+    inventory = LibvirtInventory([config(h) for h in lab.hosts.values()], WallClock())
+    try:
+        return {g.name: g.knobs for g in inventory.observe().cluster.guests}
+    finally:
+        inventory.close()
+
+
+def test_shares_and_quota_take_effect_in_the_guests(
+    lab: Laboratory, executor: LibvirtExecutor
+) -> None:
+    """Of two busy guests on one processor one gives way; a quota holds it to so much, and is lifted."""
+    one, two = lab.boot(
+        GuestSpec("one", load=BUSY, nic=False), GuestSpec("two", load=BUSY, nic=False)
+    )
+    for guest in (one, two):
+        guest.domain().pinVcpu(0, (True, False))
+    even = used([one, two])
+    assert 0.5 < even[0] / even[1] < 2
+    assert executor.resize(resize(two, What.SHARES, 1000, 50)) == ""
+    given = used([one, two])
+    assert given[0] > 5 * given[1], given
+    assert executor.resize(resize(one, What.QUOTA, 0, 200)) == ""
+    held = used([one, two])
+    assert held[0] < 0.3, held
+    assert held[1] > given[1]
+    seen = knobs(lab)
+    assert (seen["one"].quota, seen["two"].shares) == (200, 50)  # type: ignore[union-attr]
+    assert executor.resize(resize(one, What.QUOTA, 200, 0)) == ""
+    assert executor.resize(resize(two, What.SHARES, 50, 1000)) == ""
+    seen = knobs(lab)
+    assert (seen["one"].quota, seen["two"].shares) == (0, 1000)  # type: ignore[union-attr]
+    two.destroy()
+    assert "Domain not found" in executor.resize(resize(two, What.SHARES, 1000, 50))
+
+
+POLICY = """
+[capacity]
+memory_overcommit = 2
+keep_for_hypervisor = "0MiB"
+
+[[resize]]
+guests = "hot"
+memory = true
+idle = "0min"
+margin = 0.5
+
+[[resize]]
+guests = "idle"
+memory = true
+idle = "0min"
+margin = 2
+step = "64MiB"
+"""
+
+
+def mib(guest: Guest) -> int:
+    """Return the memory that its balloon leaves a guest."""
+    return int(guest.domain().memoryStats()["actual"]) // 1024
+
+
+def test_a_hot_guest_is_given_what_an_idle_one_does_not_use(
+    lab: Laboratory, tmp_path: Path
+) -> None:
+    """Nothing moves, relief comes within seconds; once the idle one wakes it has all of it back."""
+    hot, idle = lab.boot(
+        GuestSpec("hot", memory_mib=256, autodeflate=True, nic=False),
+        GuestSpec("idle", memory_mib=256, autodeflate=True, nic=False),
+    )
+    hot.domain().setMemoryFlags(128 << 10, 0)
+    until(lambda: mib(hot) == 128)
+    hot.set_load(set=60)
+    small = {"capacity": {"cpu": 2, "memory": "392MiB"}}
+    planner = Planner(Operator(lab, tmp_path).configure(POLICY, h1=small))
+    try:
+        ports = replace(planner.ports, stays=True)
+        usable = lambda: hot.domain().memoryStats().get("usable", 1 << 30) // 1024  # noqa: E731
+        until(lambda: usable() < 60, what=f"for pressure: {hot.domain().memoryStats()}")
+        began = time.monotonic()
+        report = turn.cycle(ports, planner.policy, AT_ONCE)
+        took = time.monotonic() - began
+        assert isinstance(report.decision, Plan)
+        assert report.decision.actions == ()
+        assert [(r.name, r.shrinks) for r in report.decision.resizes] == [
+            ("idle", True),
+            ("hot", False),
+        ]
+        given, left = mib(hot), mib(idle)
+        assert given > 140, (given, left)
+        assert left < 240
+        assert took < 5, took
+        idle.set_load(set=200)  # as much of it as there is
+        until(lambda: mib(idle) == 256, what="for what was taken to be given back")
+        (back,) = until(lambda: keep_watch(ports, turn.observe(ports, planner.policy)))
+        assert (back.result, back.resize.after) == (Result.DONE, 256)
+        assert lab.placement() == {"hot": ["h1"], "idle": ["h1"]}
+    finally:
+        planner.close()
+
+
+class _Killed(BaseException):
+    """Ends a planner as a signal does."""
+
+
+def test_what_a_killed_planner_left_is_mended(lab: Laboratory, tmp_path: Path) -> None:
+    """It died with the setting made and the journal not told: the next cycle tells it, and goes on."""
+    one, two = lab.boot(GuestSpec("one", nic=False), GuestSpec("two", nic=False))
+    operator = Operator(lab, tmp_path).configure('[[resize]]\nguests = "*"\nlimit = 0.5\n')
+    planner = Planner(operator)
+    make = planner.executor.resize
+
+    def killed(wanted: Resize) -> str:
+        make(wanted)
+        raise _Killed
+
+    planner.executor.resize = killed
+    try:
+        with pytest.raises(_Killed):
+            turn.cycle(planner.ports, planner.policy, AT_ONCE)
+        assert [e.kind for e in planner.events("resizing", "resized")] == ["resizing"]
+    finally:
+        planner.close()
+    planner = Planner(operator)
+    try:
+        turn.cycle(planner.ports, planner.policy, AT_ONCE)
+        ends = [(e.data["resized"]["resize"]["name"], e.data["resized"]["result"])  # type: ignore[index]
+                for e in planner.events("resized")]  # fmt: skip
+        assert ends == [("one", "done"), ("two", "done")]
+        for guest in (one, two):
+            assert guest.domain().schedulerParametersFlags(1)["vcpu_quota"] == 50_000
+    finally:
+        planner.close()
+
+
+@pytest.mark.soak
+def test_a_balloon_that_does_not_answer_is_put_back(
+    lab: Laboratory, executor: LibvirtExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A guest that stands still follows no balloon: it keeps what it had, and that is said."""
+    monkeypatch.setattr("balancer.adapters.libvirt.balloon.ANSWERING", 1.0)
+    (deaf,) = lab.boot(GuestSpec("deaf", memory_mib=256, autodeflate=True, nic=False))
+    domain = deaf.domain()
+    domain.suspend()
+    taken = replace(resize(deaf, What.BALLOON, 256, 160), step=64, keep=32)
+    assert executor.resize(taken) == "its balloon does not answer: put back to 256 MiB"
+    domain.resume()
+    time.sleep(1.5)
+    assert mib(deaf) == 256
+    assert executor.given_back() == ()
+
+
+@pytest.mark.soak
+def test_where_no_balloon_helps_a_guest_moves(lab: Laboratory, tmp_path: Path) -> None:
+    """Both work with what they have, and their host is too full: one of them goes to another."""
+    both = lab.boot(
+        *(GuestSpec(name, memory_mib=256, autodeflate=True, nic=False) for name in ("hot", "idle"))
+    )
+    for guest in both:
+        guest.set_load(set=150)
+    small = {"capacity": {"cpu": 2, "memory": "520MiB"}}
+    planner = Planner(Operator(lab, tmp_path).configure(POLICY, h1=small))
+    try:
+        until(lambda: all(g.domain().memoryStats().get("rss", 0) > 240 << 10 for g in both))
+        report = turn.cycle(replace(planner.ports, stays=True), planner.policy, AT_ONCE)
+        assert isinstance(report.decision, Plan)
+        assert report.decision.resizes == ()
+        assert [o.result for o in report.outcomes] == [Result.DONE]
+        homes = [hosts[0] for hosts in lab.placement().values()]
+        assert min(homes) == "h1"
+        assert len(set(homes)) == 2
+    finally:
+        planner.close()
