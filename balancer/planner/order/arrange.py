@@ -7,6 +7,7 @@ parts that have nothing to do with each other apart.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 import numpy as np
@@ -60,6 +61,7 @@ EXACT: Final = 100
 WALKS: Final = 6
 FIRST_WALK: Final = 200
 """Rounds before CP-SAT is asked: often the bound is reached by then."""
+NOTHING_LEFT: Final = 1e-9
 WINDOWS_FROM: Final = 0.5
 """The share of the budget from which CP-SAT looks through windows of larger schedules."""
 MANY_TRIPS: Final = 3000
@@ -127,6 +129,8 @@ class Effort:
     """How much longer than the bound, as a share, a schedule may be that ends the search."""
     spent: Callable[[], float] = lambda: 0.0
     """Asked between chunks of work: the share of the time that is over; from 1 on, all is."""
+    seconds: float = inf
+    """The time that `spent` is a share of: the solver is held to it by the clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -408,16 +412,22 @@ class Work:
         chunk = max(2, min(200, 100_000 // len(first.trips), self.effort.rounds // 20))
         chunk = min(chunk, SHORT) if first.steps_aside else chunk
         while self.over() < 1 and not self.reached():
-            for i, (c, made) in enumerate(walks):
-                walks[i] = c, self.walk(c, made, chunk)
-                self.keep(*walks[i])
-                if self.over() >= 1 or self.reached():
-                    break
-            walks = self.fewer(walks)
-            if self.over() > WINDOWS_FROM and windows.left > 0 and windows.look():
+            walks = self.fewer(self.walked_on(walks, chunk))
+            if self.over() > WINDOWS_FROM and windows.look():
                 walks[0] = self.compiled, self.best or first
             if walks[0][1].steps_aside:
                 walks[0] = self.rerouted(*walks[0])
+
+    def walked_on(
+        self, walks: list[tuple[Compiled, Schedule]], rounds: int
+    ) -> list[tuple[Compiled, Schedule]]:
+        """Return what each of `walks` comes to in some rounds, as far as the budget goes."""
+        for i, (c, made) in enumerate(walks):
+            walks[i] = c, self.walk(c, made, rounds)
+            self.keep(*walks[i])
+            if self.over() >= 1 or self.reached():
+                break
+        return walks
 
     def setting_out(self, first: Schedule) -> list[tuple[Compiled, Schedule]]:
         """Return where walks begin: where guests step aside, the best ways round circles as well.
@@ -454,7 +464,7 @@ class Work:
 
     def solved(self, first: Schedule) -> bool:
         """Improve the best by CP-SAT; True if no better order of its trips is left to look for."""
-        from balancer.planner.order.exact import best_starts  # noqa: PLC0415 - loads a solver
+        from balancer.planner.order.exact import Known, Means, best_starts  # noqa: PLC0415 - slow
 
         c = self.compiled
         walked = self.walk(c, first, min(FIRST_WALK, self.effort.rounds))
@@ -463,7 +473,8 @@ class Work:
         if self.reached():
             return True
         work = self.effort.exact * max(0.0, 1 - self.effort.spent())
-        answer = best_starts(c, walked.start, rate, self.bound.seconds, seconds, work)
+        known = Known(walked.start, rate, seconds, self.bound.seconds)
+        answer = best_starts(c, known, Means(work, self.seconds_left()))
         proven = answer.proven and not self.rates_matter(c, rate)
         if answer.start is None:
             return proven
@@ -509,6 +520,10 @@ class Work:
             for turn in range(WALKS - 1)
         ]
         return [(c, made) for made in found if made is not None]
+
+    def seconds_left(self) -> float:
+        """Return the seconds that are left by the clock; infinite where work alone decides."""
+        return self.effort.seconds * max(NOTHING_LEFT, 1 - self.effort.spent())
 
     def over(self) -> float:
         """Return the share of the budget that is over."""

@@ -7,7 +7,7 @@ what comes back is placed anew by `generate`, so that nothing of the solver's ro
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -17,6 +17,9 @@ from balancer.planner.order.yard import Compiled, Floats, Ints
 
 if TYPE_CHECKING:
     from ortools.sat.python.cp_model import CpModel, IntervalVar, IntVar
+
+Held = dict[int, list[tuple["IntervalVar", int]]]
+"""Of each row: when how much of it is held."""
 
 FINEST: Final = 50_000_000
 """Ticks in a schedule at most where all durations are whole multiples of one measure."""
@@ -51,7 +54,7 @@ class _Clock:
     length: Sequence[int]
     free: Sequence[int]
     """Trips, in the order of their numbers."""
-    flying: Sequence[int]
+    flying: frozenset[int]
     """Trips that started before `base` and end later."""
 
     def at(self, seconds: float) -> int:
@@ -59,25 +62,38 @@ class _Clock:
         return max(0, ceil((seconds - self.base) / self.tick - NEAR))
 
 
-def best_starts(
-    c: Compiled, start: Floats, rate: Floats, bound: float, seconds: float, work: float
-) -> Answer:
-    """Return starts of a schedule shorter than `seconds`, if there are some.
+@dataclass(frozen=True, slots=True)
+class Means:
+    """How much the solver may do: whichever is used up first ends it."""
 
-    `start` and `rate` are the schedule to improve; rates are kept. No schedule is shorter than
-    `bound`. `work` is in the solver's deterministic seconds.
+    work: float
+    """Its deterministic seconds: the same for the same question."""
+    seconds: float = inf
+    """By the clock. What it does before it searches is hardly counted as work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the schedule to improve."""
+
+    start: Floats
+    rate: Floats
+    """Kept as they are."""
+    seconds: float
+    bound: float
+    """Seconds that no schedule is shorter than."""
+
+
+def best_starts(c: Compiled, known: Known, means: Means, most: int = 1 << 40) -> Answer:
+    """Return starts of a shorter schedule, if one is found, of the `most` last trips to start.
+
+    All others start as they do; trips that start at one instant are taken together.
     """
-    return best_last_starts(c, start, rate, bound, seconds, work, len(start))
-
-
-def best_last_starts(  # noqa: PLR0913 - those of `best_starts`, and how many
-    c: Compiled, start: Floats, rate: Floats, bound: float, seconds: float, work: float, most: int
-) -> Answer:
-    """Return the same where only about the `most` last trips to start may start otherwise."""
     from ortools.sat.python import cp_model  # noqa: PLC0415 - takes long to import
 
-    clock = _clock(c, start, rate, seconds, most)
-    least = max(1, clock.at(bound - 2 * NEAR * bound))
+    start = known.start
+    clock = _clock(c, known, most)
+    least = max(1, clock.at(known.bound * (1 - 2 * NEAR)))
     if least > clock.last or max(clock.length[j] for j in clock.free) > clock.last:
         return Answer(None, proven=True, work=0.0)
     model = cp_model.CpModel()
@@ -92,13 +108,14 @@ def best_last_starts(  # noqa: PLR0913 - those of `best_starts`, and how many
             model.add(one >= _landed(clock, start, before))
         told = round((start[j] - clock.base) / clock.tick)
         model.add_hint(one, min(clock.last - clock.length[j], told))
-    _channels(model, c, clock, starts, start, rate)
+    _channels(model, c, clock, starts, known)
     _rows(model, c, clock, starts, start)
     model.minimize(end)
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     solver.parameters.random_seed = 1
-    solver.parameters.max_deterministic_time = work
+    solver.parameters.max_deterministic_time = means.work
+    solver.parameters.max_time_in_seconds = means.seconds
     status = solver.solve(model)
     took = solver.response_proto.deterministic_time
     if status in {cp_model.OPTIMAL, cp_model.FEASIBLE}:
@@ -109,14 +126,16 @@ def best_last_starts(  # noqa: PLR0913 - those of `best_starts`, and how many
     return Answer(None, status == cp_model.INFEASIBLE, took)
 
 
-def _clock(c: Compiled, start: Floats, rate: Floats, seconds: float, most: int) -> _Clock:
-    n = len(start)
-    paced = c.legs._replace(top=np.where(c.legs.top > 0, rate, c.legs.top))
+def _clock(c: Compiled, known: Known, most: int) -> _Clock:
+    start, seconds, n = known.start, known.seconds, len(known.start)
+    paced = c.legs._replace(top=np.where(c.legs.top > 0, known.rate, c.legs.top))
     length = np.array([duration(paced, j, float(paced.top[j]), c.pause) for j in range(n)])
     tick = measure(length, seconds)
     base = float(np.sort(start)[max(0, n - most)])
     free = np.flatnonzero(start >= base).tolist()
-    flying = np.flatnonzero((start < base) & (start + length > base + NEAR * seconds)).tolist()
+    flying = frozenset(
+        np.flatnonzero((start < base) & (start + length > base + NEAR * seconds)).tolist()
+    )
     last = int((seconds - base) / tick * (1 - NEAR))
     return _Clock(tick, base, last, [ceil(x / tick - NEAR) for x in length.tolist()], free, flying)
 
@@ -147,15 +166,14 @@ def _channels(
     c: Compiled,
     clock: _Clock,
     starts: dict[int, "IntVar"],
-    start: Floats,
-    rate: Floats,
+    known: Known,
 ) -> None:
     """Let no channel carry more, or more at once, than it may."""
     spans = {
         j: model.new_fixed_size_interval_var(one, clock.length[j], "") for j, one in starts.items()
     }
-    for j in clock.flying:
-        spans[j] = model.new_fixed_size_interval_var(0, _landed(clock, start, j), "")
+    for j in sorted(clock.flying):
+        spans[j] = model.new_fixed_size_interval_var(0, _landed(clock, known.start, j), "")
     users: dict[int, list[int]] = defaultdict(list)
     for j in spans:
         for channel in c.legs.channel[j].tolist():
@@ -165,7 +183,7 @@ def _channels(
         number = int(c.flow.number[channel])
         if len(mine) > number:
             model.add_cumulative([spans[j] for j in mine], [1] * len(mine), number)
-        rates = [ceil(GRAIN * float(rate[j]) - NEAR) for j in mine]
+        rates = [ceil(GRAIN * float(known.rate[j]) - NEAR) for j in mine]
         room = int(GRAIN * float(c.flow.rate[channel]) + NEAR)
         if sum(rates) > room:
             model.add_cumulative([spans[j] for j in mine], rates, room)
@@ -176,27 +194,18 @@ def _rows(
 ) -> None:
     """Let every row have room at every instant: what is given was held from the beginning."""
     room = (c.stock.room - c.stock.level).tolist()
-    held: dict[int, list[tuple[IntervalVar, int]]] = defaultdict(list)
-    flying = set(clock.flying)
+    held: Held = defaultdict(list)
     for j in range(len(start)):
-        taken, given = (
-            _amounts(c.legs.take[j], c.legs.take_amount[j]),
-            _amounts(c.legs.give[j], c.legs.give_amount[j]),
-        )
-        for r, a in given:
-            room[r] += a
-        if j in starts:
-            since, until = _halves(model, clock, starts[j], j)
-            for r, a in taken:
-                held[r].append((since, a))
-        else:
-            for r, a in taken:
+        since, until = _halves(model, clock, starts, start, j)
+        for r, a in _amounts(c.legs.take[j], c.legs.take_amount[j]):
+            if since is None:
                 room[r] -= a
-            if j not in flying:
-                continue
-            until = model.new_fixed_size_interval_var(0, _landed(clock, start, j), "")
-        for r, a in given:
-            held[r].append((until, a))
+            else:
+                held[r].append((since, a))
+        for r, a in _amounts(c.legs.give[j], c.legs.give_amount[j]):
+            room[r] += a
+            if until is not None:
+                held[r].append((until, a))
     for r, spans in sorted(held.items()):
         if sum(a for _, a in spans) > room[r]:
             model.add_cumulative([s for s, _ in spans], [a for _, a in spans], room[r])
@@ -207,12 +216,19 @@ def _amounts(rows: Ints, amounts: Ints) -> list[tuple[int, int]]:
 
 
 def _halves(
-    model: "CpModel", clock: _Clock, one: "IntVar", j: int
-) -> tuple["IntervalVar", "IntervalVar"]:
-    """Return the time from the start of `j` on, and that until its end."""
+    model: "CpModel", clock: _Clock, starts: dict[int, "IntVar"], start: Floats, j: int
+) -> tuple["IntervalVar | None", "IntervalVar | None"]:
+    """Return the time from the start of `j` on, and that until its end; None where none is left.
+
+    Trips that started before hold what they take from the beginning.
+    """
+    if j not in starts:
+        flying = j in clock.flying
+        until = _landed(clock, start, j)
+        return None, model.new_fixed_size_interval_var(0, until, "") if flying else None
     landed = model.new_int_var(0, clock.last, "")
-    model.add(landed == one + clock.length[j])
+    model.add(landed == starts[j] + clock.length[j])
     rest = model.new_int_var(0, clock.last, "")
-    model.add(rest == clock.last - one)
-    since = model.new_interval_var(one, rest, clock.last, "")
+    model.add(rest == clock.last - starts[j])
+    since = model.new_interval_var(starts[j], rest, clock.last, "")
     return since, model.new_interval_var(0, landed, landed, "")

@@ -21,6 +21,11 @@ LONGEST: Final = 0.5
 """The share of what is left of the work that one window may take."""
 LOOK: Final = 0.005
 """Deterministic seconds that laying out a window counts for at least."""
+WORTH: Final = 0.4
+"""Seconds that must be left by the clock: loading the solver and laying out a window take time,
+which nothing ends."""
+MANY: Final = 3000
+"""Trips up to which windows are laid out."""
 
 
 class Windows:
@@ -28,21 +33,26 @@ class Windows:
 
     def __init__(self, work: "Work", left: float) -> None:
         self.work, self.left = work, left
+        if len(work.compiled.trips) > MANY:
+            self.left = 0.0
         self.size, self.backwards, self.proven = FIRST, False, 0
 
     def look(self) -> bool:
-        """Look through one window; True if the best got better by it."""
-        from balancer.planner.order.exact import best_last_starts  # noqa: PLC0415 - loads a solver
+        """Look through one window if work and time are left; True if the best got better by it."""
+        work, best, clock = self.work, self.work.best, self.work.seconds_left()
+        if self.left <= 0 or clock < WORTH:
+            return False
+        from balancer.planner.order.exact import Known, Means, best_starts  # noqa: PLC0415 - slow
 
-        work, best = self.work, self.work.best
         assert best is not None  # noqa: S101 - nothing is polished that was not found
         c, start = work.compiled, best.start
         if self.backwards:
             legs, stock = mirrored(c.legs, c.stock)
             c, start = replace(c, legs=legs, stock=stock), best.seconds - best.end
         shortest = max(work.bound.seconds, work.floor)
-        may = LONGEST * self.left
-        answer = best_last_starts(c, start, best.rate, shortest, best.seconds, may, self.size)
+        known = Known(start, best.rate, best.seconds, shortest)
+        means = Means(LONGEST * self.left, LONGEST * clock)
+        answer = best_starts(c, known, means, self.size)
         self.left -= max(LOOK, answer.work)
         if answer.start is not None:
             self.proven = 0
