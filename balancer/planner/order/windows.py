@@ -54,9 +54,10 @@ class Windows:
         means = Means(LONGEST * self.left, LONGEST * clock)
         answer = best_starts(c, known, means, self.size)
         self.left -= max(LOOK, answer.work)
-        if answer.start is not None:
+        found = answer.start
+        if found is not None and work.placed_anew(found, best, backwards=self.backwards):
             self.proven = 0
-            return work.placed_anew(answer.start, best, backwards=self.backwards)
+            return True
         self._next(proven=answer.proven)
         return False
 

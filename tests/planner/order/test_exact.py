@@ -97,7 +97,7 @@ def test_windows_keep_a_schedule_safe_and_never_make_it_longer(posed):
         for _ in range(6):
             before = work.best.seconds
             better = windows.look()
-            assert (work.best.seconds < before) is better
+            assert bool(work.best.seconds < before) == better
             assert work.best.seconds >= work.bound.seconds - 1e-6
             assert faults(posed, work.best) == []
 
