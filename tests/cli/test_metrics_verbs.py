@@ -11,6 +11,7 @@ import pytest
 from balancer import wiring
 from balancer.adapters.history_sqlite import SqliteHistory
 from balancer.cli import run
+from balancer.cli.backfill import _days
 from balancer.cli.check_metrics import _gaps
 from balancer.codec import dump_observation
 from balancer.planner.model.observation import History, Observation, Sample
@@ -159,7 +160,7 @@ def test_the_past_is_fetched_once(
     use(monkeypatch, Source())
     words = ["backfill", "-c", str(config), "--days", "2", "--format", "json"]
     assert run(words) == 0
-    assert json.loads(capsys.readouterr().out)["queries"] == 2
+    assert json.loads(capsys.readouterr().out)["queries"] == 3
     assert run(words) == 0
     assert json.loads(capsys.readouterr().out)["queries"] == 0
 
@@ -174,7 +175,7 @@ def test_a_fetch_that_is_broken_off_goes_on(
     capsys.readouterr()
     use(monkeypatch, Source())
     assert run(words) == 0
-    assert json.loads(capsys.readouterr().out)["queries"] == 2
+    assert json.loads(capsys.readouterr().out)["queries"] == 3
 
 
 @pytest.fixture
@@ -267,3 +268,15 @@ def test_gaps_of_the_latest_day_are_told() -> None:
         sources=(), not_believed={}, memory_meant={}, hours_known=1.0, gaps=found
     )
     assert "Gaps in the latest day: 1 guest: web-1 (1 h)." in shown(metrics(report))
+
+
+@pytest.mark.parametrize(("hour", "parts"), [(0, 3), (1, 3), (2, 4), (23, 4)])
+def test_days_are_whole_ones_before_today(hour: int, parts: int) -> None:
+    """At any hour three days are fetched, none empty, without gaps, newest first."""
+    midnight = 20_000 * 86_400
+    days = list(_days(midnight + hour * 3600 + 59, 3))
+    assert len(days) == parts
+    assert all(since < until for since, until in days)
+    assert [since for since, _ in days[:-1]] == [until for _, until in days[1:]]
+    assert days[-1][0] == midnight - 3 * 86_400
+    assert days[0][1] >= midnight + hour * 3600 - 2 * 3600
