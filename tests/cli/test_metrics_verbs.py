@@ -1,6 +1,9 @@
 """check-metrics, forecast and backfill: what an operator sees of measurements."""
 
 import json
+import os
+import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -176,6 +179,40 @@ def test_a_fetch_that_is_broken_off_goes_on(
     use(monkeypatch, Source())
     assert run(words) == 0
     assert json.loads(capsys.readouterr().out)["queries"] == 3
+
+
+class Killed(Source):
+    """Kills its own process, as `kill -9` does, when part of the third day was kept."""
+
+    days = 0
+
+    def past(self, *_: object) -> Iterator[tuple[str, str, Rollups, object]]:
+        self.days += 1
+        yield from super().past()
+        if self.days == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_fetch_that_is_killed_goes_on(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After `kill -9` in the middle of a day that day and older ones are fetched, and none that was whole."""
+    words = ["backfill", "-c", str(config), "--days", "5", "--format", "json"]
+    use(monkeypatch, Killed())
+    child = os.fork()
+    if not child:
+        try:
+            run(words)
+        finally:
+            os._exit(1)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    use(monkeypatch, Source())
+    assert run(words) == 0
+    assert json.loads(capsys.readouterr().out)["queries"] == 3
+    assert run(words) == 0
+    assert json.loads(capsys.readouterr().out)["queries"] == 0
+    kept = SqliteHistory(config.parent / "history.sqlite").rollups(NOON, 86_400.0)
+    assert "x" in kept.guests["cpu"].names
 
 
 @pytest.fixture
