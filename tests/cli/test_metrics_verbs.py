@@ -208,7 +208,7 @@ def test_a_fetch_that_is_killed_goes_on(
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
     use(monkeypatch, Source())
     assert run(words) == 0
-    assert json.loads(capsys.readouterr().out)["queries"] == 3
+    assert json.loads(capsys.readouterr().out)["queries"] == 4
     assert run(words) == 0
     assert json.loads(capsys.readouterr().out)["queries"] == 0
     kept = SqliteHistory(config.parent / "history.sqlite").rollups(NOON, 86_400.0)
