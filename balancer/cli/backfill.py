@@ -61,9 +61,11 @@ STEPS = {"5min": STEP, "15min": 3 * STEP, "30min": 6 * STEP, "1h": HOUR, "2h": 2
 
 
 def _days(now: float, days: int) -> Iterator[tuple[int, int]]:
-    """Yield what today has, up to the last full two hours, and so many whole days in UTC before."""
+    """Yield so many whole days in UTC, newest first, after today's up to the last full two hours.
+
+    Today's part is empty until two: without it being extra there would be nothing for one day.
+    """
     today = int(now) // DAY * DAY
-    if until := int(now) // (2 * HOUR) * (2 * HOUR) - today:
-        yield today, today + until
+    yield today, int(now) // (2 * HOUR) * (2 * HOUR)
     for back in range(1, days + 1):
         yield today - back * DAY, today - (back - 1) * DAY

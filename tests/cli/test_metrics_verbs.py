@@ -307,13 +307,10 @@ def test_gaps_of_the_latest_day_are_told() -> None:
     assert "Gaps in the latest day: 1 guest: web-1 (1 h)." in shown(metrics(report))
 
 
-@pytest.mark.parametrize(("hour", "parts"), [(0, 3), (1, 3), (2, 4), (23, 4)])
-def test_days_are_whole_ones_before_today(hour: int, parts: int) -> None:
-    """At any hour three days are fetched, none empty, without gaps, newest first."""
-    midnight = 20_000 * 86_400
-    days = list(_days(midnight + hour * 3600 + 59, 3))
-    assert len(days) == parts
-    assert all(since < until for since, until in days)
-    assert [since for since, _ in days[:-1]] == [until for _, until in days[1:]]
-    assert days[-1][0] == midnight - 3 * 86_400
-    assert days[0][1] >= midnight + hour * 3600 - 2 * 3600
+@pytest.mark.parametrize("hour", [0, 1, 2, 23])
+def test_days_that_are_asked_for_are_whole(hour: int) -> None:
+    """At any hour: today's part comes beside them, and none of it before there are two hours."""
+    midnight = int(NOON) // 86_400 * 86_400
+    (since, until), *whole = _days(midnight + hour * 3600 + 900, 1)
+    assert (since, until) == (midnight, midnight + hour // 2 * 7200)
+    assert whole == [(midnight - 86_400, midnight)]
