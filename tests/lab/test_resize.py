@@ -140,7 +140,7 @@ def test_a_hot_guest_is_given_what_an_idle_one_does_not_use(
     try:
         ports = replace(planner.ports, stays=True)
         usable = lambda: hot.domain().memoryStats().get("usable", 1 << 30) // 1024  # noqa: E731
-        until(lambda: usable() < 60, what=f"for pressure: {hot.domain().memoryStats()}")
+        until(lambda: usable() < 30, what=f"for pressure: {hot.domain().memoryStats()}")
         began = time.monotonic()
         report = turn.cycle(ports, planner.policy, AT_ONCE)
         took = time.monotonic() - began
