@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from balancer.planner.order.arrange import Effort, Schedule, Work, arrange
 from balancer.planner.order.exact import Answer, Known, Means, best_starts, measure
 from balancer.planner.order.windows import Windows
+from balancer.planner.order.yard import Trip, compile_trips
 from tests.planner.order.yards import faults, yard, yards
 
 WALK = Effort(rounds=6, roams=4, compiled_from=10**9)
@@ -168,6 +169,16 @@ def test_windows_shrink_without_an_answer_and_end():
                 sizes.append(windows.size)
                 windows.look()
     assert sizes == [4, 2]
+
+
+def test_who_is_in_flight_before_a_window_goes_on_once_there():
+    """The second leg of a step aside waits for the first, which the window leaves as it is."""
+    posed = yard([(0, 1, 20), (3, 4, 10)], [0, 20, 20, 0, 10])
+    c = compile_trips(posed, [Trip(0, 0, 2), Trip(0, 2, 1), Trip(1, 3, 4)])
+    known = Known(np.array([0.0, 5.0, 1.0]), np.full(3, 10.0), 7.0, 1.0)
+    answer = best_starts(c, known, Means(1.0), 2)
+    assert answer.proven
+    assert answer.start[:2] == pytest.approx([0.0, 2.0])
 
 
 def test_no_window_is_opened_without_time_nor_for_too_many():
