@@ -141,6 +141,19 @@ def test_windows_at_either_end_shorten_a_poor_schedule():
         assert faults(work.yard, work.best) == []
 
 
+def test_what_windows_gained_is_walked_on_from(monkeypatch):
+    """After a window that was better the walk sets out from the best anew; it stays safe."""
+    looked = []
+    monkeypatch.setattr(Windows, "look", lambda self: bool(looked.append(self) or True))
+    sizes = [3, 2, 2]
+    posed = yard([(0, 1 + k, s) for k, s in enumerate(sizes)], [0, *sizes], top=np.full(3, 10.0))
+    posed.rate[1] = 20.0
+    found = arrange(posed, replace(WALK, rounds=40))
+    assert looked
+    assert found.schedule.seconds == pytest.approx(0.4)
+    assert faults(posed, found.schedule) == []
+
+
 def test_windows_grow_while_they_are_proven_and_end_with_the_whole():
     """Three trips, then more, until all of them are the window: none of it can be better."""
     work, _ = poor([4, 4, 4, 4])
