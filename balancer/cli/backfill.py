@@ -41,7 +41,7 @@ def command(session: Session, days: int, step: str) -> int:
     seconds = STEPS[step]
     now = sight.observation.at
     began, queries, points = time.perf_counter(), 0, 0
-    with screen.progress("Fetching", days) as advance:
+    with screen.progress("Fetching", days + 1) as advance:
         for since, until in _days(now, days):
             if not store.is_filled(source.name, since, until):
                 for kind, metric, means, cost in source.past(
@@ -61,8 +61,11 @@ STEPS = {"5min": STEP, "15min": 3 * STEP, "30min": 6 * STEP, "1h": HOUR, "2h": 2
 
 
 def _days(now: float, days: int) -> Iterator[tuple[int, int]]:
-    """Yield whole days in UTC, newest first; today's up to the last full two hours."""
+    """Yield so many whole days in UTC, newest first, after today's up to the last full two hours.
+
+    Today's part is empty until two: without it being extra there would be nothing for one day.
+    """
     today = int(now) // DAY * DAY
     yield today, int(now) // (2 * HOUR) * (2 * HOUR)
-    for back in range(1, days):
+    for back in range(1, days + 1):
         yield today - back * DAY, today - (back - 1) * DAY

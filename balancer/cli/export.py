@@ -77,6 +77,8 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         plan = read_plan(plan_file)
     else:
         plan, outcomes = _carried_out(config.load(session.config), done or "")
+    if form == "btrplace" and plan.resizes:
+        screen.warn([f"BtrPlace knows of no such resizes: {len(plan.resizes)} are left out"])
     _written(screen, _text(form, plan, outcomes, lambda: _ends(session)), output)
 
 

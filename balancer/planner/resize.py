@@ -50,7 +50,7 @@ def resize(problem: Problem, reached: Placement, moving: Collection[str] = ()) -
         return NOTHING
     agreed = terms(problem.policy, problem.cluster, problem.resized)
     hosts = [
-        _Host(problem, agreed, name, here) for name, here in _guests(problem, reached, moving)
+        Sharing(problem, agreed, name, here) for name, here in _guests(problem, reached, moving)
     ]
     found = sorted((one for one in hosts if one.changes), key=lambda one: (-one.gain, one.name))
     left = problem.policy.limits.resizes_per_hour - len(problem.resized_lately)
@@ -118,7 +118,7 @@ def _guests(
     yield from ((name, guests) for name, guests in here.items() if guests)
 
 
-class _Host:
+class Sharing:
     """One host's guests, as they are set and as the policy wants them set."""
 
     def __init__(
@@ -132,9 +132,10 @@ class _Host:
         self._problem, self._guests = problem, guests
         self._agreed = [agreed.get(guest.uuid, AS_THEY_ARE) for guest in guests]
         self._named = [guest.uuid in agreed for guest in guests]
-        self._room = float(problem.host(name).usable.get(CPU, 0))
-        self._wanted = np.array([float(_wanted(problem, guest)) for guest in guests])
+        self.room = float(problem.host(name).usable.get(CPU, 0))
+        self.wanted = np.array([float(wanted(problem, guest)) for guest in guests])
         now, then, shares = self._divided()
+        self.then = then
         self.gain = round(self._waits(now) - self._waits(then), 3)
         self.changes = tuple(self._changes(shares))
 
@@ -153,6 +154,8 @@ class _Host:
         )
         reserved = np.array([float(terms.reserve) for terms in self._agreed])
         limit = np.where(named & np.isfinite(limit), limit, quota)
+        self.claims = Claims(self.wanted, wanted, reserved, limit)
+        """What each may have as the policy wants it; as it is set where the policy names it not."""
         now = self._divide(set_now, np.zeros_like(limit), quota)
         then = self._divide(wanted, reserved, limit)
         level = then.level[0]
@@ -162,12 +165,12 @@ class _Host:
 
     def _divide(self, shares: Floats, reserved: Floats, limit: Floats) -> Division:
         site = np.zeros(len(self._guests), dtype=np.int64)
-        return divide(Claims(self._wanted, shares, reserved, limit), site, np.array([self._room]))
+        return divide(Claims(self.wanted, shares, reserved, limit), site, np.array([self.room]))
 
     def _waits(self, division: Division) -> float:
         """Return the millicores that wait, each by what it counts."""
         total = 0.0
-        for wanted, got, one in zip(self._wanted, division.got, self._agreed, strict=True):
+        for wanted, got, one in zip(self.wanted, division.got, self._agreed, strict=True):
             most = one.within(float(wanted))
             keep = min(most, one.reserve)
             total += max(0.0, keep - got) + one.priority * max(0.0, most - max(got, keep))
@@ -207,7 +210,7 @@ class _Host:
         )  # fmt: skip
 
 
-def _wanted(problem: Problem, guest: Guest) -> int:
+def wanted(problem: Problem, guest: Guest) -> int:
     """Return what a guest wants of CPU, what waits of it included, millicores."""
     demand, uuid = problem.demand, guest.uuid
     if uuid in demand.wanted:

@@ -22,6 +22,7 @@ from balancer.planner.formulation import (
     Primitive,
     Row,
 )
+from balancer.planner.granted import Grants
 from balancer.planner.model.placement import Placement
 from balancer.planner.model.plan import HostLoad
 from balancer.planner.model.problem import Problem
@@ -57,6 +58,7 @@ class Scales:
         for uuid, host in reached.items():
             self._placed[formulation.guest_number[uuid]] = formulation.site_number[host]
         self._names = [host.name for host in problem.cluster.hosts]
+        self._grants = Grants(problem, reached)
         self._summed: dict[int, Ints] = {}
         """Sums by site or domain that primitives begin from, by their number."""
 
@@ -66,7 +68,8 @@ class Scales:
         guest = formulation.guest_number[uuid]
         moved = self._reached[uuid] != problem.cluster.placement[uuid]
         if not moved and (formulation.held[guest] or not self._elsewhere(guest)):
-            return Weighed(guest=uuid, stays=why_stays(formulation, guest))
+            why = why_stays(formulation, guest)
+            return Weighed(guest=uuid, stays=why, resized=self._grants.of(uuid))
         home = int(formulation.start[guest])
         words = self._against(guest)
         against = {name: words[site] for site, name in enumerate(self._names) if site != home}
@@ -77,6 +80,7 @@ class Scales:
             left=tuple(free[:SHOWN]),
             more=max(0, len(free) - SHOWN),
             otherwise=self._otherwise(uuid, moved=moved),
+            resized=self._grants.of(uuid),
         )
 
     def _elsewhere(self, guest: int) -> bool:

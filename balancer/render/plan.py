@@ -11,7 +11,17 @@ from balancer.planner.model.plan import Action, Infeasible, Plan, Quality, Score
 from balancer.planner.model.resize import What
 from balancer.planner.model.violation import Violation
 from balancer.render.hosts import hosts_change, hosts_now, meaning
-from balancer.render.words import clean, count, duration, listed, pad, percent, size, waiting
+from balancer.render.words import (
+    clean,
+    count,
+    duration,
+    listed,
+    pad,
+    percent,
+    setting,
+    size,
+    waiting,
+)
 
 COLUMNS: Final = (("starts", 7), ("takes", 7), ("data", 8), ("pause", 7))
 """Heading and cells of the figures of a move."""
@@ -27,7 +37,6 @@ FEWEST_DRAWN: Final = 3
 WIDEST_CURVE: Final = 40
 MOST_OF_IT: Final = 900
 """Per mille of the gain that one would stop at."""
-PER_MILLE: Final = 1000
 SENTENCES: Final = 8
 """How many broken rules and stays are spelt out."""
 
@@ -140,17 +149,6 @@ def resizes(made: Plan) -> RenderableType:
         head += f", which saves {saved} within {duration(made.horizon)}"
     head += ":"
     return Group(Text(head), *lines)
-
-
-def setting(what: What, amount: int) -> str:
-    """Return a setting as people read it."""
-    match what:
-        case What.SHARES:
-            return f"{amount / PER_MILLE:g}"
-        case What.QUOTA:
-            return f"{amount / PER_MILLE:g} cores" if amount else "no limit"
-        case What.BALLOON:
-            return size(amount)
 
 
 def infeasible(answer: Infeasible) -> RenderableType:

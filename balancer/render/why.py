@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -9,11 +10,14 @@ from rich.text import Text
 
 from balancer.planner.model.plan import Outcome, Plan, Result
 from balancer.planner.model.usage import memory_from
-from balancer.planner.model.weighed import Weighed
+from balancer.planner.model.weighed import Bound, Granted, Weighed
 from balancer.ports import GONE, Event, GuestStood, HostStood
 from balancer.render.moments import moment
 from balancer.render.outcomes import WORD
 from balancer.render.words import clean, count, duration, listed, size, waiting
+
+PER_CORE: Final = 1000
+"""Millicores."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,7 @@ def story(told: Story) -> RenderableType:
         rows.insert(0, ("Trigger", f"{told.plan.summary} ({told.plan.id}, {told.plan.policy})"))
     if told.weighed:
         rows.append(("This host", hosts(told.weighed)))
+        rows += _granted(told.weighed.resized)
     promise = action.predicted
     span = f"{duration(promise.seconds)} ({duration(promise.seconds_p90)} at worst)"
     rows.append(("Promised", f"{span}, pause {promise.downtime_ms} ms, {size(promise.mib)}"))
@@ -125,9 +130,24 @@ def stays(name: str, host: str, weighed: Weighed, notes: Sequence[str]) -> Rende
 
 
 def _weighed(weighed: Weighed) -> list[tuple[str, str]]:
+    given = _granted(weighed.resized)
     if weighed.stays:
-        return [("Stays", weighed.stays)]
-    return [("Other hosts", hosts(weighed)), ("Otherwise", weighed.otherwise)]
+        return [("Stays", weighed.stays), *given]
+    return [("Other hosts", hosts(weighed)), *given, ("Otherwise", weighed.otherwise)]
+
+
+def _granted(given: Granted | None) -> list[tuple[str, str]]:
+    """Return what fair division gives a guest, by what, and what is missing for more."""
+    if given is None:
+        return []
+    wanted, got = (f"{amount / PER_CORE:.1f}" for amount in (given.wanted, given.got))
+    told = f"fair division on {given.host} gives it all of the {wanted} cores it wants"
+    if given.bound is not Bound.NONE:
+        told = f"fair division on {given.host} gives it {got} of the {wanted} cores it wants, by its {given.bound}"
+    rows = [("CPU", told)]
+    if given.missing:
+        rows.append(("For more", "; ".join(given.missing)))
+    return rows
 
 
 def host(name: str, facts: Sequence[tuple[str, str]]) -> RenderableType:

@@ -11,11 +11,14 @@ from typing import Final
 
 from rich.cells import cell_len, set_cell_size
 
+from balancer.planner.model.resize import What
+
 HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories that a terminal obeys, hides or cannot show."""
 MINUTE: Final = 60
 HOUR: Final = 3600
 GIB: Final = 1024
+PER_MILLE: Final = 1000
 LISTED: Final = 6
 """How many names of a set are spelt out."""
 
@@ -84,3 +87,14 @@ def listed(names: Iterable[str], most: int = LISTED) -> str:
     known = [clean(name) for name in names]
     more = f" and {len(known) - most:,} more" if len(known) > most else ""
     return ", ".join(known[:most]) + more
+
+
+def setting(what: What, amount: int) -> str:
+    """Return a setting as people read it."""
+    match what:
+        case What.SHARES:
+            return f"{amount / PER_MILLE:g}"
+        case What.QUOTA:
+            return f"{amount / PER_MILLE:g} cores" if amount else "no limit"
+        case What.BALLOON:
+            return size(amount)

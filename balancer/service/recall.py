@@ -1,18 +1,20 @@
 """What the journal has on guests and hosts: how they stood, why, and where everybody was last."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final, TypeVar
 
 from balancer.codec import load_weighed_data
 from balancer.planner.model.placement import Placement
+from balancer.planner.model.weighed import Weighed
 from balancer.ports import GONE, Event, GuestStood, HostStood, Journal, UsageError
 from balancer.service.standing import DAY, KIND
 
 WINDOW: Final = 2 * DAY
 """Before any moment, how far back the last complete account of everything lies at most."""
 UNREADABLE: Final = "the journal's account of guests and hosts is of another version of balancer: balancer why --now looks at the cluster instead"
-REASONS: Final = ("stays", "rejected", "left", "more", "otherwise")
+REASONS: Final = frozenset(part.name for part in fields(Weighed)) - {"guest"}
+"""What of an account is why, and no part of `GuestStood` itself."""
 
 
 Stood = TypeVar("Stood", GuestStood, HostStood)

@@ -52,6 +52,7 @@ def main() -> None:
         seed=asked.seed,
         price_of_a_step_aside=0.0,
         exact=0.1 * asked.seconds,
+        seconds=0.96 * asked.seconds,
         spent=lambda: (process_time() - compiling) / (0.96 * asked.seconds),
     )
     found = arrange(instance.yard, effort)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from balancer.planner.place.arrays import Arrays
-from balancer.planner.place.calibrated import Calibrated
+from balancer.planner.place.calibrated import Calibrated, Course, _clearly, _Runner
 from balancer.planner.place.polish import polish
 from balancer.planner.place.region import Region
 from balancer.planner.place.state import State
@@ -176,6 +176,22 @@ def test_the_search_gains_is_lawful_and_the_same_for_the_same_steps() -> None:
         assert lawful(instance, search.best)
     assert (found[0] == found[1]).all()
     assert cost(instance, found[0]) < cost(instance, instance.start)
+
+
+def test_a_start_that_gains_is_followed_by_others_like_it() -> None:
+    """What the race came to is beaten; only what is clearly better makes runs longer."""
+    instance = drawn(3)
+    formulation, terms = state(instance)
+    search = Calibrated(Trader(Arrays(State(formulation), terms), 7))
+    raced = _Runner(Course(hot=1e5, cold=1e3, pull=1.0), (0, 0, 0, 10**9))
+    way = search._starts(raced, search.stand, lambda steps: steps / 3_000_000)
+    paid = cost(instance, search.best) - service_moves(instance, search.best)
+    assert search.reached == (0, 0, paid)
+    assert paid < cost(instance, instance.start)
+    assert way.hot > way.cold
+    assert _clearly((0, 0, 0, 98), (0, 0, 0, 100))
+    assert not _clearly((0, 0, 0, 99), (0, 0, 0, 100))
+    assert _clearly((0, 0, 0, 100), (1, 0, 0, 50))
 
 
 def test_plain_and_zipped_files_read_alike(tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from balancer.cli.export import FORMS
+from balancer.codec import dump_plan
 from tests.cli.conftest import Terminal
+from tests.render.test_resizes import SHARES
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -36,6 +38,13 @@ def test_a_plan_is_named_once(balancer: Terminal, hot: Path) -> None:
     assert balancer("export", "plan.json", "--done", "P-1", "--as", "csv").code == 3
     answer = balancer("export", "--done", "P-1", "--as", "csv")
     assert (answer.code, "knows of no plan P-1" in answer.err) == (3, True)
+
+
+def test_a_form_without_a_word_for_resizes_says_so(balancer: Terminal) -> None:
+    """On the screen, too: the file may be read by nobody."""
+    Path("plan.json").write_text(dump_plan(SHARES))
+    answer = balancer("export", "plan.json", "--as", "btrplace", "-o", "out")
+    assert (answer.code, "2 are left out" in answer.err) == (0, True)
 
 
 def test_hadoop_is_told_where_guests_are(balancer: Terminal, hot: Path) -> None:

@@ -1,6 +1,9 @@
 """check-metrics, forecast and backfill: what an operator sees of measurements."""
 
 import json
+import os
+import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -11,6 +14,7 @@ import pytest
 from balancer import wiring
 from balancer.adapters.history_sqlite import SqliteHistory
 from balancer.cli import run
+from balancer.cli.backfill import _days
 from balancer.cli.check_metrics import _gaps
 from balancer.codec import dump_observation
 from balancer.planner.model.observation import History, Observation, Sample
@@ -159,7 +163,7 @@ def test_the_past_is_fetched_once(
     use(monkeypatch, Source())
     words = ["backfill", "-c", str(config), "--days", "2", "--format", "json"]
     assert run(words) == 0
-    assert json.loads(capsys.readouterr().out)["queries"] == 2
+    assert json.loads(capsys.readouterr().out)["queries"] == 3
     assert run(words) == 0
     assert json.loads(capsys.readouterr().out)["queries"] == 0
 
@@ -174,7 +178,41 @@ def test_a_fetch_that_is_broken_off_goes_on(
     capsys.readouterr()
     use(monkeypatch, Source())
     assert run(words) == 0
-    assert json.loads(capsys.readouterr().out)["queries"] == 2
+    assert json.loads(capsys.readouterr().out)["queries"] == 3
+
+
+class Killed(Source):
+    """Kills its own process, as `kill -9` does, when part of the third day was kept."""
+
+    days = 0
+
+    def past(self, *_: object) -> Iterator[tuple[str, str, Rollups, object]]:
+        self.days += 1
+        yield from super().past()
+        if self.days == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_fetch_that_is_killed_goes_on(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After `kill -9` in the middle of a day that day and older ones are fetched, and none that was whole."""
+    words = ["backfill", "-c", str(config), "--days", "5", "--format", "json"]
+    use(monkeypatch, Killed())
+    child = os.fork()
+    if not child:
+        try:
+            run(words)
+        finally:
+            os._exit(1)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    use(monkeypatch, Source())
+    assert run(words) == 0
+    assert json.loads(capsys.readouterr().out)["queries"] == 4
+    assert run(words) == 0
+    assert json.loads(capsys.readouterr().out)["queries"] == 0
+    kept = SqliteHistory(config.parent / "history.sqlite").rollups(NOON, 86_400.0)
+    assert "x" in kept.guests["cpu"].names
 
 
 @pytest.fixture
@@ -267,3 +305,12 @@ def test_gaps_of_the_latest_day_are_told() -> None:
         sources=(), not_believed={}, memory_meant={}, hours_known=1.0, gaps=found
     )
     assert "Gaps in the latest day: 1 guest: web-1 (1 h)." in shown(metrics(report))
+
+
+@pytest.mark.parametrize("hour", [0, 1, 2, 23])
+def test_days_that_are_asked_for_are_whole(hour: int) -> None:
+    """At any hour: today's part comes beside them, and none of it before there are two hours."""
+    midnight = int(NOON) // 86_400 * 86_400
+    (since, until), *whole = _days(midnight + hour * 3600 + 900, 1)
+    assert (since, until) == (midnight, midnight + hour // 2 * 7200)
+    assert whole == [(midnight - 86_400, midnight)]

@@ -15,6 +15,7 @@ from balancer.planner.model.knobs import Knobs
 from balancer.planner.model.plan import Plan
 from balancer.planner.model.resize import Resize, What
 from balancer.planner.model.result import Result
+from balancer.ports import Ports
 from balancer.service import turn
 from balancer.service.resizing import keep_watch
 
@@ -124,6 +125,19 @@ def mib(guest: Guest) -> int:
     return int(guest.domain().memoryStats()["actual"]) // 1024
 
 
+def resized(ports: Ports, planner: Planner, until_who: str) -> list[tuple[str, bool]]:
+    """Look once, or again where the guest's own statistics were late; return who was resized, shrunk or not."""
+    done: list[tuple[str, bool]] = []
+    for _ in range(3):
+        report = turn.cycle(ports, planner.policy, AT_ONCE)
+        assert isinstance(report.decision, Plan)
+        assert report.decision.actions == ()
+        done += [(one.name, one.shrinks) for one in report.decision.resizes]
+        if until_who in [name for name, _ in done]:
+            break
+    return done
+
+
 def test_a_hot_guest_is_given_what_an_idle_one_does_not_use(
     lab: Laboratory, tmp_path: Path
 ) -> None:
@@ -140,16 +154,11 @@ def test_a_hot_guest_is_given_what_an_idle_one_does_not_use(
     try:
         ports = replace(planner.ports, stays=True)
         usable = lambda: hot.domain().memoryStats().get("usable", 1 << 30) // 1024  # noqa: E731
-        until(lambda: usable() < 60, what=f"for pressure: {hot.domain().memoryStats()}")
+        until(lambda: usable() < 30, what=f"for pressure: {hot.domain().memoryStats()}")
         began = time.monotonic()
-        report = turn.cycle(ports, planner.policy, AT_ONCE)
+        done = resized(ports, planner, until_who="hot")
         took = time.monotonic() - began
-        assert isinstance(report.decision, Plan)
-        assert report.decision.actions == ()
-        assert [(r.name, r.shrinks) for r in report.decision.resizes] == [
-            ("idle", True),
-            ("hot", False),
-        ]
+        assert done == [("idle", True), ("hot", False)]
         given, left = mib(hot), mib(idle)
         assert given > 140, (given, left)
         assert left < 240

@@ -1,15 +1,24 @@
 """What a plan changes of guests where they are, as people read it and as a script."""
 
+import csv
 import io
+import json
 from dataclasses import replace
 
+import yaml
 from rich.console import Console
 
 from balancer.codec import dump_plan, load_plan
 from balancer.planner.model.resize import Resize, What
+from balancer.planner.model.weighed import Bound, Granted, Weighed
+from balancer.render.export.ansible import ansible
+from balancer.render.export.btrplace import btrplace
 from balancer.render.export.ends import End
+from balancer.render.export.gantt import gantt
+from balancer.render.export.table import table
 from balancer.render.export.virsh import virsh
 from balancer.render.plan import plan as plan_text
+from balancer.render.why import stays
 from tests.planner.test_ballooning import FULL, TABLE, working
 from tests.planner.test_ballooning import made as taken
 from tests.planner.test_ballooning import policy_of as twice
@@ -41,11 +50,65 @@ def test_a_plan_of_resizes_is_read_back_as_it_was() -> None:
     assert load_plan(dump_plan(MEMORY)) == MEMORY
 
 
+BOTH = replace(MEMORY, resizes=(*SHARES.resizes[:1], QUOTA, *MEMORY.resizes[:1]))
+
+
+def end(host: str) -> End:
+    """Return how a host is reached."""
+    return End(uri=f"qemu+ssh://{host}/system", peer_uri="")
+
+
 def test_a_script_makes_them_first() -> None:
-    """By what virsh has for each."""
-    both = replace(MEMORY, resizes=(*SHARES.resizes[:1], QUOTA, *MEMORY.resizes[:1]))
-    script = virsh(both, lambda host: End(uri=f"qemu+ssh://{host}/system", peer_uri=""))
+    """By what virsh has for each; what the service set as another kind of quota is lifted."""
+    script = virsh(BOTH, end)
     assert "schedinfo --domain=" in script
     assert "--live --set cpu_shares=51" in script
-    assert "--set global_period=100000 --set global_quota=150000" in script
+    quota = "--set vcpu_quota=-1 --set global_quota=150000 --set global_period=100000"
+    assert quota in script
     assert f"--size={MEMORY.resizes[0].after}MiB --live" in script
+    lifted = replace(BOTH, resizes=(replace(QUOTA, before=1500, after=0),))
+    assert "--set vcpu_quota=-1 --set global_quota=-1\n" in virsh(lifted, end)
+
+
+def test_a_playbook_and_a_table_make_them_first() -> None:
+    """The same commands as the script's; a line of its own for each."""
+    tasks = yaml.safe_load(ansible(BOTH, end))[0]["tasks"]
+    commands = [" ".join(task["ansible.builtin.command"]["argv"]) for task in tasks]
+    assert len(commands) == 3
+    assert all(command in virsh(BOTH, end) for command in commands)
+    lines = list(csv.DictReader(io.StringIO(table(BOTH))))
+    assert [(line["what"], line["before"], line["after"]) for line in lines] == [
+        (r.what.value, str(r.before), str(r.after)) for r in BOTH.resizes
+    ]
+    assert {(line["source"], line["target"]) for line in lines} == {("a", "a")}
+
+
+def test_what_has_no_word_for_them_says_how_many_it_leaves_out() -> None:
+    """BtrPlace's JSON; a picture names them, though they take no time."""
+    assert json.loads(btrplace(BOTH))["left_out"] == {"resizes": 3}
+    assert "left_out" not in json.loads(btrplace(replace(BOTH, resizes=())))
+    drawn = gantt(BOTH)
+    assert "3 resizes before" in drawn
+    assert "a: quota no limit → 1.5 cores: g" in drawn
+    many = tuple(replace(QUOTA, id=f"r{n}", host=f"h{n}") for n in range(50))
+    assert "and 10 more" in gantt(replace(BOTH, resizes=many))
+
+
+def test_why_tells_what_a_guest_gets_and_what_is_missing_for_more() -> None:
+    """By which bound; and nothing of it where the policy resizes nobody."""
+    held = Granted(
+        host="a", wanted=4000, got=1500, bound=Bound.RESERVATION, missing=("this", "that")
+    )
+    out = io.StringIO()
+    terminal = Console(file=out, width=120)
+    terminal.print(stays("g", "a", Weighed(guest="g", resized=held), ()))
+    assert "fair division on a gives it 1.5 of the 4.0 cores it wants, by its reservation" in (
+        out.getvalue()
+    )
+    assert "this; that" in out.getvalue()
+    free = replace(held, bound=Bound.NONE, missing=())
+    terminal.print(stays("g", "a", Weighed(guest="g", stays="held", resized=free), ()))
+    assert "fair division on a gives it all of the 4.0 cores it wants" in out.getvalue()
+    before = len(out.getvalue())
+    terminal.print(stays("g", "a", Weighed(guest="g", stays="held"), ()))
+    assert "fair division" not in out.getvalue()[before:]

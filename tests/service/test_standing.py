@@ -11,6 +11,8 @@ from balancer.planner.constraints.blackout import Blackout
 from balancer.planner.model.cluster import HostState
 from balancer.planner.model.observation import Unseen
 from balancer.planner.model.policy import Hot
+from balancer.planner.model.resizing import Resizing
+from balancer.planner.model.weighed import Bound
 from balancer.ports import GONE, Event, UsageError
 from balancer.service.recall import Recall, guest_course, host_course, last_seen
 from balancer.service.score import DAY
@@ -59,6 +61,17 @@ def test_a_guest_that_stayed_on_a_hot_host_is_accounted_for() -> None:
     assert mover.target in ("b", "c")
     assert mover.plan == bench.diary.plans[0].id
     assert mover.reason.startswith("hot: a CPU")
+
+
+def test_what_a_guest_gets_where_it_is_is_read_back() -> None:
+    """Where the policy resizes somebody; elsewhere nothing is said of it."""
+    table = Resizing(guests=select("web-*"), limit=500)
+    bench = Bench(world_of(CALM), policy=replace(AT_ONCE, resizes=(table,)))
+    bench.turned(bench.service())
+    assert now_of(bench, "zk-1").weighed.resized.bound is Bound.NONE
+    plain = Bench(world_of(CALM))
+    plain.turned(plain.service())
+    assert now_of(plain, "zk-1").weighed.resized is None
 
 
 def test_where_nothing_helps_that_is_what_is_said() -> None:

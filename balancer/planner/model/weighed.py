@@ -2,6 +2,32 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Bound(StrEnum):
+    """What keeps a guest from more CPU where it is."""
+
+    NONE = "all it wants"
+    SHARE = "share"
+    """Others want the rest: it gets what its shares bring."""
+    RESERVATION = "reservation"
+    """Its shares would bring less than what it is to get in any case."""
+    LIMIT = "limit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Granted:
+    """What fair division gives one guest of its host's CPU, as the policy wants it set."""
+
+    host: str
+    wanted: int
+    """Millicores, what it waits for included."""
+    got: int
+    """Millicores."""
+    bound: Bound
+    missing: tuple[str, ...] = ()
+    """What would be needed for more, one phrase each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,3 +46,5 @@ class Weighed:
     """Further ones."""
     otherwise: str = ""
     """What would have changed the decision."""
+    resized: Granted | None = None
+    """What it gets where it is; None where the policy says no `[[resize]]`, or nothing is known."""

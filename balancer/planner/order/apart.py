@@ -118,6 +118,7 @@ def _part(
             effort,
             compiled_from=0 if work.compiling else len(movers) + 1,
             exact=effort.exact * share,
+            seconds=effort.seconds * left,
             spent=lambda: (spent() - used) / left,
         ),
     )

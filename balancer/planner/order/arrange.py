@@ -7,6 +7,7 @@ parts that have nothing to do with each other apart.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 import numpy as np
@@ -26,6 +27,7 @@ from balancer.planner.order.roamers import (
     movers_of,
     near_settings,
 )
+from balancer.planner.order.windows import Windows
 from balancer.planner.order.yard import (
     UNLIMITED,
     Compiled,
@@ -59,6 +61,9 @@ EXACT: Final = 100
 WALKS: Final = 6
 FIRST_WALK: Final = 200
 """Rounds before CP-SAT is asked: often the bound is reached by then."""
+NOTHING_LEFT: Final = 1e-9
+WINDOWS_FROM: Final = 0.5
+"""The share of the budget from which CP-SAT looks through windows of larger schedules."""
 MANY_TRIPS: Final = 3000
 ROAMS: Final = 60
 """By how much fewer ways round circles are tried where those with fewest steps aside are known."""
@@ -124,6 +129,8 @@ class Effort:
     """How much longer than the bound, as a share, a schedule may be that ends the search."""
     spent: Callable[[], float] = lambda: 0.0
     """Asked between chunks of work: the share of the time that is over; from 1 on, all is."""
+    seconds: float = inf
+    """The time that `spent` is a share of: the solver is held to it by the clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,17 +408,26 @@ class Work:
         if self.effort.exact > 0 and len(first.trips) <= EXACT and self.solved(first):
             return
         walks = self.setting_out(self.best or first)
+        windows = Windows(self, self.effort.exact)
         chunk = max(2, min(200, 100_000 // len(first.trips), self.effort.rounds // 20))
         chunk = min(chunk, SHORT) if first.steps_aside else chunk
         while self.over() < 1 and not self.reached():
-            for i, (c, made) in enumerate(walks):
-                walks[i] = c, self.walk(c, made, chunk)
-                self.keep(*walks[i])
-                if self.over() >= 1 or self.reached():
-                    break
-            walks = self.fewer(walks)
+            walks = self.fewer(self.walked_on(walks, chunk))
+            if self.over() > WINDOWS_FROM and windows.look():
+                walks[0] = self.compiled, self.best or first
             if walks[0][1].steps_aside:
                 walks[0] = self.rerouted(*walks[0])
+
+    def walked_on(
+        self, walks: list[tuple[Compiled, Schedule]], rounds: int
+    ) -> list[tuple[Compiled, Schedule]]:
+        """Return what each of `walks` comes to in some rounds, as far as the budget goes."""
+        for i, (c, made) in enumerate(walks):
+            walks[i] = c, self.walk(c, made, rounds)
+            self.keep(*walks[i])
+            if self.over() >= 1 or self.reached():
+                break
+        return walks
 
     def setting_out(self, first: Schedule) -> list[tuple[Compiled, Schedule]]:
         """Return where walks begin: where guests step aside, the best ways round circles as well.
@@ -448,7 +464,7 @@ class Work:
 
     def solved(self, first: Schedule) -> bool:
         """Improve the best by CP-SAT; True if no better order of its trips is left to look for."""
-        from balancer.planner.order.exact import best_starts  # noqa: PLC0415 - loads a solver
+        from balancer.planner.order.exact import Known, Means, best_starts  # noqa: PLC0415 - slow
 
         c = self.compiled
         walked = self.walk(c, first, min(FIRST_WALK, self.effort.rounds))
@@ -457,15 +473,32 @@ class Work:
         if self.reached():
             return True
         work = self.effort.exact * max(0.0, 1 - self.effort.spent())
-        key, proven = best_starts(c, walked.start, rate, self.bound.seconds, seconds, work)
-        proven = proven and not self.rates_matter(c, rate)
-        if key is None:
+        known = Known(walked.start, rate, seconds, self.bound.seconds)
+        answer = best_starts(c, known, Means(work, self.seconds_left()))
+        proven = answer.proven and not self.rates_matter(c, rate)
+        if answer.start is None:
             return proven
-        paced = c.legs._replace(top=np.where(c.legs.top > 0, rate, c.legs.top))
-        made = (np.zeros(len(key)), np.zeros(len(key)), np.zeros(len(key)))
-        seconds = self.kernels.generate(paced, c.stock, c.flow, c.book, key, 1.0, c.pause, *made)
-        self.keep(c, Schedule(c.trips, *made, seconds, paced.top))
+        self.placed_anew(answer.start, walked)
         return proven or self.reached()
+
+    def placed_anew(self, key: Floats, made: Schedule, *, backwards: bool = False) -> bool:
+        """Keep what placing the best's trips in the order of `key`, at rates as made, gives.
+
+        Backwards, `key` is of the mirrored schedule.
+        """
+        c, n = self.compiled, len(key)
+        legs = c.legs._replace(top=np.where(c.legs.top > 0, made.rate, c.legs.top))
+        start, end, rate = np.zeros(n), np.zeros(n), np.zeros(n)
+        if backwards:
+            back, mirror = passes.mirrored(legs, c.stock)
+            seconds = self.kernels.generate(
+                back, mirror, c.flow, c.book, key, 1.0, c.pause, start, end, rate
+            )
+            key = seconds - end
+        seconds = self.kernels.generate(
+            legs, c.stock, c.flow, c.book, key, 1.0, c.pause, start, end, rate
+        )
+        return self.keep(c, Schedule(c.trips, start, end, rate, seconds, legs.top))
 
     def rates_matter(self, c: Compiled, rate: Floats) -> bool:
         """True if other rates than these, all at their top, might make a schedule shorter."""
@@ -487,6 +520,10 @@ class Work:
             for turn in range(WALKS - 1)
         ]
         return [(c, made) for made in found if made is not None]
+
+    def seconds_left(self) -> float:
+        """Return the seconds that are left by the clock; infinite where work alone decides."""
+        return self.effort.seconds * max(NOTHING_LEFT, 1 - self.effort.spent())
 
     def over(self) -> float:
         """Return the share of the budget that is over."""

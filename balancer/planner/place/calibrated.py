@@ -33,10 +33,8 @@ TAIL: Final = 0.12
 """Share of a run for that quick end."""
 LAST: Final = 0.98
 """Share of a run after which only what gains is accepted."""
-PULL: Final = 1.5
+PULL: Final = 2.0
 """Price of being away while the race of heats is on, in heats (`Trader.pull`)."""
-PULLS: Final = (0.3, 5.0)
-"""Those that race afterwards."""
 RACE: Final = 0.012
 """Share of all work for each short run. They go from hot to cold until colder is worse twice."""
 OTHERWISE: Final = 0.5
@@ -44,9 +42,13 @@ OTHERWISE: Final = 0.5
 STARTED: Final = 0.06
 """Share of all work for the first of the longer runs."""
 LONGER: Final = 2.0
-"""Each takes so many times what the one before took, as long as that is better."""
+"""Each takes so many times what the one before took, as long as that is better by `WORTH`."""
+WORTH: Final = 0.01
+"""Share of the cost; by less, chance alone makes one run better than another."""
 VARIED: Final = 1.0
 """By up to so many doublings or halvings a further run's way differs from the best one's."""
+HOTTER: Final = 2.0**0.5
+"""So many times, on average: the longer a run is, the hotter it may start."""
 STARTS: Final = 0.6
 """Share of all work after which nobody starts from the beginning any more."""
 WARMTH: Final = (0.002, 0.1)
@@ -137,12 +139,10 @@ class Calibrated:
             warmth = warmth * self._about() if self.reached < before else self._drawn()
 
     def _race(self, begin: tuple[Ints, ...], spent: Spent) -> "_Runner":
-        """Return the best of short runs from several heats, then of several pulls at its heat."""
+        """Return the best of short runs from several heats, lenient and not."""
         hot, pull = HOTTEST * self._typical(), PULL if self.lingers else 0.0
         ways = [Course(hot, hot / SPAN, pull, lenient) for lenient in (True, False)]
-        best = min((self._coldwards(way, begin, spent) for way in ways), key=_by_rank)
-        others = [replace(best.course, pull=other) for other in PULLS if self.lingers]
-        return min([best, *(self._short(one, begin, spent) for one in others)], key=_by_rank)
+        return min((self._coldwards(way, begin, spent) for way in ways), key=_by_rank)
 
     def _coldwards(self, course: Course, begin: tuple[Ints, ...], spent: Spent) -> "_Runner":
         """Return the best of short runs from ever colder heats."""
@@ -162,7 +162,7 @@ class Calibrated:
             course = best.course if longer else self._varied(best.course)
             rank = self._follow(course, begin, spent, min(STARTS, now + length))
             if longer:
-                longer = rank < best.rank and now + length < STARTS
+                longer = _clearly(rank, best.rank) and now + length < STARTS
                 length *= LONGER if longer else 1 / LONGER
             if rank < best.rank:
                 best = _Runner(course, rank)
@@ -173,7 +173,7 @@ class Calibrated:
         return _Runner(course, self._follow(course, begin, spent, spent(self.steps) + RACE))
 
     def _varied(self, course: Course) -> Course:
-        hot = course.hot * self._about()
+        hot = course.hot * self._about() * HOTTER
         lenient = course.lenient ^ bool(self.chance.random() < OTHERWISE)
         return Course(hot, hot / SPAN, course.pull * self._about(), lenient)
 
@@ -239,3 +239,10 @@ class _Runner:
 
 def _by_rank(one: _Runner) -> Rank:
     return one.rank
+
+
+def _clearly(one: Rank, other: Rank) -> bool:
+    """True if the cost is lower by more than chance makes it, or something above cost is."""
+    if one[:-1] != other[:-1]:
+        return one < other
+    return one[-1] < (1 - WORTH) * other[-1]

@@ -152,11 +152,10 @@ class Neighbourhood:
             id(g): g
             for guest in self.guests.tolist()
             for g in self.state.groups_of[guest]
-            if isinstance(g, Streams)
+            if isinstance(g, Streams) and g.rule.points
         }
         for stream in met.values():
-            if stream.rule.points:
-                self._flow(stream)
+            self._flow(stream)
 
     def _flow(self, stream: Streams) -> None:
         """Price a flow: who is together is counted by domain, of those who stay and who may go.

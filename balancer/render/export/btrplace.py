@@ -27,6 +27,7 @@ def _steps(a: Action, vm: int, node: Mapping[str, int]) -> Iterator[Mapping[str,
 def btrplace(plan: Plan) -> str:
     """Return the plan with its own guests and hosts numbered; times are whole seconds.
 
+    Resizes have no place there: `left_out` says how many, which readers of BtrPlace pass over.
     Rounded up, both starts and ends, so that what ends before another starts still does.
     """
     hosts = sorted({h for a in plan.actions for h in (a.source, a.target)})
@@ -50,4 +51,5 @@ def btrplace(plan: Plan) -> str:
         },
         "views": [],
     }
-    return json.dumps({"origin": model, "actions": actions}, indent=1) + "\n"
+    left_out = {"left_out": {"resizes": len(plan.resizes)}} if plan.resizes else {}
+    return json.dumps({"origin": model, "actions": actions, **left_out}, indent=1) + "\n"

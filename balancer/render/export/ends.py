@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from balancer.planner.model.plan import Action
+from balancer.planner.model.resize import Resize, What
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +49,19 @@ def bandwidth(action: Action) -> str:
 def mib_s(rate_kib_s: int) -> int:
     """Return a rate as libvirt takes it: whole MiB/s, at least 1."""
     return max(1, rate_kib_s // 1024)
+
+
+def resizing(one: Resize) -> tuple[str, ...]:
+    """Return the words after `virsh -c URI` that make a change; 1024 is the usual weight."""
+    guest = f"--domain={one.guest}"
+    if one.what is What.BALLOON:
+        return ("setmem", guest, f"--size={one.after}MiB", "--live")
+    words = ("schedinfo", guest, "--live")
+    if one.what is What.SHARES:
+        return (*words, "--set", f"cpu_shares={max(2, round(one.after * 1024 / 1000))}")
+    quota = (
+        (f"global_quota={one.after * 100}", "global_period=100000")
+        if one.after
+        else ("global_quota=-1",)
+    )
+    return (*words, *(word for s in ("vcpu_quota=-1", *quota) for word in ("--set", s)))

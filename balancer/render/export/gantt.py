@@ -1,7 +1,8 @@
 """A schedule as a picture: one band for each host, time to the right, a bar for each move.
 
 A move stands on both its hosts: full where the guest leaves, in outline where it arrives. With
-outcomes, what really happened stands right below what was predicted.
+outcomes, what really happened stands right below what was predicted. Resizes take no time that could
+be drawn: they are named below, those alike together.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,8 @@ from math import ceil, floor, log10
 from typing import Final
 
 from balancer.planner.model.plan import Action, Outcome, Plan, Result
-from balancer.render.words import clean, duration, shorten, size
+from balancer.planner.model.resize import What
+from balancer.render.words import clean, count, duration, listed, setting, shorten, size
 
 LEFT: Final = 130
 """Pixels for the names of hosts."""
@@ -25,6 +27,8 @@ LETTER: Final = 6.9
 SHORTEST: Final = 5
 """Letters of a name that say more than none."""
 TICKS: Final = 10
+NAMED: Final = 40
+"""Lines of resizes that are written out."""
 STYLE: Final = """\
 text{font:11px system-ui,sans-serif;fill:#24292f}.t{font-size:14px;font-weight:600}
 .h{font-weight:600}.g{stroke:#d8dee4}.b{fill:#f6f8fa}.o{fill:#2f81c7}.i{fill:#fff;stroke:#2f81c7}
@@ -61,11 +65,12 @@ def gantt(plan: Plan, outcomes: Sequence[Outcome] = ()) -> str:
         y += height
     grid = _grid(over, scale, y)
     title = _title(plan, outcomes)
+    named, y = _resizes(plan, y)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{LEFT + WIDTH + 20}" height="{y + 12:.0f}"'
         f' viewBox="0 0 {LEFT + WIDTH + 20} {y + 12:.0f}"><style>{STYLE}</style>'
         f'<rect class="w" width="100%" height="100%"/>{title}'
-        + "".join((*shades, grid, *parts))
+        + "".join((*shades, grid, *parts, *named))
         + "</svg>\n"
     )
 
@@ -197,9 +202,28 @@ def _clock(seconds: float) -> str:
     return f"{minutes}:{rest:02d}"
 
 
+def _resizes(plan: Plan, y: float) -> tuple[list[str], float]:
+    """Return what is changed before anything moves, a line for guests alike, and where that ends."""
+    together: dict[tuple[str, What, int, int], list[str]] = {}
+    for one in plan.resizes:
+        together.setdefault((one.host, one.what, one.before, one.after), []).append(one.name)
+    lines = [
+        f"{clean(host)}: {what} {setting(what, before)} → {setting(what, after)}: {listed(names)}"
+        for (host, what, before, after), names in together.items()
+    ]
+    if len(lines) > NAMED:
+        lines = [*lines[:NAMED], f"and {len(lines) - NAMED} more"]
+    if lines:
+        lines = ["Changed where they are, before anything moves:", *lines]
+    drawn = [_text(8, y + GAP + i * LANE, line, ' class="m"') for i, line in enumerate(lines)]
+    return drawn, y + (GAP + len(lines) * LANE if lines else 0)
+
+
 def _title(plan: Plan, outcomes: Sequence[Outcome]) -> str:
     number = len(plan.actions)
     told = f"Plan {plan.id}: {number} moves, {size(plan.mib)}, {duration(plan.seconds)} predicted"
+    if plan.resizes:
+        told += f"; {count(len(plan.resizes), 'resize')} before"
     if outcomes:
         ran = [o for o in outcomes if o.result is not Result.REFUSED]
         done = sum(o.result is Result.DONE for o in ran)

@@ -1,4 +1,7 @@
-"""A plan as CSV, for spreadsheets: one move to a line, times in seconds."""
+"""A plan as CSV, for spreadsheets: one move to a line, times in seconds.
+
+Resizes come first, as they are made; they stand on their host, and have the last three cells.
+"""
 
 import csv
 import io
@@ -10,6 +13,7 @@ from balancer.render.words import clean
 COLUMNS: Final = (
     "id", "guest", "name", "source", "target", "start_s", "end_s", "p90_s", "mib", "rate_kib_s",
     "pause_ms", "waits_for", "temporary", "reason", "disk_mib", "cold",
+    "what", "before", "after",
 )  # fmt: skip
 FORMULA: Final = ("=", "+", "-", "@")
 """How a cell begins that a spreadsheet would work out."""
@@ -20,6 +24,11 @@ def table(plan: Plan) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
+    for one in plan.resizes:
+        named = map(_cell, (one.id, one.guest, one.name, one.host, one.host))
+        waits, why = _cell(" ".join(one.waits_for)), _cell(one.reason)
+        none = ("0.000", "", "", 0, "", 0, waits, 0, why, 0, 0)
+        writer.writerow((*named, *none, one.what.value, one.before, one.after))
     for a in plan.actions:
         words = map(_cell, (a.id, a.guest, a.name, a.source, a.target))
         end = a.start + a.predicted.seconds
@@ -31,6 +40,7 @@ def table(plan: Plan) -> str:
             _cell(a.reason),
             a.predicted.disk_mib,
             int(a.cold),
+            *("", "", ""),
         )
         writer.writerow((*words, *figures, *sizes, *rest))
     return out.getvalue()

@@ -6,7 +6,7 @@ from typing import Final
 
 from balancer.planner.model.plan import Action, Plan
 from balancer.planner.model.resize import Resize, What
-from balancer.render.export.ends import End, bandwidth, copying, migrate_uri
+from balancer.render.export.ends import End, bandwidth, copying, migrate_uri, resizing
 from balancer.render.words import clean
 
 HEAD: Final = """\
@@ -68,7 +68,6 @@ cold() {
 }
 
 """
-SCHED: Final = "virsh -q -c {uri} schedinfo --domain={guest} --live {what}\n"
 
 
 def virsh(plan: Plan, end: Callable[[str], End]) -> str:
@@ -107,16 +106,11 @@ def _call(what: str, words: Sequence[str]) -> str:
 
 def _resize(one: Resize, end: Callable[[str], End]) -> str:
     """Return the lines that change a setting."""
-    uri, guest = shlex.quote(end(one.host).uri), shlex.quote(one.guest)
     said = f"# {_word(one.id)}: {_word(one.name)} on {_word(one.host)}: {one.what} {one.before} to {one.after}\n"
-    if one.what is What.BALLOON:
-        setmem = f"virsh -q -c {uri} setmem --domain={guest} --size={one.after}MiB --live\n"
-        return said + setmem
-    what = f"--set global_period=100000 --set global_quota={one.after * 100 or -1}"
     if one.what is What.SHARES:
         said += "# 1024 is the usual weight with version 1 of cgroups; with version 2 write 100 for 1024\n"
-        what = f"--set cpu_shares={max(2, round(one.after * 1024 / 1000))}"
-    return said + SCHED.format(uri=uri, guest=guest, what=what)
+    words = ("virsh", "-q", "-c", end(one.host).uri, *resizing(one))
+    return said + " ".join(shlex.quote(word.replace(chr(0), "")) for word in words) + "\n"
 
 
 def _word(text: str) -> str:

@@ -4,7 +4,7 @@ Nothing here knows the formulation that the product's engines read. Two solvers 
 `exhaustive` tries every placement, `modelled` asks CP-SAT.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from math import ceil
 
@@ -156,7 +156,16 @@ class _Reading:
 
     def _move(self, uuid: str) -> int:
         each = PRICE_OF_A_GIB[self.problem.policy.aggressiveness]
-        return each * (self._mib(uuid) + 5632) // 1024
+        return each * (self._sent(uuid) + 5632) // 1024
+
+    def _sent(self, uuid: str) -> int:
+        """Memory in use, and what is used of the disks that go along."""
+        return self._mib(uuid) + sum(disk.used_mib for disk in self._along(self.number[uuid]))
+
+    def _along(self, i: int):
+        """Return the disks that the policy lets be copied along with a guest."""
+        may = i in self.members(self.problem.policy.allow.copy_local_disks)
+        return self.guests[i].disks if may else ()
 
     def _cost(self, rule) -> dict:
         return {"level": 0} if rule.hard else {"level": 2, "slope": 20}
@@ -166,8 +175,11 @@ class _Reading:
     def _compatible(self, _rule) -> None:
         for i, guest in enumerate(self.guests):
             source = self.hosts[self.facts.start[i]]
+            made = {disk.storage for disk in self._along(i)}
+            elsewhere = tuple(name for name in guest.storage if name not in made)
+            moving = replace(guest, storage=elsewhere, disks=self._along(i))
             for k, host in enumerate(self.hosts):
-                if why_not(guest, source, host):
+                if why_not(moving, source, host):
                     self.facts.never.add((i, k))
 
     def _reachable(self, _rule) -> None:
@@ -280,8 +292,7 @@ class _Reading:
 
     def _diskroom(self, _rule) -> None:
         """Disks that the policy lets be copied fit into what is free where they go."""
-        along = set(self.members(self.problem.policy.allow.copy_local_disks))
-        disks = {i: self.guests[i].disks for i in sorted(along)}
+        disks = {i: self._along(i) for i in range(len(self.guests))}
         for place in sorted({disk.place for mine in disks.values() for disk in mine}):
             use = [
                 sum(d.size_mib for d in disks.get(i, ()) if d.place == place)
@@ -297,7 +308,7 @@ class _Reading:
         ones = [1] * len(self.guests)
         self.facts.budgets += [
             (ones, limits.moves_per_hour),
-            ([self._mib(g.uuid) for g in self.guests], limits.data_per_hour),
+            ([self._sent(g.uuid) for g in self.guests], limits.data_per_hour),
         ]
 
     def _spread(self, rule) -> None:

@@ -1,0 +1,84 @@
+"""What fair division gives a guest where it is, what bounds it, and what is missing for more."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from balancer.planner.model.cluster import Guest
+from balancer.planner.model.placement import Placement
+from balancer.planner.model.problem import Problem
+from balancer.planner.model.resize import What
+from balancer.planner.model.terms import resizing, terms
+from balancer.planner.model.weighed import Bound, Granted
+from balancer.planner.resize import Sharing
+
+CORE = 1000
+NEARLY = 1.0
+"""Millicores that are nothing."""
+
+
+class Grants:
+    """Tells of guests one after the other; each host is divided once."""
+
+    def __init__(self, problem: Problem, reached: Placement) -> None:
+        """`reached`: where guests are by then."""
+        self._problem, self._reached = problem, reached
+        self._tables = resizing(problem.policy, problem.cluster)
+        self._agreed = terms(problem.policy, problem.cluster, problem.resized)
+        self._divided: dict[str, tuple[Sharing, dict[str, int]]] = {}
+
+    def of(self, uuid: str) -> Granted | None:
+        """Return what a guest gets; None where the policy resizes nobody or its use is not known."""
+        if not self._problem.policy.resizes or uuid not in self._problem.demand.mean:
+            return None
+        host = self._reached[uuid]
+        if host not in self._divided:
+            here = [g for g in self._problem.cluster.guests if self._reached[g.uuid] == host]
+            numbers = {guest.uuid: number for number, guest in enumerate(here)}
+            self._divided[host] = (Sharing(self._problem, self._agreed, host, here), numbers)
+        sharing, numbers = self._divided[host]
+        number = numbers[uuid]
+        bound = _bound(sharing, number)
+        return Granted(
+            host=host,
+            wanted=round(float(sharing.wanted[number])),
+            got=round(float(sharing.then.got[number])),
+            bound=bound,
+            missing=tuple(self._missing(self._problem.cluster.guest[uuid], sharing, bound)),
+        )
+
+    def _missing(self, guest: Guest, sharing: Sharing, bound: Bound) -> Iterator[str]:
+        """Yield what would be needed for more, and what keeps the policy from being carried out."""
+        table = self._tables.get(guest.uuid)
+        if bound is Bound.LIMIT:
+            named = table is not None and table.limit
+            yield "a higher limit in its [[resize]]" if named else "a higher quota of its own"
+        elif bound is not Bound.NONE:
+            most = np.minimum(sharing.claims.wanted, sharing.claims.limit)
+            short = float(most.sum()) - sharing.room
+            yield f"{short / CORE:.1f} cores more on {sharing.name}, which its guests want beyond what it has"
+        if table is None:
+            return
+        lacks = guest.knobs.missing if guest.knobs else {}
+        if guest.uuid not in self._agreed:
+            yield lacks.get(What.SHARES) or lacks.get(What.QUOTA) or self._why_not(guest)
+        if table.memory and What.BALLOON in lacks:
+            yield f"for memory: {lacks[What.BALLOON]} (from its next start on)"
+
+    @staticmethod
+    def _why_not(guest: Guest) -> str:
+        """Return why its `[[resize]]` is not carried out, where its XML lacks nothing."""
+        if guest.knobs is None:
+            return "its host must tell what of it can be changed while it runs"
+        return "changing it failed within the last day: it is left alone until that is over"
+
+
+def _bound(sharing: Sharing, number: int) -> Bound:
+    """Return what binds a guest, by its number on its host."""
+    claims, got = sharing.claims, float(sharing.then.got[number])
+    if got >= float(claims.wanted[number]) - NEARLY:
+        return Bound.NONE
+    if got >= float(claims.limit[number]) - NEARLY:
+        return Bound.LIMIT
+    by_shares = float(sharing.then.level[0] * claims.shares[number])
+    return Bound.RESERVATION if got > by_shares + NEARLY else Bound.SHARE
