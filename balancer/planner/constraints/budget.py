@@ -8,10 +8,9 @@ import numpy as np
 
 from balancer.planner.formulation import Budget as AtMostSpent
 from balancer.planner.formulation import Formulation
-from balancer.planner.model.copying import copied_mib
+from balancer.planner.model.copying import sent_mib
 from balancer.planner.model.placement import Occupancy
 from balancer.planner.model.problem import Problem
-from balancer.planner.model.resources import MEMORY
 from balancer.planner.model.violation import Violation
 
 MIB_PER_GIB = 1024
@@ -42,7 +41,7 @@ class Budget:
         """Write both limits as budgets."""
         problem = formulation.problem
         guests = problem.cluster.guests
-        data = np.array([volume(problem, g.uuid) for g in guests], dtype=np.int64)
+        data = np.array([sent_mib(problem, g.uuid) for g in guests], dtype=np.int64)
         formulation.add(AtMostSpent("limit moves_per_hour", np.ones_like(data), _left(problem)[0]))
         formulation.add(AtMostSpent("limit data_per_hour", data, _left(problem)[1]))
 
@@ -54,7 +53,7 @@ class Budget:
             return ()
         moves_left, data_left = _left(problem)
         moved = tuple(dict.fromkeys(uuid for uuid, _ in problem.moved(occupancy)))
-        data = sum(volume(problem, uuid) for uuid in moved)
+        data = sum(sent_mib(problem, uuid) for uuid in moved)
         spent = (
             ("moves_per_hour", len(moved), moves_left, f"{len(moved)} moves"),
             ("data_per_hour", data, data_left, f"{data / MIB_PER_GIB:.1f} GiB moved"),
@@ -75,7 +74,7 @@ class Budget:
 def affordable(problem: Problem, uuids: Collection[str]) -> bool:
     """True if moving all of `uuids` is within what is left of this hour."""
     moves_left, data_left = _left(problem)
-    data = sum(volume(problem, uuid) for uuid in uuids)
+    data = sum(sent_mib(problem, uuid) for uuid in uuids)
     return len(uuids) <= moves_left and data <= data_left
 
 
@@ -92,11 +91,3 @@ def _left(problem: Problem) -> tuple[int, int]:
         max(0, limits.moves_per_hour - problem.spent_moves),
         max(0, limits.data_per_hour - problem.spent_mib),
     )
-
-
-def volume(problem: Problem, uuid: str) -> int:
-    """Return what moving the guest sends at least once, MiB: memory in use, else allocated; disks."""
-    used = problem.demand.mean.get(uuid, {}).get(MEMORY)
-    if used is None:
-        used = problem.cluster.guest[uuid].allocation.get(MEMORY, 0)
-    return used + copied_mib(problem, uuid)
