@@ -148,8 +148,6 @@ def _disks(problem: Problem, action: Action, kinds: Collection[RungKind]) -> Ite
         yield "copying local disks is not allowed for this guest, or it has none"
     elif action.copies != wanted:
         yield f"it would leave disks behind, or copy others: {', '.join(wanted)} have to come along"
-    if action.cold and (action.copies or kinds or action.auto_converge):
-        yield "a cold move sends nothing, and there is nothing to try"
     if action.copies and RungKind.POST_COPY in kinds:
         yield "post-copy is not possible where disks are copied"
 
