@@ -19,11 +19,12 @@ from balancer.planner.assessment import asked as asked  # noqa: PLC0414
 from balancer.planner.assessment import assess as assess  # noqa: PLC0414 - callers find both stages here
 from balancer.planner.assessment import orders_of as orders_of  # noqa: PLC0414
 from balancer.planner.constraints import all_rules
-from balancer.planner.constraints.budget import affordable, volume
+from balancer.planner.constraints.budget import affordable
 from balancer.planner.diagnose import conflicts
 from balancer.planner.explain import for_load, hot, loads, reasons, summary
 from balancer.planner.formulation import Budget, Formulation, Ints, formulate
 from balancer.planner.model.certificate import Certificate
+from balancer.planner.model.copying import sent_mib
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.placement import Placement, fingerprint
 from balancer.planner.model.plan import Action, Infeasible, Plan, Quality, Score, Stay
@@ -252,12 +253,12 @@ def _volume(way: _Way) -> int:
     """Return what moves on the whole of a way send, MiB."""
     moved = way.answer.placement != way.formulation.start
     uuids = (guest.uuid for guest in way.problem.cluster.guests)
-    return sum(volume(way.problem, u) for u, moves in zip(uuids, moved, strict=True) if moves)
+    return sum(sent_mib(way.problem, u) for u, moves in zip(uuids, moved, strict=True) if moves)
 
 
 def _tightened(formulation: Formulation, at_most: int) -> Formulation:
     """Return the formulation, with no more than `at_most` MiB to be moved."""
-    data = [volume(formulation.problem, g.uuid) for g in formulation.problem.cluster.guests]
+    data = [sent_mib(formulation.problem, g.uuid) for g in formulation.problem.cluster.guests]
     tight = copy(formulation)
     limit = Budget("no longer way is safe", np.array(data, dtype=np.int64), at_most)
     tight.primitives = [*formulation.primitives, limit]
@@ -411,10 +412,14 @@ def _bounded(formulation: Formulation, ordered: Ordered) -> Ordered:
     problem = formulation.problem
     every = {action.guest for action in ordered.actions}
     limits = problem.policy.limits
-    if not affordable(problem, every):
+
+    def paid(uuids: Collection[str]) -> bool:
+        return affordable(problem, [a.guest for a in ordered.actions if a.guest in uuids])
+
+    if not paid(every):
         why = f"left for a later hour: limits allow {limits.moves_per_hour} moves and "
         why += f"{limits.data_per_hour // 1024} GiB in any hour"
-        ordered = _part(formulation, ordered, why, lambda uuids: affordable(problem, uuids))
+        ordered = _part(formulation, ordered, why, paid)
 
     def cool(uuids: Collection[str]) -> bool:
         some = [action for action in ordered.actions if action.guest in uuids]
