@@ -98,3 +98,5 @@ def setting(what: What, amount: int) -> str:
             return f"{amount / PER_MILLE:g} cores" if amount else "no limit"
         case What.BALLOON:
             return size(amount)
+        case What.VCPUS:
+            return count(amount, "vCPU")

@@ -51,7 +51,7 @@ HOST_KEYS: Final = (
 GUEST_KEYS: Final = (
     "names", "on", "vcpus", "memory", "used", "cpu", "noise", "dirty", "hot_set", "labels",
     "networks", "storage", "owner", "tie", "cpu_model", "local_disk", "patient",
-    "quota", "working",
+    "quota", "working", "max_vcpus",
 )  # fmt: skip
 LOCAL: Final = "/var/lib/libvirt/images"
 """Where local disks lie."""
@@ -168,7 +168,11 @@ class Population:
                 *(Tie(kind=kind, detail=f"{kind} of {name}") for kind in table.texts("tie")),
                 *(Tie(kind="local-disk", detail=f"vda {LOCAL}", disk=d.name) for d in disks),
             ),
-            knobs=Knobs(quota=int(table.amount("quota", MILLICORES, 0)), balloon=memory),
+            knobs=Knobs(
+                quota=int(table.amount("quota", MILLICORES, 0)),
+                balloon=memory,
+                most_vcpus=int(table.amount("max_vcpus", COUNT, 0)),
+            ),
         )
         return SimulatedGuest(
             spec=spec,

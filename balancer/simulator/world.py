@@ -16,7 +16,7 @@ from typing import Final
 from balancer.planner.model.cluster import Guest, Host, HostState
 from balancer.planner.model.knobs import USUAL_SHARES, Knobs
 from balancer.planner.model.resize import What
-from balancer.planner.model.resources import CPU, MEMORY
+from balancer.planner.model.resources import CPU, MEMORY, VCPUS
 from balancer.ports import ABANDONED
 from balancer.simulator.counting.power import DEFAULT_WATTS
 from balancer.simulator.dealing import Ask, dealt
@@ -25,6 +25,8 @@ from balancer.simulator.workloads import Workload
 
 DEFAULT_LINK_KIB_S: Final = 1_220_703
 """10 Gbit/s, where a host's link is not given."""
+CORE: Final = 1000
+"""Millicores that a vCPU can use."""
 
 
 @dataclass(slots=True)
@@ -64,6 +66,16 @@ class SimulatedGuest:
     def works_mib(self) -> int:
         """What it works with."""
         return self.memory_mib if self.working_mib is None else self.working_mib
+
+    def wants(self, at: float) -> int:
+        """Return the CPU that its hypervisor sees it ask for, millicores.
+
+        What it would do with more vCPUs is not seen, where it can be given some; else its workload
+        is what its vCPUs do.
+        """
+        more = self.spec.knobs is not None and self.spec.knobs.most_vcpus > 0
+        seen = CORE * self.spec.allocation.get(VCPUS, 0) if more else 1 << 30
+        return min(self.cpu.at(at), seen)
 
     @property
     def lacks_memory(self) -> bool:
@@ -331,6 +343,13 @@ class World:
             case What.BALLOON:
                 knobs = replace(knobs, balloon=amount)
                 guest = replace(guest, memory_mib=self._resident(guest, amount))
+            case What.VCPUS:
+                has = guest.spec.allocation.get(VCPUS, 0)
+                if not has - knobs.plugged_vcpus <= amount <= max(has, knobs.most_vcpus):
+                    return f"{guest.spec.name} cannot be brought from {has} vCPUs to {amount}"
+                knobs = replace(knobs, plugged_vcpus=knobs.plugged_vcpus + amount - has)
+                allocation = {**guest.spec.allocation, VCPUS: amount}
+                guest = replace(guest, spec=replace(guest.spec, allocation=allocation))
         self.guests[uuid] = replace(guest, spec=replace(guest.spec, knobs=knobs))
         return ""
 
@@ -348,7 +367,7 @@ class World:
 
     def granted(self) -> Mapping[str, tuple[int, int]]:
         """Return what each guest wants of CPU at this moment, and what it gets, millicores."""
-        wanted = {uuid: guest.cpu.at(self.now) for uuid, guest in self.guests.items()}
+        wanted = {uuid: guest.wants(self.now) for uuid, guest in self.guests.items()}
         here: dict[str, list[str]] = {name: [] for name in self.hosts}
         for uuid, host in self.placement.items():
             here[host].append(uuid)

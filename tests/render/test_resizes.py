@@ -27,6 +27,7 @@ from tests.planner.test_resize import BATCH, SHARED, delayed, made, policy_of
 SHARES = made(delayed(SHARED, "db", "w1", "w2"), policy_of(BATCH))
 MEMORY = taken(working(FULL, idle=8, hot=15), twice(TABLE))
 QUOTA = Resize(id="r9", guest="g", name="g", host="a", what=What.QUOTA, before=0, after=1500)
+VCPUS = Resize(id="r9", guest="g", name="g", host="a", what=What.VCPUS, before=1, after=3)
 
 
 def shown(plan: object) -> str:
@@ -42,6 +43,7 @@ def test_guests_changed_alike_stand_together() -> None:
     assert "a shares 1 → 0.05  w1, w2 (3.3 vCPUs that count wait less on a)" in text
     assert "which saves 12,000 s of waiting that counts within 1 h:" in text
     assert "a balloon 32 GiB → 26 GiB  idle" in shown(MEMORY)
+    assert "vcpus 1 vCPU → 3 vCPUs  g" in shown(replace(SHARES, resizes=(VCPUS,)))
     assert "quota no limit → 1.5 cores  g" in shown(replace(SHARES, resizes=(QUOTA,)))
 
 
@@ -66,6 +68,8 @@ def test_a_script_makes_them_first() -> None:
     quota = "--set vcpu_quota=-1 --set global_quota=150000 --set global_period=100000"
     assert quota in script
     assert f"--size={MEMORY.resizes[0].after}MiB --live" in script
+    plugged = "setvcpus --domain=g --count=3 --live\n"
+    assert plugged in virsh(replace(BOTH, resizes=(VCPUS,)), end)
     lifted = replace(BOTH, resizes=(replace(QUOTA, before=1500, after=0),))
     assert "--set vcpu_quota=-1 --set global_quota=-1\n" in virsh(lifted, end)
 

@@ -1,5 +1,6 @@
 """A change of what a guest may have where it is, beside migrations: it moves nothing."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -16,6 +17,8 @@ class What(StrEnum):
     """The most CPU all its vCPUs get together: millicores; 0 for no limit."""
     BALLOON = "balloon"
     """Memory that its balloon leaves it: MiB."""
+    VCPUS = "vcpus"
+    """How many virtual processors it has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,17 @@ class Resized:
     ended: float
     """Seconds since the epoch."""
     reason: str = ""
+
+    @property
+    def in_vain(self) -> bool:
+        """True if it failed, or nobody was there who might have taken memory: it is left alone for a day."""
+        refused = self.result is Result.REFUSED and self.resize.what is What.BALLOON
+        return refused or self.result is Result.FAILED
+
+
+def in_vain(resized: Iterable[Resized]) -> frozenset[tuple[str, What]]:
+    """Return the settings, by uuid, that were tried in vain within the day that `resized` tells of."""
+    return frozenset((one.resize.guest, one.resize.what) for one in resized if one.in_vain)
 
 
 BACK = "-back"
