@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar, cast, get_args, get_type_hints
 
 from balancer.config.keys import KEYS, SPELT, Key, resource_unit
 from balancer.config.patterns import check_pattern
-from balancer.config.reading import LATER, Table, nearest
+from balancer.config.reading import Table, nearest
 from balancer.config.units import COUNT, RATIO, Unit
 from balancer.planner.model.resources import DIMENSIONS, Resources
 from balancer.planner.model.selector import EVERYTHING, NOBODY, Selector
@@ -40,11 +40,11 @@ def build(kind: type[T], table: Table, base: T | None = None) -> T:
 
 
 def keys(kind: type[object]) -> Mapping[str, "Field[Any]"]:
-    """Return the keys a table of this kind may hold: its fields, less those not honoured yet."""
+    """Return the keys a table of this kind may hold: its fields."""
     return {
         SPELT.get(entry.name, entry.name): entry
         for entry in fields(cast("Any", kind))
-        if entry.init and entry.name not in LATER
+        if entry.init
     }
 
 

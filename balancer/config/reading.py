@@ -14,9 +14,6 @@ SHOWN: Final = 60
 """Characters of an offending value that are worth showing."""
 LONGEST: Final = 1000
 """Characters of a sentence that are worth showing."""
-LATER: Final[Mapping[str, str]] = {}
-"""Keys that this version cannot honour yet: refused, never silently accepted, unless they are
-`false`, which asks for nothing. Whoever brings one takes it out of here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +38,12 @@ class Table:
     def only(self, known: Collection[str]) -> None:
         """Refuse a key that is not among `known`, with the nearest that is."""
         for key in self.values:
-            if key not in known and not (key in LATER and self.values[key] is False):
+            if key not in known:
                 self.unknown(key, known)
 
     def unknown(self, key: str, known: Collection[str]) -> NoReturn:
         """Refuse `key`, naming the nearest known one."""
-        if key in LATER:
-            text = f"{LATER[key]} is not in this version yet; remove the key"
-        else:
-            text = f"unknown key{nearest(key, known)}"
+        text = f"unknown key{nearest(key, known)}"
         raise UsageError(printable(f"{self.file}: {self.dotted(key)}: {text}"))
 
     def text(self, key: str, default: str = "") -> str:

@@ -12,6 +12,7 @@ from typing import Final
 
 from balancer.codec import as_data, load_resized_data
 from balancer.planner.model.cluster import Cluster
+from balancer.planner.model.knobs import Knobs
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Plan
 from balancer.planner.model.resize import Resize, Resized, What
@@ -46,7 +47,8 @@ def carry_out(ports: Ports, executor: Executor, plan: Plan) -> tuple[Resized, ..
         now = ports.clock.now()
         why_not = _why_not(ports, resize, ended)
         if not why_not:
-            ports.journal.write(_line(BEGUN, plan.id, resize, now, said(resize)))
+            told = f"{said(resize)}: {resize.reason}"
+            ports.journal.write(_line(BEGUN, plan.id, resize, now, told))
             why_not = executor.resize(resize)
             result = Result.FAILED if why_not else Result.DONE
         else:
@@ -81,19 +83,14 @@ def said(resize: Resize) -> str:
 def _tell(ports: Ports, plan: str, one: Resized) -> None:
     text = f"{said(one.resize)}: {one.result}{one.reason and f', {one.reason}'}"
     line = _line(ENDED, plan, one.resize, one.ended, text)
-    ports.journal.write(
-        Event(
-            at=line.at, kind=ENDED, plan=plan, action=line.action, guest=line.guest,
-            host=line.host, text=text, data={"resized": as_data(one)},
-        )
-    )  # fmt: skip
+    ports.journal.write(replace(line, data={"resized": as_data(one)}))
     ports.telemetry.note(text)
 
 
 def _line(kind: str, plan: str, resize: Resize, at: float, text: str) -> Event:
     return Event(
         at=at, kind=kind, plan=plan, action=resize.id, guest=resize.guest, host=resize.host,
-        text=f"{text}: {resize.reason}", data={"resize": as_data(resize)},
+        text=text, data={"resize": as_data(resize)},
     )  # fmt: skip
 
 
@@ -159,7 +156,12 @@ def _found(cluster: Cluster, resize: Resize) -> tuple[Result, str]:
     guest = cluster.guest.get(resize.guest)
     if guest is None or guest.knobs is None:
         return Result.ABORTED, "the guest is not seen"
-    now = stands(guest.knobs, resize.what)
-    if abs(now - resize.after) <= CLOSE * max(now, resize.after):
+    if as_wanted(guest.knobs, resize):
         return Result.DONE, "it is as wanted"
-    return Result.ABORTED, f"it stands at {now}"
+    return Result.ABORTED, f"it stands at {stands(guest.knobs, resize.what)}"
+
+
+def as_wanted(knobs: Knobs, resize: Resize) -> bool:
+    """True if a setting is what the resize was to make it."""
+    now = stands(knobs, resize.what)
+    return abs(now - resize.after) <= CLOSE * max(now, resize.after)

@@ -7,9 +7,8 @@ from balancer.codec import load_outcome_data, load_resized_data
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Action, Outcome, Result
 from balancer.planner.model.resize import Resize, undone
-from balancer.planner.resizable import stands
 from balancer.ports import Event, Refused
-from balancer.service.resizing import CLOSE, ENDED
+from balancer.service.resizing import ENDED, as_wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ def _as_left(resize: Resize, seen: Observation) -> bool:
     guest = seen.cluster.guest.get(resize.guest)
     if guest is None or guest.knobs is None or seen.cluster.placement[guest.uuid] != resize.host:
         return False
-    return abs(stands(guest.knobs, resize.what) - resize.after) <= CLOSE * resize.after
+    return as_wanted(guest.knobs, resize)
 
 
 def _resized(events: Iterable[Event]) -> dict[str, list[Resize]]:

@@ -77,11 +77,3 @@ def test_the_nearest_name_is_offered_else_all() -> None:
     assert nearest("pausse_at_most", ["pause_at_most", "hard"]) == "; did you mean pause_at_most?"
     assert nearest("zzz", ["b", "a"]) == "; known are a, b"
     assert nearest("zzz", ["b", "a"], "") == ""
-
-
-def test_what_this_version_cannot_do_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key that is not honoured yet is never silently accepted."""
-    monkeypatch.setattr("balancer.config.reading.LATER", {"soon": "something new"})
-    with pytest.raises(UsageError, match="something new is not in this version yet; remove"):
-        table(soon=1).only(["guests"])
-    table(soon=False).only(["guests"])  # asks for nothing

@@ -126,15 +126,17 @@ def mib(guest: Guest) -> int:
 
 
 def resized(ports: Ports, planner: Planner, until_who: str) -> list[tuple[str, bool]]:
-    """Look once, or again where the guest's own statistics were late; return who was resized, shrunk or not."""
+    """Look again while the guest's own statistics are late; return who was resized, shrunk or not."""
     done: list[tuple[str, bool]] = []
-    for _ in range(3):
+
+    def seen() -> bool:
         report = turn.cycle(ports, planner.policy, AT_ONCE)
         assert isinstance(report.decision, Plan)
         assert report.decision.actions == ()
-        done += [(one.name, one.shrinks) for one in report.decision.resizes]
-        if until_who in [name for name, _ in done]:
-            break
+        done.extend((one.name, one.shrinks) for one in report.decision.resizes)
+        return until_who in [name for name, _ in done]
+
+    until(seen, patience=5, what=f"for {until_who} to be resized: {done}")
     return done
 
 

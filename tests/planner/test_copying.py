@@ -7,12 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer.planner.capacity.compat import matrix
-from balancer.planner.constraints.budget import volume
 from balancer.planner.constraints.disk_room import DiskRoom
 from balancer.planner.constraints.only_on import OnlyOn
 from balancer.planner.constraints.tied import Tied, because
 from balancer.planner.model.cluster import LocalDisk
-from balancer.planner.model.copying import as_it_moves, copied_mib
+from balancer.planner.model.copying import as_it_moves, copied_mib, sent_mib
 from balancer.planner.model.duration import Load, WillNotConverge, expect, load, with_disks
 from balancer.planner.model.placement import at_rest
 from balancer.planner.model.plan import Plan, Prediction, Rung, RungKind
@@ -176,8 +175,8 @@ def test_disks_are_paid_for() -> None:
     """They count against the hour's data, in the price of a move, and in what it costs in waiting."""
     question = asked()
     assert copied_mib(question, uuid_of("x")) == 20 * 1024
-    assert volume(question, uuid_of("x")) - volume(question, uuid_of("z")) == 20 * 1024
-    assert volume(question, uuid_of("y")) == volume(question, uuid_of("z"))
+    assert sent_mib(question, uuid_of("x")) - sent_mib(question, uuid_of("z")) == 20 * 1024
+    assert sent_mib(question, uuid_of("y")) == sent_mib(question, uuid_of("z"))
     small = replace(WIDE, data_per_hour=10 * 1024)
     rule = OnlyOn(guests=select("x"), hosts=select("b"))
     made = plan(observation(TWO), policy(rule, allow=ALLOWED, limits=small))

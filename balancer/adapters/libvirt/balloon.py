@@ -108,10 +108,11 @@ class Keeper:
         self._thread: threading.Thread | None = None
 
     def watch(self, taken: Iterable[Resize]) -> None:
-        """Watch these, too; those watched already stay as they are."""
+        """Watch these, too; of one watched already, where it is now, and all that was taken of it."""
         with self._lock:
             for one in taken:
-                self._watched.setdefault(one.guest, _Watched(one, {}))
+                known = self._watched.setdefault(one.guest, _Watched(one, {}))
+                known.taken = replace(one, before=max(one.before, known.taken.before))
             if self._watched and self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="balloons", daemon=True)
                 self._thread.start()

@@ -62,8 +62,8 @@ def _parameters(
 ) -> dict[str, int]:
     """Return the scheduler's parameters that bring it about."""
     if wanted.what is What.SHARES:
-        others = (d for d in connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE))
-        untouched = [d for d in others if not _shares(d)]
+        running = connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
+        untouched = (domain for domain in running if not _shares(domain))
         shares = round(wanted.after * usual_shares(untouched) / USUAL_SHARES)
         return {"cpu_shares": min(MOST_SHARES, max(LEAST_SHARES, shares))}
     if not wanted.after:

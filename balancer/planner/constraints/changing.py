@@ -7,7 +7,7 @@ from typing import ClassVar
 from balancer.planner.formulation import Formulation
 from balancer.planner.model.placement import Occupancy
 from balancer.planner.model.problem import Problem
-from balancer.planner.model.staying import at_fault, strayed
+from balancer.planner.model.staying import steadied, strayed
 from balancer.planner.model.violation import Violation
 
 REASON = "its load changed just now: that counts once it has lasted (hot.lasting)"
@@ -33,7 +33,7 @@ class Changing:
 
     def concerns(self, problem: Problem) -> tuple[str, ...]:
         """Return the guests that are held."""
-        return problem.once((self, "concerns"), lambda: _unsettled(problem))
+        return problem.once((self, "concerns"), lambda: steadied(problem, problem.demand.changing))
 
     def post(self, formulation: Formulation) -> None:
         """Hold them."""
@@ -45,15 +45,3 @@ class Changing:
         """Return each of them that is away from home."""
         because = dict.fromkeys(self.concerns(problem), REASON)
         return strayed(problem, occupancy, touched, self.label, because)
-
-
-def _unsettled(problem: Problem) -> tuple[str, ...]:
-    ordered = problem.emptied | problem.relieve
-    free = at_fault(problem) | problem.ordered
-    return tuple(
-        sorted(
-            uuid
-            for uuid in problem.demand.changing - free
-            if uuid in problem.cluster.guest and problem.home(uuid) not in ordered
-        )
-    )

@@ -7,7 +7,7 @@ from typing import ClassVar
 from balancer.planner.formulation import Formulation
 from balancer.planner.model.placement import Occupancy
 from balancer.planner.model.problem import Problem
-from balancer.planner.model.staying import at_fault, strayed
+from balancer.planner.model.staying import steadied, strayed
 from balancer.planner.model.violation import Violation
 
 REASON = "moved recently: limit same_guest_again_after"
@@ -34,7 +34,7 @@ class Cooling:
 
     def concerns(self, problem: Problem) -> tuple[str, ...]:
         """Return the guests that rest."""
-        return problem.once((self, "concerns"), lambda: _resting(problem))
+        return problem.once((self, "concerns"), lambda: steadied(problem, problem.cooling))
 
     def post(self, formulation: Formulation) -> None:
         """Hold them."""
@@ -46,18 +46,3 @@ class Cooling:
         """Return each of them that is away from home."""
         because = dict.fromkeys(self.concerns(problem), REASON)
         return strayed(problem, occupancy, touched, self.label, because)
-
-
-def _resting(problem: Problem) -> tuple[str, ...]:
-    ordered = problem.emptied | problem.relieve
-    needed = at_fault(problem)
-    return tuple(
-        sorted(
-            uuid
-            for uuid in problem.cooling
-            if uuid in problem.cluster.guest
-            and problem.home(uuid) not in ordered
-            and uuid not in needed
-            and uuid not in problem.ordered
-        )
-    )

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from balancer.planner.model.cluster import Guest, LocalDisk, Tie
 from balancer.planner.model.problem import Problem
+from balancer.planner.model.resources import MEMORY
 
 REMEDY = "[allow] copy_local_disks would let it be copied along"
 
@@ -18,6 +19,13 @@ def copied(problem: Problem, uuid: str) -> tuple[LocalDisk, ...]:
 def copied_mib(problem: Problem, uuid: str) -> int:
     """Return the MiB of disks that moving the guest sends at least."""
     return sum(disk.used_mib for disk in copied(problem, uuid))
+
+
+def sent_mib(problem: Problem, uuid: str) -> int:
+    """Return what moving the guest sends at least once, MiB: memory in use, else allocated; disks."""
+    allocated = problem.cluster.guest[uuid].allocation.get(MEMORY, 0)
+    memory = problem.demand.mean.get(uuid, {}).get(MEMORY, allocated)
+    return memory + copied_mib(problem, uuid)
 
 
 def as_it_moves(problem: Problem, guest: Guest) -> Guest:

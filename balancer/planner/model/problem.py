@@ -149,10 +149,14 @@ class Problem:
 
     def rests(self, uuid: str, what: What) -> bool:
         """True if a setting of a guest was changed so lately that it is left alone."""
+        return (uuid, what) in self.once("resting settings", self._resting_settings)
+
+    def _resting_settings(self) -> frozenset[tuple[str, What]]:
         rest = self.policy.limits.resize_again_after
-        return any(
-            (done.resize.guest, done.resize.what) == (uuid, what) and self.at - done.ended < rest
+        return frozenset(
+            (done.resize.guest, done.resize.what)
             for done in self.resized
+            if self.at - done.ended < rest
         )
 
     def name(self, uuid: str) -> str:

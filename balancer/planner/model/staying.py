@@ -38,6 +38,24 @@ def strayed(
     )
 
 
+def steadied(problem: Problem, guests: Collection[str]) -> tuple[str, ...]:
+    """Return those of `guests` that a rule which only steadies the cluster may hold, sorted.
+
+    Not whom an order moves, nor who is on a host that is emptied or relieved by order, nor who takes
+    part in a broken hard rule.
+    """
+    ordered, free = problem.emptied | problem.relieve, at_fault(problem) | problem.ordered
+    return tuple(
+        sorted(
+            uuid
+            for uuid in guests
+            if uuid in problem.cluster.guest
+            and uuid not in free
+            and problem.home(uuid) not in ordered
+        )
+    )
+
+
 def at_fault(problem: Problem) -> frozenset[str]:
     """Return the guests that take part in a hard rule of the policy being broken now.
 

@@ -9,10 +9,9 @@ import numpy as np
 from balancer.planner.formulation import SOFT_PRICE, Formulation
 from balancer.planner.model.cluster import Guest
 from balancer.planner.model.cold import why_not_live
-from balancer.planner.model.copying import copied_mib
+from balancer.planner.model.copying import sent_mib
 from balancer.planner.model.fitting import live_misfits, may_be_cold
 from balancer.planner.model.problem import Problem
-from balancer.planner.model.resources import MEMORY
 from balancer.planner.model.selector import NOBODY
 
 POINTS_PER_GIB: Final[Mapping[int, int]] = {1: 40, 2: 40, 3: 15, 4: 5, 5: 1}
@@ -73,7 +72,7 @@ class Stability:
         """Write the price of moving each guest."""
         problem = formulation.problem
         points = self.points_per_gib or POINTS_PER_GIB[problem.policy.aggressiveness]
-        mib = np.array([_mib(problem, g.uuid) for g in problem.cluster.guests], dtype=np.int64)
+        mib = np.array([sent_mib(problem, g.uuid) for g in problem.cluster.guests], dtype=np.int64)
         fixed = int(mib.sum()) + 1 if self.minimise == "moves" else FIXED_MIB
         self._cold(formulation)
         formulation.move_cost += points * (mib + fixed) // MIB_PER_GIB
@@ -87,9 +86,3 @@ def _busy(problem: Problem) -> Iterator[tuple[Guest, tuple[str, ...]]]:
             home = problem.home(guest.uuid)
             others = (name for name in problem.receiving if name != home)
             yield guest, tuple(n for n in others if why_not_live(problem, guest.uuid, home, n))
-
-
-def _mib(problem: Problem, uuid: str) -> int:
-    allocated = problem.cluster.guest[uuid].allocation.get(MEMORY, 0)
-    memory = problem.demand.mean.get(uuid, {}).get(MEMORY, allocated)
-    return memory + copied_mib(problem, uuid)

@@ -1,6 +1,7 @@
 """Balloons: told step by step, put back where they do not answer, given back under pressure."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -89,6 +90,9 @@ def test_who_wakes_is_given_all_back_and_that_is_told_once() -> None:
     assert domain.told == [1024]
     assert keeper.given_back() == ()
     keeper.watch((TAKE,))
+    keeper.watch((replace(TAKE, host="elsewhere", before=512, after=300),))
+    known = keeper._watched["g"].taken
+    assert (known.host, known.before, known.after) == ("elsewhere", 1024, 300)
     keeper.forget("g")
     assert keeper._watched == {}
     keeper.close()

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from balancer.planner.constraints.budget import Budget, volume
+from balancer.planner.constraints.budget import Budget
 from balancer.planner.formulation import Budget as AtMostSpent
 from balancer.planner.formulation import formulate
+from balancer.planner.model.copying import sent_mib
 from balancer.planner.model.demand import Demand
 from balancer.planner.model.placement import at_rest
 from balancer.planner.model.policy import Limits
@@ -37,8 +38,8 @@ def test_without_data_a_guest_counts_as_allocated() -> None:
     """Never as nothing."""
     question = problem(TEXT)
     blind = Problem(question.cluster, Demand({}, {}), question.policy)
-    assert volume(question, uuid_of("x")) == 6 * 1024
-    assert volume(blind, uuid_of("x")) == 8 * 1024
+    assert sent_mib(question, uuid_of("x")) == 6 * 1024
+    assert sent_mib(blind, uuid_of("x")) == 8 * 1024
 
 
 def test_what_was_moved_within_the_hour_counts() -> None:
