@@ -7,8 +7,12 @@ Each stage is one call; nothing here decides, it only hands values on and says w
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from typing import Final
+
+import numpy as np
 
 from balancer.planner.assessment import NOTHING_ASKED
 from balancer.planner.assessment import asked as asked  # noqa: PLC0414
@@ -18,8 +22,9 @@ from balancer.planner.constraints import all_rules
 from balancer.planner.constraints.budget import affordable
 from balancer.planner.diagnose import conflicts
 from balancer.planner.explain import for_load, hot, loads, reasons, summary
-from balancer.planner.formulation import Formulation, Ints, formulate
+from balancer.planner.formulation import Budget, Formulation, Ints, formulate
 from balancer.planner.model.certificate import Certificate
+from balancer.planner.model.copying import sent_mib
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.placement import Placement, fingerprint
 from balancer.planner.model.plan import Action, Infeasible, Plan, Quality, Score, Stay
@@ -39,7 +44,7 @@ from balancer.planner.place.answer import key
 from balancer.planner.place.conflict import explain as explain_conflict
 from balancer.planner.place.curve import curve
 from balancer.planner.place.evaluate import score
-from balancer.planner.place.solve import Answer, solve
+from balancer.planner.place.solve import Answer, solve, two_sided
 from balancer.planner.prove import dip, heats, prove
 from balancer.planner.resizable import faults as resize_faults
 from balancer.planner.resize import lacking, resize
@@ -52,6 +57,10 @@ ALONE = "the guest that the planner runs in moves by itself"
 MOVES_LAST = "the planner runs in it: it moves last, by itself"
 ASKED_AGAIN = 3
 """How often another placement is sought where there is no way to the one before."""
+TIGHTENED: Final = 5
+"""How often a placement is sought with less to move, where only a part of the way is safe."""
+NEARLY: Final = 1000
+"""One part in so many of a gain is not sought further: sums of squares, so that spreads differ more."""
 _RANK = list(Effort)
 SHOWN = 3
 """How many broken rules an `Infeasible` spells out."""
@@ -116,7 +125,7 @@ def _planned(
         barred = {**ways[-1].problem.barred, **without}
         quicker = replace(request, effort=min(request.effort, Effort.QUICK, key=_RANK.index))
         ways.append(_way(replace(problem, barred=barred), quicker, keep_going))
-    best = min(ways, key=lambda way: key(way.after))
+    best = _not_worse_for_more(problem, ways, request, keep_going)
     if refused := _refused(problem, best.ordered):
         return refused
     left = (*best.ordered.left, *explain_conflict(best.formulation, best.reached))
@@ -197,6 +206,8 @@ class _Way:
     ordered: Ordered
     before: Score
     after: Score
+    cut: bool
+    """Whether a part of the way was left out, or not found."""
 
     @property
     def reached(self) -> Answer:
@@ -206,10 +217,67 @@ class _Way:
         return replace(self.answer, placement=_numbers(self.formulation, self.ordered.reached))
 
 
-def _way(problem: Problem, request: Request, keep_going: Callable[[], bool]) -> _Way:
-    """Return the best placement for `problem`, and as much of the way there as is worth it."""
+def _not_worse_for_more(
+    problem: Problem, ways: list[_Way], request: Request, keep_going: Callable[[], bool]
+) -> _Way:
+    """Return the best of `ways`, and of others, added to them, that move less where much is cut.
+
+    The more may be moved, the more even a placement, and the longer the way there, until no safe
+    one is found: then a part of it may be worth less than all of a shorter one. More may be moved
+    after a way that was whole, less after one that was not, until nearly all is gained.
+    """
+    best = min(ways, key=lambda way: key(way.after))
+    if not best.cut or not two_sided(best.formulation):
+        return best
+    whole, over = 0.0, float(_volume(ways[0]))
+    at_most = 3 * over / 4
+    for _ in range(TIGHTENED):
+        if _nearly(best, ways[0].answer.score) or not keep_going():
+            break
+        way = _way(problem, request, keep_going, round(at_most))
+        whole, over = (whole, at_most) if way.cut else (at_most, over)
+        ways.append(way)
+        best = min(best, way, key=lambda one: key(one.after))
+        at_most = (whole + over) / 2
+    return best
+
+
+def _nearly(way: _Way, sought: Score) -> bool:
+    """True if the way brings nearly all that was `sought`."""
+    if (way.after.repair, way.after.overload) > (sought.repair, sought.overload):
+        return False
+    return NEARLY * (way.after.cost - sought.cost) <= way.before.cost - sought.cost
+
+
+def _volume(way: _Way) -> int:
+    """Return what moves on the whole of a way send, MiB."""
+    moved = way.answer.placement != way.formulation.start
+    uuids = (guest.uuid for guest in way.problem.cluster.guests)
+    return sum(sent_mib(way.problem, u) for u, moves in zip(uuids, moved, strict=True) if moves)
+
+
+def _tightened(formulation: Formulation, at_most: int) -> Formulation:
+    """Return the formulation, with no more than `at_most` MiB to be moved."""
+    data = [sent_mib(formulation.problem, g.uuid) for g in formulation.problem.cluster.guests]
+    tight = copy(formulation)
+    limit = Budget("no longer way is safe", np.array(data, dtype=np.int64), at_most)
+    tight.primitives = [*formulation.primitives, limit]
+    return tight
+
+
+def _way(
+    problem: Problem,
+    request: Request,
+    keep_going: Callable[[], bool],
+    at_most: int | None = None,
+) -> _Way:
+    """Return the best placement for `problem`, and as much of the way there as is worth it.
+
+    `at_most` is how much may be moved to get there, MiB: what limits allow, if None.
+    """
     formulation = formulate(problem, all_rules(problem), all_goals(problem))
-    answer = solve(formulation, request.effort, request.seed, keep_going)
+    sought_in = formulation if at_most is None else _tightened(formulation, at_most)
+    answer = solve(sought_in, request.effort, request.seed, keep_going)
     paid = paying(problem, formulation, answer.placement)
     if (paid != answer.placement).any():
         answer = replace(answer, placement=paid, score=score(formulation, paid), proven=False)
@@ -218,12 +286,13 @@ def _way(problem: Problem, request: Request, keep_going: Callable[[], bool]) -> 
     if not _worth_it(before, answer.score, problem.policy):
         target = dict(problem.cluster.placement)
     ordered = order(problem, target, reasons(problem, formulation, target))
-    ordered = _bounded(formulation, ordered)
+    in_full, ordered = ordered, _bounded(formulation, ordered)
+    cut = bool(ordered.blocking) or len(ordered.actions) < len(in_full.actions)
     after = score(formulation, _numbers(formulation, ordered.reached))
     if ordered.actions and not _worth_it(before, after, problem.policy):
         ordered = replace(ordered, actions=(), reached=problem.cluster.placement)
         after = before
-    return _Way(problem, formulation, answer, ordered, before, after)
+    return _Way(problem, formulation, answer, ordered, before, after, cut)
 
 
 def _without(ways: Sequence[_Way]) -> Mapping[tuple[str, str], str]:
@@ -343,10 +412,14 @@ def _bounded(formulation: Formulation, ordered: Ordered) -> Ordered:
     problem = formulation.problem
     every = {action.guest for action in ordered.actions}
     limits = problem.policy.limits
-    if not affordable(problem, every):
+
+    def paid(uuids: Collection[str]) -> bool:
+        return affordable(problem, [a.guest for a in ordered.actions if a.guest in uuids])
+
+    if not paid(every):
         why = f"left for a later hour: limits allow {limits.moves_per_hour} moves and "
         why += f"{limits.data_per_hour // 1024} GiB in any hour"
-        ordered = _part(formulation, ordered, why, lambda uuids: affordable(problem, uuids))
+        ordered = _part(formulation, ordered, why, paid)
 
     def cool(uuids: Collection[str]) -> bool:
         some = [action for action in ordered.actions if action.guest in uuids]

@@ -56,18 +56,15 @@ class _Choice:
     def take(self, fits: Callable[[Collection[str]], bool]) -> bool:
         """Choose what gains most for each guest moved; False if nothing is left worth choosing."""
         open_ = [guest for guest in self.end if guest not in self.chosen][:WIDE]
-        best: tuple[tuple[float, ...], frozenset[str]] | None = None
-        for guest in open_:
-            more = self.needs[guest] - self.chosen
-            if not fits(self.chosen | more):
-                continue
-            gain = self._gain(more)
-            if (self.ordered or gain >= (0, 0, 0)) and (best is None or gain > best[0]):
-                best = (gain, more)
+        more = [self.needs[guest] - self.chosen for guest in open_]
+        gains = {i: self._gain(some) for i, some in enumerate(more)}
+        worth = [i for i in gains if self.ordered or gains[i] >= (0, 0, 0)]
+        worth.sort(key=gains.__getitem__, reverse=True)
+        best = next((more[i] for i in worth if fits(self.chosen | more[i])), None)
         if best is None:
             return False
-        self.chosen |= best[1]
-        self._shift(best[1])
+        self.chosen |= best
+        self._shift(best)
         return True
 
     def _gain(self, guests: Collection[str]) -> tuple[float, ...]:

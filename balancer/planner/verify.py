@@ -17,6 +17,7 @@ from math import isfinite
 from typing import Final
 
 from balancer.planner.constraints import all_rules
+from balancer.planner.constraints.budget import overspent
 from balancer.planner.model.cluster import HostState
 from balancer.planner.model.cold import wrong
 from balancer.planner.model.copying import copied
@@ -58,6 +59,7 @@ def judge(problem: Problem, actions: Sequence[Action]) -> Verdict:
         *_waits(actions),
         *_temporary(problem, known),
         *_turns(problem, known),
+        *(sentence for _, _, sentence in overspent(problem, [a.guest for a in known])),
         *_own(problem, known),
         *_too_hot(problem, known),
         *_Timetable(law).replay(known),

@@ -144,7 +144,7 @@ class Assize:
         """Judge the good plan of this seed, and its mutants as long as there are not `most`."""
         w = world(seed)
         plan = list(order(w.problem, w.target).actions)
-        if not plan or len({a.guest for a in plan}) > w.moves:
+        if not 0 < len(plan) <= w.moves:
             return  # nothing to judge, or more than an hour may have: the pipeline's to trim
         self.good += 1
         wrong = next(iter(judge(w.problem, plan).faults), "") or harm(w, plan)

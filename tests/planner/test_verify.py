@@ -174,8 +174,9 @@ def test_a_wait_for_a_wait_is_enough():
 
 
 def test_the_budget_is_asked_at_the_end():
-    """More moves than an hour may have are refused as a whole."""
+    """More moves than an hour may have are refused as a whole; a step aside is one of them."""
     assert "2 moves, more than the limit" in faults(FULL, *SWAP, limits=Limits(moves_per_hour=1))
+    assert "3 moves, more than the limit" in faults(FULL, *SWAP, limits=Limits(moves_per_hour=2))
 
 
 def check(puzzle: Puzzle) -> None:

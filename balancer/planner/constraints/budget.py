@@ -1,6 +1,6 @@
 """How many guests and how much memory one plan may move."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -51,31 +51,35 @@ class Budget:
         """Return the limits that this many moves exceed; no single host is ever involved."""
         if touched is not None:
             return ()
-        moves_left, data_left = _left(problem)
         moved = tuple(dict.fromkeys(uuid for uuid, _ in problem.moved(occupancy)))
-        data = sum(sent_mib(problem, uuid) for uuid in moved)
-        spent = (
-            ("moves_per_hour", len(moved), moves_left, f"{len(moved)} moves"),
-            ("data_per_hour", data, data_left, f"{data / MIB_PER_GIB:.1f} GiB moved"),
-        )
         return tuple(
             Violation(
-                rule=self.label,
-                subject=subject,
-                amount=amount - limit,
-                sentence=f"{words}, more than the limit {subject} allows{_after(problem)}",
-                guests=moved,
+                rule=self.label, subject=subject, amount=over, sentence=sentence, guests=moved
             )
-            for subject, amount, limit, words in spent
-            if amount > limit
+            for subject, over, sentence in overspent(problem, moved)
         )
+
+
+def overspent(problem: Problem, uuids: Collection[str]) -> Iterator[tuple[str, int, str]]:
+    """Yield what moving all of `uuids`, as often as each is named, exceeds of this hour.
+
+    That is the limit, by how much (moves, or MiB), and a sentence.
+    """
+    moves_left, data_left = _left(problem)
+    data = sum(sent_mib(problem, uuid) for uuid in uuids)
+    spent = (
+        ("moves_per_hour", len(uuids), moves_left, f"{len(uuids)} moves"),
+        ("data_per_hour", data, data_left, f"{data / MIB_PER_GIB:.1f} GiB moved"),
+    )
+    for subject, amount, limit, words in spent:
+        if amount > limit:
+            after = _after(problem)
+            yield subject, amount - limit, f"{words}, more than the limit {subject} allows{after}"
 
 
 def affordable(problem: Problem, uuids: Collection[str]) -> bool:
-    """True if moving all of `uuids` is within what is left of this hour."""
-    moves_left, data_left = _left(problem)
-    data = sum(sent_mib(problem, uuid) for uuid in uuids)
-    return len(uuids) <= moves_left and data <= data_left
+    """True if moving all of `uuids`, as often as each is named, is within what is left of this hour."""
+    return not any(overspent(problem, uuids))
 
 
 def _after(problem: Problem) -> str:
