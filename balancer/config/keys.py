@@ -63,6 +63,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "horizon": Key("how far ahead demand is expected", SECONDS, 300, 7 * 86_400),
     "quantile": Key("share of the time that a guest's peak covers", RATIO, 0.5, 0.999),
     "lookback": Key("how far back the history is read", SECONDS, 3600, 366 * 86_400),
+    "slowdown": Key("times the CPU that a translated guest uses on hosts of another architecture than on hosts of its own; what guests that have moved showed takes its place", FACTOR, 0.1, 1000),
     "scenarios": Key("joint futures held against hosts: guests that peak together are kept apart", COUNT, 0, 100),
     # of limits
     "moves_per_hour": Key("migrations that may start in any hour", COUNT),

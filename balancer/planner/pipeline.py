@@ -444,6 +444,7 @@ def _part(
     return replace(
         ordered,
         actions=actions,
+        least_aside=0,
         reached={u: h if u in kept else now[u] for u, h in ordered.reached.items()},
         left=(*ordered.left, *(Stay(subject=name, reason=why) for name in left.values())),
     )
@@ -532,6 +533,7 @@ def _assemble(
         heat_before=heats(problem, ())[0],
         undoes=problem.before,
         reach=ordered.reach,
+        least_aside=ordered.least_aside if ordered.actions else 0,
         certificates=_proof(ordered),
         id="P-" + sha256(f"{start}\n{moves}".encode()).hexdigest()[:8],
         made_at=problem.at,

@@ -186,7 +186,7 @@ class Sharing:
         self._agreed = [agreed.get(guest.uuid, AS_THEY_ARE) for guest in guests]
         self._named = [guest.uuid in agreed for guest in guests]
         self.room = float(problem.host(name).usable.get(CPU, 0))
-        self.wanted = np.array([float(wanted(problem, guest)) for guest in guests])
+        self.wanted = np.array([float(wanted(problem, guest, name)) for guest in guests])
         now, then, shares = self._divided()
         self.then = then
         self.gain = round(self._waits(now) - self._waits(then), 3)
@@ -264,12 +264,11 @@ class Sharing:
         )  # fmt: skip
 
 
-def wanted(problem: Problem, guest: Guest) -> int:
-    """Return what a guest wants of CPU, what waits of it included, millicores."""
+def wanted(problem: Problem, guest: Guest, host: str) -> int:
+    """Return what a guest wants of CPU on a host, what waits of it included, millicores."""
     demand, uuid = problem.demand, guest.uuid
-    if uuid in demand.wanted:
-        return demand.wanted[uuid]
-    return demand.mean.get(uuid, {}).get(CPU, 0) + demand.delay.get(uuid, 0)
+    waits = demand.mean.get(uuid, {}).get(CPU, 0) + demand.delay.get(uuid, 0)
+    return problem.cpu_on(host, uuid, demand.wanted.get(uuid, waits))
 
 
 def _alike(now: int, wanted: int) -> bool:

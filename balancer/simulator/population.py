@@ -15,8 +15,10 @@ from zlib import crc32
 from balancer.config.hosts import watts as declared_watts
 from balancer.config.names import expand
 from balancer.config.reading import Table, nearest
-from balancer.config.units import COUNT, KIB_S, MIB, MILLICORES, RATIO, SECONDS, Unit
+from balancer.config.units import COUNT, FACTOR, KIB_S, MIB, MILLICORES, RATIO, SECONDS, Unit
 from balancer.planner.model.cluster import (
+    NATIVE,
+    TRANSLATED,
     Cluster,
     Guest,
     GuestCpu,
@@ -46,13 +48,16 @@ T = TypeVar("T")
 
 HOST_KEYS: Final = (
     "names", "cpu", "memory", "reserve", "link", "labels", "networks", "storage", "state",
-    "qemu", "cpu_models", "power", "local_storage",
+    "qemu", "cpu_models", "power", "local_storage", "architecture", "accelerators", "emulates",
+    "slowdown",
 )  # fmt: skip
 GUEST_KEYS: Final = (
     "names", "on", "vcpus", "memory", "used", "cpu", "noise", "dirty", "hot_set", "labels",
     "networks", "storage", "owner", "tie", "cpu_model", "local_disk", "patient",
-    "quota", "working", "max_vcpus",
+    "quota", "working", "max_vcpus", "architecture", "accelerator",
 )  # fmt: skip
+NATIVE_HERE: Final = "x86_64"
+"""The architecture of hosts and guests that name none."""
 LOCAL: Final = "/var/lib/libvirt/images"
 """Where local disks lie."""
 SHAPE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -87,6 +92,8 @@ class Population:
     placement: dict[str, str] = field(default_factory=dict)
     watts: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Power curve by host, where one is given."""
+    slowdowns: dict[str, float] = field(default_factory=dict)
+    """What each host makes of guests of other architectures."""
     happenings: list[tuple[float, Callable[[World], None]]] = field(default_factory=list)
     """What its guests do at set times, whatever the file's events are."""
     later: dict[str, SimulatedHost] = field(default_factory=dict)
@@ -106,6 +113,7 @@ class Population:
         for host in self.described(table):
             self.add_host(host.spec)
             self.watts[host.spec.name] = host.watts
+            self.slowdowns[host.spec.name] = host.slowdown
 
     def add_host(self, host: Host) -> None:
         """Add one host."""
@@ -118,7 +126,8 @@ class Population:
         for name in names(table):
             if name in {**self.hosts, **self.later, **found}:
                 table.fail("names", f"{name} is given twice")
-            found[name] = SimulatedHost(_host(table, name), watts=watts(table))
+            slowdown = table.amount("slowdown", FACTOR, 1.0)
+            found[name] = SimulatedHost(_host(table, name), watts=watts(table), slowdown=slowdown)
         return tuple(found.values())
 
     def add_guest(self, guest: SimulatedGuest, home: str) -> None:
@@ -160,6 +169,8 @@ class Population:
             allocation={VCPUS: int(table.amount("vcpus", COUNT, 2)), MEMORY: memory},
             labels=table.strings("labels"),
             owner=table.text("owner"),
+            architecture=table.text("architecture", NATIVE_HERE),
+            accelerator=table.choice("accelerator", (NATIVE, TRANSLATED), NATIVE),
             cpu=GuestCpu(model=table.text("cpu_model")),
             networks=tuple(sorted(table.texts("networks"))),
             storage=tuple(sorted((*table.texts("storage"), *(disk.storage for disk in disks)))),
@@ -288,10 +299,22 @@ def _host(table: Table, name: str) -> Host:
         qemu_version=_version(table),
         cpu_models=tuple(sorted(table.texts("cpu_models"))),
         power=declared_watts(table) if "power" in table.values else (),
+        architecture=table.text("architecture", NATIVE_HERE),
+        accelerators=_accelerators(table),
+        emulates=dict.fromkeys(sorted(table.texts("emulates")), ()),
         images={LOCAL: int(table.amount("local_storage", MIB, 0))}
         if "local_storage" in table.values
         else {},
     )
+
+
+def _accelerators(table: Table) -> tuple[str, ...]:
+    """Return what runs guests' code there: both, unless it is said."""
+    given = table.texts("accelerators") or (NATIVE, TRANSLATED)
+    for one in given:
+        if one not in (NATIVE, TRANSLATED):
+            table.fail("accelerators", f'must be "{NATIVE}" or "{TRANSLATED}", not {one}')
+    return tuple(sorted(given))
 
 
 def watts(table: Table) -> tuple[int, ...]:

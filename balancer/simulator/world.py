@@ -39,6 +39,8 @@ class SimulatedHost:
     """What is left of its migration link: 1 all, 0 cut."""
     watts: tuple[int, ...] = DEFAULT_WATTS
     """Drawn at evenly spaced loads, from idle to busy."""
+    slowdown: float = 1.0
+    """Times the CPU that guests of other architectures take here, whose code is translated."""
 
     @property
     def link_mib_s(self) -> float:
@@ -367,7 +369,7 @@ class World:
 
     def granted(self) -> Mapping[str, tuple[int, int]]:
         """Return what each guest wants of CPU at this moment, and what it gets, millicores."""
-        wanted = {uuid: guest.wants(self.now) for uuid, guest in self.guests.items()}
+        wanted = {uuid: self._wants(uuid, guest) for uuid, guest in self.guests.items()}
         here: dict[str, list[str]] = {name: [] for name in self.hosts}
         for uuid, host in self.placement.items():
             here[host].append(uuid)
@@ -378,6 +380,14 @@ class World:
             for uuid, got in zip(uuids, dealt(asks, has, by_shares=self.by_shares), strict=True):
                 found[uuid] = (wanted[uuid], got)
         return found
+
+    def _wants(self, uuid: str, guest: SimulatedGuest) -> int:
+        """Return what a guest wants of CPU where it is: never more than all its vCPUs can do."""
+        calm, host = guest.wants(self.now), self.hosts[self.placement[uuid]]
+        if host.spec.architecture == guest.spec.architecture:
+            return calm
+        cores = guest.spec.allocation.get(VCPUS, 0) * CORE
+        return max(calm, min(cores, round(calm * host.slowdown)))
 
     def set_state(self, host: str, state: HostState) -> None:
         """Close a host to arrivals and have it emptied, or open it again."""
