@@ -11,7 +11,7 @@ from typing import Final
 from balancer.planner.model.cluster import Guest
 from balancer.planner.model.knobs import Knobs
 from balancer.planner.model.problem import Problem
-from balancer.planner.model.resize import Resize, What
+from balancer.planner.model.resize import TRAFFIC, Resize, What
 from balancer.planner.model.resizing import Resizing
 from balancer.planner.model.resources import MEMORY, VCPUS
 from balancer.planner.model.terms import resizing
@@ -19,6 +19,8 @@ from balancer.planner.model.terms import resizing
 LEAST_QUOTA: Final = 10
 """Millicores for each vCPU: less the hypervisors do not take."""
 PER_MILLE: Final = 1000
+LEAST_TRAFFIC: Final = 64
+"""KiB/s below which no limit is set."""
 
 
 def faults(
@@ -58,7 +60,13 @@ def _said(resize: Resize) -> str:
 
 def stands(knobs: Knobs, what: What) -> int:
     """Return how a setting stands."""
-    return {What.SHARES: knobs.shares, What.QUOTA: knobs.quota, What.BALLOON: knobs.balloon}[what]
+    return {
+        What.SHARES: knobs.shares,
+        What.QUOTA: knobs.quota,
+        What.BALLOON: knobs.balloon,
+        What.BLOCK: knobs.block,
+        What.NETWORK: knobs.network,
+    }[what]
 
 
 class _Replay:
@@ -101,6 +109,8 @@ class _Replay:
                 vcpus = guest.allocation.get(VCPUS, 0)
                 if resize.after < 0 or 0 < resize.after < LEAST_QUOTA * vcpus:
                     yield f"a limit of {resize.after} millicores for {vcpus} vCPUs"
+            case What.BLOCK | What.NETWORK:
+                yield from _possible(resize)
             case _:  # a balloon
                 if not 0 < resize.after <= guest.allocation.get(MEMORY, 0):
                     yield f"{resize.after} MiB of {guest.allocation.get(MEMORY, 0)}"
@@ -137,7 +147,32 @@ def _consent(resize: Resize, table: Resizing | None) -> Iterator[str]:
             yield "the policy does not let its memory be taken (memory = true)"
         elif resize.after < table.floor and resize.shrinks:
             yield f"less than its floor of {table.floor} MiB"
+    elif resize.what in TRAFFIC:
+        yield from _of_traffic(resize, table)
     elif table.dedicated and resize.shrinks:
         yield "it is dedicated: nothing is taken from it"
     elif resize.what is What.QUOTA and resize.after and resize.after != table.limit:
         yield f"a limit of {resize.after} millicores where the policy says {table.limit}"
+
+
+def _possible(resize: Resize) -> Iterator[str]:
+    """Yield that no such limit of traffic can be set."""
+    if resize.after < 0 or 0 < resize.after < LEAST_TRAFFIC:
+        yield f"a limit of {resize.after} KiB/s of {TRAFFIC[resize.what]} traffic"
+
+
+def _of_traffic(resize: Resize, table: Resizing) -> Iterator[str]:
+    """Yield that a limit of traffic is not what the policy lets be set."""
+    least, most = {
+        What.BLOCK: (table.disk_least, table.disk_limit),
+        What.NETWORK: (table.network_least, table.network_limit),
+    }[resize.what]
+    name = TRAFFIC[resize.what]
+    if not least and not most:
+        yield f"the policy does not let its {name} traffic be limited ({name}_least, {name}_limit)"
+    elif most and not 0 < resize.after <= most:
+        yield f"more than its {name}_limit of {most} KiB/s"
+    elif not least and resize.after != most:
+        yield f"{resize.after} KiB/s where it gives way to nobody ({name}_least)"
+    elif 0 < resize.after < least:
+        yield f"less than its {name}_least of {least} KiB/s"

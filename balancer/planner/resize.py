@@ -17,9 +17,10 @@ from balancer.planner.model.knobs import Knobs
 from balancer.planner.model.placement import Placement
 from balancer.planner.model.plan import Stay
 from balancer.planner.model.problem import Problem
-from balancer.planner.model.resize import Resize, What
+from balancer.planner.model.resize import TRAFFIC, Resize, What
 from balancer.planner.model.resources import CPU, VCPUS
 from balancer.planner.model.terms import ALIKE, Terms, resizing, terms
+from balancer.planner.throttling import bounded, throttled, undeclared
 
 WORTH_IT = 50.0
 """Millicores that fewer must wait on a host for its guests' shares to be changed."""
@@ -61,6 +62,7 @@ def resize(problem: Problem, reached: Placement, moving: Collection[str] = ()) -
             made += one.changes
             gained += one.gain
     made += _of_memory(problem, reached, moving, left - len(made))
+    made += _of_traffic(problem, reached, moving, left - len(made))
     seconds = problem.policy.forecast.horizon / PER_MILLE
     return Given(resizes=tuple(_numbered(made)), saved=round(gained * seconds, 1))
 
@@ -89,6 +91,19 @@ def _of_memory(
     return made
 
 
+def _of_traffic(
+    problem: Problem, reached: Placement, moving: Collection[str], left: int
+) -> list[Resize]:
+    """Return how disk and network traffic is limited, host by host, as far as an hour allows."""
+    tables = resizing(problem.policy, problem.cluster)
+    made: list[Resize] = []
+    for host, guests in _guests(problem, reached, moving):
+        found = list(throttled(problem, tables, host, guests))
+        if len(made) + len(found) <= left:
+            made += found
+    return made
+
+
 def lacking(problem: Problem, hosts: Collection[str]) -> Iterator[Stay]:
     """Yield the guests of these hosts that a policy would resize and that cannot be, with the remedy."""
     for uuid, table in sorted(resizing(problem.policy, problem.cluster).items()):
@@ -97,6 +112,12 @@ def lacking(problem: Problem, hosts: Collection[str]) -> Iterator[Stay]:
         if table.memory and What.BALLOON in missing and problem.home(uuid) in hosts:
             why = f"none of its memory can be taken: {missing[What.BALLOON]} (from its next start on)"
             yield Stay(subject=guest.name, reason=why)
+        if problem.home(uuid) in hosts:
+            for why in undeclared(problem, table, problem.home(uuid)):
+                yield Stay(subject=guest.name, reason=why)
+            for what in (w for w in TRAFFIC if bounded(table, w) and w in missing):
+                why = f"its {TRAFFIC[what]} traffic cannot be limited: {missing[what]}"
+                yield Stay(subject=guest.name, reason=why)
 
 
 def _numbered(made: Sequence[Resize]) -> Iterator[Resize]:

@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element
 import libvirt
 
 from balancer.adapters.libvirt.document import attribute, kib, natural, text_of
+from balancer.adapters.libvirt.traffic import Traffic, read_traffic
 from balancer.planner.model.knobs import USUAL_SHARES, Knobs
 from balancer.planner.model.resize import What
 
@@ -29,12 +30,22 @@ class Tuning:
     """The most CPU its vCPUs get together, millicores; 0 for no limit."""
     balloon: int = 0
     """Memory that its balloon leaves it, MiB."""
+    traffic: Traffic = field(default_factory=lambda: Traffic(missing={}))
     missing: Mapping[str, str] = field(default_factory=dict)
 
     def knobs(self, usual: int) -> Knobs:
         """Return it in the planner's words; `usual` is the weight nobody had to set."""
         shares = round(self.shares * USUAL_SHARES / usual) if self.shares else USUAL_SHARES
-        return Knobs(shares=shares, quota=self.quota, balloon=self.balloon, missing=self.missing)
+        return Knobs(
+            shares=shares,
+            quota=self.quota,
+            balloon=self.balloon,
+            block=self.traffic.block,
+            network=self.traffic.network,
+            disks=self.traffic.disks,
+            nics=self.traffic.nics,
+            missing={**self.missing, **self.traffic.missing},
+        )
 
 
 def read_tuning(root: Element, vcpus: int) -> Tuning:
@@ -48,6 +59,7 @@ def read_tuning(root: Element, vcpus: int) -> Tuning:
         shares=natural(shares, "the CPU shares") if shares else 0,
         quota=_quota(root, vcpus),
         balloon=0 if missing else size // 1024,
+        traffic=read_traffic(root),
         missing={What.BALLOON.value: missing} if missing else {},
     )
 

@@ -1,5 +1,6 @@
 """What of a domain can be changed while it runs, as its live XML tells."""
 
+from dataclasses import replace
 from xml.etree.ElementTree import fromstring
 
 import pytest
@@ -7,6 +8,11 @@ import pytest
 from balancer.adapters.libvirt.tuning import CGROUP_SHARES, Tuning, read_tuning, usual_shares
 from balancer.planner.model.knobs import Knobs
 
+DEVICES = (
+    "<disk device='disk'><target dev='vda'/></disk>"
+    "<interface type='bridge'><mac address='52:54:00:00:00:01'/></interface>"
+)
+PLAIN = Knobs(balloon=6144, disks=("vda",), nics=("52:54:00:00:00:01",))
 BALLOON = "<memballoon model='virtio' autodeflate='on'><stats period='5'/></memballoon>"
 
 
@@ -15,7 +21,7 @@ def tuning(tune: str = "", balloon: str = BALLOON) -> Tuning:
     return read_tuning(
         fromstring(
             "<domain><memory unit='GiB'>8</memory><currentMemory unit='GiB'>6</currentMemory>"
-            f"<cputune>{tune}</cputune><devices>{balloon}</devices></domain>"
+            f"<cputune>{tune}</cputune><devices>{DEVICES}{balloon}</devices></domain>"
         ),
         vcpus=4,
     )
@@ -23,20 +29,20 @@ def tuning(tune: str = "", balloon: str = BALLOON) -> Tuning:
 
 def test_nothing_set_is_the_usual() -> None:
     """No shares and no quota: the weight all have, and no limit."""
-    assert tuning().knobs(1024) == Knobs(balloon=6144)
+    assert tuning().knobs(1024) == PLAIN
 
 
 @pytest.mark.parametrize(
     ("tune", "knobs"),
     [
-        ("<shares>512</shares>", Knobs(shares=500, balloon=6144)),
-        ("<quota>25000</quota>", Knobs(quota=1000, balloon=6144)),
-        ("<quota>25000</quota><period>50000</period>", Knobs(quota=2000, balloon=6144)),
-        ("<quota>-1</quota>", Knobs(balloon=6144)),
-        ("<global_quota>300000</global_quota>", Knobs(quota=3000, balloon=6144)),
+        ("<shares>512</shares>", replace(PLAIN, shares=500)),
+        ("<quota>25000</quota>", replace(PLAIN, quota=1000)),
+        ("<quota>25000</quota><period>50000</period>", replace(PLAIN, quota=2000)),
+        ("<quota>-1</quota>", PLAIN),
+        ("<global_quota>300000</global_quota>", replace(PLAIN, quota=3000)),
         (
             "<quota>25000</quota><global_quota>300000</global_quota>",
-            Knobs(quota=1000, balloon=6144),
+            replace(PLAIN, quota=1000),
         ),
     ],
 )
