@@ -11,16 +11,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from balancer.planner.ballooning import memory
+from balancer.planner.constraints import all_rules
 from balancer.planner.model.cluster import Guest
 from balancer.planner.model.division import Claims, Division, Floats, divide
+from balancer.planner.model.enlarged import enlarged
 from balancer.planner.model.knobs import Knobs
 from balancer.planner.model.placement import Placement
 from balancer.planner.model.plan import Stay
 from balancer.planner.model.problem import Problem
-from balancer.planner.model.resize import TRAFFIC, Resize, What
+from balancer.planner.model.resize import Resize, What
 from balancer.planner.model.resources import CPU, VCPUS
 from balancer.planner.model.terms import ALIKE, Terms, resizing, terms
-from balancer.planner.throttling import bounded, throttled, undeclared
+from balancer.planner.model.violation import baseline, worsened
+from balancer.planner.plugging import full, plugged
+from balancer.planner.throttling import throttled, unlimited
 
 WORTH_IT = 50.0
 """Millicores that fewer must wait on a host for its guests' shares to be changed."""
@@ -28,6 +32,7 @@ PER_MILLE = 1000
 LEAST, MOST = 2, 100_000
 """Shares that can be given, per mille."""
 AS_THEY_ARE = Terms()
+NOBODY: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,16 +47,25 @@ class Given:
 NOTHING = Given()
 
 
-def resize(problem: Problem, reached: Placement, moving: Collection[str] = ()) -> Given:
+def resize(
+    problem: Problem,
+    reached: Placement,
+    moving: Collection[str] = (),
+    touched: Collection[str] = (),
+) -> Given:
     """Return what to change of guests once they rest as `reached`; `moving` ones are left alone.
 
-    What is changed stays within what an hour allows: the hosts that gain most come first.
+    Nobody is allocated more on hosts that moves touch (`touched`): the next look sees what these
+    leave. What is changed stays within what an hour allows: the hosts that gain most come first.
     """
     if not problem.policy.resizes:
         return NOTHING
     agreed = terms(problem.policy, problem.cluster, problem.resized)
+    vcpus = _of_vcpus(problem, reached, moving, touched)
+    grown = {one.guest: one.after for one in vcpus if not one.shrinks}
     hosts = [
-        Sharing(problem, agreed, name, here) for name, here in _guests(problem, reached, moving)
+        Sharing(problem, agreed, name, here, grown)
+        for name, here in _guests(problem, reached, moving)
     ]
     found = sorted((one for one in hosts if one.changes), key=lambda one: (-one.gain, one.name))
     left = problem.policy.limits.resizes_per_hour - len(problem.resized_lately)
@@ -63,6 +77,7 @@ def resize(problem: Problem, reached: Placement, moving: Collection[str] = ()) -
             gained += one.gain
     made += _of_memory(problem, reached, moving, left - len(made))
     made += _of_traffic(problem, reached, moving, left - len(made))
+    made += vcpus[: max(0, left - len(made))]
     seconds = problem.policy.forecast.horizon / PER_MILLE
     return Given(resizes=tuple(_numbered(made)), saved=round(gained * seconds, 1))
 
@@ -104,6 +119,38 @@ def _of_traffic(
     return made
 
 
+def _of_vcpus(
+    problem: Problem, reached: Placement, moving: Collection[str], touched: Collection[str]
+) -> list[Resize]:
+    """Return which guests get vCPUs and which give some back, as far as no rule is against it."""
+    tables = {u: t for u, t in resizing(problem.policy, problem.cluster).items() if t.vcpus}
+    flying = problem.cluster.in_flight
+    busy = {*touched, *flying.values(), *(problem.home(uuid) for uuid in flying)}
+    hosts = _guests(problem, reached, moving) if tables else ()
+    found = [
+        one
+        for host, guests in hosts
+        if host not in busy
+        for one in plugged(problem, tables, host, guests)
+    ]
+    return list(_within_rules(problem, found))
+
+
+def _within_rules(problem: Problem, found: Sequence[Resize]) -> Iterator[Resize]:
+    """Yield those resizes after which no rule is broken more: where one would be, nobody grows."""
+    kept = list(found)
+    rest = problem.rest(problem.cluster.placement)
+    while (then := enlarged(problem, kept)) is not problem:
+        before = baseline(v for rule in all_rules(problem) for v in rule.violations(problem, rest))
+        now = (v for rule in all_rules(then) for v in rule.violations(then, rest))
+        wrong = worsened(before, now)
+        if not wrong:
+            break
+        hosts = {v.subject for v in wrong} & {one.host for one in kept if not one.shrinks}
+        kept = [one for one in kept if one.shrinks or (hosts and one.host not in hosts)]
+    yield from sorted(kept, key=lambda one: not one.shrinks)
+
+
 def lacking(problem: Problem, hosts: Collection[str]) -> Iterator[Stay]:
     """Yield the guests of these hosts that a policy would resize and that cannot be, with the remedy."""
     for uuid, table in sorted(resizing(problem.policy, problem.cluster).items()):
@@ -113,11 +160,11 @@ def lacking(problem: Problem, hosts: Collection[str]) -> Iterator[Stay]:
             why = f"none of its memory can be taken: {missing[What.BALLOON]} (from its next start on)"
             yield Stay(subject=guest.name, reason=why)
         if problem.home(uuid) in hosts:
-            for why in undeclared(problem, table, problem.home(uuid)):
+            for why in unlimited(problem, table, guest, problem.home(uuid)):
                 yield Stay(subject=guest.name, reason=why)
-            for what in (w for w in TRAFFIC if bounded(table, w) and w in missing):
-                why = f"its {TRAFFIC[what]} traffic cannot be limited: {missing[what]}"
-                yield Stay(subject=guest.name, reason=why)
+        if table.vcpus and What.VCPUS in missing and full(problem, guest):
+            why = f"no vCPU can be plugged into it: {missing[What.VCPUS]} (from its next start on)"
+            yield Stay(subject=guest.name, reason=why)
 
 
 def _numbered(made: Sequence[Resize]) -> Iterator[Resize]:
@@ -148,8 +195,11 @@ class Sharing:
         agreed: Mapping[str, Terms],
         name: str,
         guests: Sequence[Guest],
+        grown: Mapping[str, int] = NOBODY,
     ) -> None:
+        """`grown`: how many vCPUs those have that are given some, by uuid."""
         self.name = name
+        self._grown = grown
         self._problem, self._guests = problem, guests
         self._agreed = [agreed.get(guest.uuid, AS_THEY_ARE) for guest in guests]
         self._named = [guest.uuid in agreed for guest in guests]
@@ -207,7 +257,8 @@ class Sharing:
     def _quotas(self) -> Iterator[Resize]:
         for guest, one, named in zip(self._guests, self._agreed, self._named, strict=True):
             if named and one.limit and guest.knobs is not None:
-                most = guest.allocation.get(VCPUS, 0) * PER_MILLE
+                vcpus = self._grown.get(guest.uuid, guest.allocation.get(VCPUS, 0))
+                most = vcpus * PER_MILLE
                 limit = one.limit if one.limit < most else 0
                 if not _alike(guest.knobs.quota, limit):
                     why = f"the policy gives it at most {one.limit / PER_MILLE:g} cores"

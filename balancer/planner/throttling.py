@@ -52,11 +52,6 @@ def bounds(table: Resizing | None, what: What) -> Bounds:
     return Bounds(table.network_least, table.network_limit)
 
 
-def bounded(table: Resizing, what: What) -> bool:
-    """True if a table lets this kind of traffic be limited."""
-    return bounds(table, what) != Bounds(0, 0)
-
-
 def limit_of(guest: Guest, what: What) -> int:
     """Return the limit that a guest has now, KiB/s; 0 for none."""
     knobs = guest.knobs or Knobs()
@@ -117,9 +112,12 @@ def throttled(
             yield from sorted(found, key=lambda one: (not one.shrinks, one.name, one.guest))
 
 
-def undeclared(problem: Problem, table: Resizing, host: str) -> Iterator[str]:
-    """Yield what a hosts file lacks for what a table wants of traffic."""
+def unlimited(problem: Problem, table: Resizing, guest: Guest, host: str) -> Iterator[str]:
+    """Yield what keeps a guest's traffic on a host from being limited as its table wants it."""
+    lacks = guest.knobs.missing if guest.knobs else {}
     for what, name in TRAFFIC.items():
+        if bounds(table, what) != Bounds(0, 0) and what in lacks:
+            yield f"its {name} traffic cannot be limited: {lacks[what]}"
         if bounds(table, what).least and not problem.host(host).usable.get(name, 0):
             yield (
                 f"its {name} traffic is not divided: how much {host} carries is not declared "

@@ -100,3 +100,5 @@ def setting(what: What, amount: int) -> str:
             return size(amount)
         case What.BLOCK | What.NETWORK:
             return f"{amount / GIB:.3g} MiB/s" if amount else "no limit"
+        case What.VCPUS:
+            return count(amount, "vCPU")

@@ -181,7 +181,7 @@ def recheck(observation: Observation, policy: Policy, plan: Plan) -> Problem:
     verdict = judge(problem, plan.actions)
     if not verdict.valid:
         raise Refused(f"plan {plan.id} is not safe any more: {verdict.faults[0]}; make a new plan")
-    if wrong := resize_faults(problem, plan.resizes, undoing=plan.gives_back):
+    if wrong := resize_faults(problem, plan.resizes, moves=plan.actions, undoing=plan.gives_back):
         raise Refused(f"plan {plan.id} does not fit any more: {wrong[0]}; make a new plan")
     return problem
 

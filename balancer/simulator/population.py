@@ -54,7 +54,7 @@ HOST_KEYS: Final = (
 GUEST_KEYS: Final = (
     "names", "on", "vcpus", "memory", "used", "cpu", "noise", "dirty", "hot_set", "labels",
     "networks", "storage", "owner", "tie", "cpu_model", "local_disk", "patient",
-    "quota", "working", "architecture", "accelerator", "disk", "network",
+    "quota", "working", "max_vcpus", "architecture", "accelerator", "disk", "network",
 )  # fmt: skip
 NATIVE_HERE: Final = "x86_64"
 """The architecture of hosts and guests that name none."""
@@ -184,6 +184,7 @@ class Population:
                 balloon=memory,
                 disks=("vda",),
                 nics=("eth0",),
+                most_vcpus=int(table.amount("max_vcpus", COUNT, 0)),
             ),
         )
         return SimulatedGuest(

@@ -25,6 +25,8 @@ from balancer.simulator.workloads import Workload
 
 DEFAULT_LINK_KIB_S: Final = 1_220_703
 """10 Gbit/s, where a host's link is not given."""
+CORE: Final = 1000
+"""Millicores that a vCPU can use."""
 
 
 @dataclass(slots=True)
@@ -70,6 +72,16 @@ class SimulatedGuest:
     def works_mib(self) -> int:
         """What it works with."""
         return self.memory_mib if self.working_mib is None else self.working_mib
+
+    def wants(self, at: float) -> int:
+        """Return the CPU that its hypervisor sees it ask for, millicores.
+
+        What it would do with more vCPUs is not seen, where it can be given some; else its workload
+        is what its vCPUs do.
+        """
+        more = self.spec.knobs is not None and self.spec.knobs.most_vcpus > 0
+        seen = CORE * self.spec.allocation.get(VCPUS, 0) if more else 1 << 30
+        return min(self.cpu.at(at), seen)
 
     @property
     def lacks_memory(self) -> bool:
@@ -330,17 +342,18 @@ class World:
         if knobs is None or what in knobs.missing:
             return f"{guest.spec.name} has no {what} that can be changed"
         match what:
-            case What.SHARES:
-                knobs = replace(knobs, shares=amount)
-            case What.QUOTA:
-                knobs = replace(knobs, quota=amount)
-            case What.BLOCK:
-                knobs = replace(knobs, block=amount)
-            case What.NETWORK:
-                knobs = replace(knobs, network=amount)
+            case What.SHARES | What.QUOTA | What.BLOCK | What.NETWORK:
+                knobs = replace(knobs, **{what.value: amount})  # type: ignore[arg-type]
             case What.BALLOON:
                 knobs = replace(knobs, balloon=amount)
                 guest = replace(guest, memory_mib=self._resident(guest, amount))
+            case What.VCPUS:
+                has = guest.spec.allocation.get(VCPUS, 0)
+                if not has - knobs.plugged_vcpus <= amount <= max(has, knobs.most_vcpus):
+                    return f"{guest.spec.name} cannot be brought from {has} vCPUs to {amount}"
+                knobs = replace(knobs, plugged_vcpus=knobs.plugged_vcpus + amount - has)
+                allocation = {**guest.spec.allocation, VCPUS: amount}
+                guest = replace(guest, spec=replace(guest.spec, allocation=allocation))
         self.guests[uuid] = replace(guest, spec=replace(guest.spec, knobs=knobs))
         return ""
 
@@ -390,10 +403,10 @@ class World:
 
     def _wants(self, uuid: str, guest: SimulatedGuest) -> int:
         """Return what a guest wants of CPU where it is: never more than all its vCPUs can do."""
-        calm, host = guest.cpu.at(self.now), self.hosts[self.placement[uuid]]
+        calm, host = guest.wants(self.now), self.hosts[self.placement[uuid]]
         if host.spec.architecture == guest.spec.architecture:
             return calm
-        cores = guest.spec.allocation.get(VCPUS, 0) * 1000
+        cores = guest.spec.allocation.get(VCPUS, 0) * CORE
         return max(calm, min(cores, round(calm * host.slowdown)))
 
     def set_state(self, host: str, state: HostState) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from balancer.adapters.libvirt.executor import LibvirtExecutor
 from balancer.adapters.libvirt.inventory import LibvirtInventory
+from balancer.adapters.libvirt.vcpus import NEXT_BOOT
 from balancer.planner.model.knobs import Knobs
 from balancer.planner.model.plan import Plan
 from balancer.planner.model.resize import Resize, What
@@ -175,6 +176,54 @@ def test_a_hot_guest_is_given_what_an_idle_one_does_not_use(
         assert lab.placement() == {"hot": ["h1"], "idle": ["h1"]}
     finally:
         planner.close()
+
+
+VCPUS = """
+[hot]
+lasting = "0min"
+
+[[resize]]
+guests = "busy"
+vcpus = true
+limit = 1.5
+"""
+
+
+def test_a_vcpu_is_plugged_into_a_guest_that_uses_all_it_has(
+    lab: Laboratory, tmp_path: Path
+) -> None:
+    """The guest sees it and works with it, within its limit; no more is done the next time."""
+    (busy,) = lab.boot(GuestSpec("busy", vcpus=1, max_vcpus=2, load=BUSY, nic=False))
+    planner = Planner(
+        Operator(lab, tmp_path).configure(VCPUS, h1={"capacity": {"cpu": 4, "memory": "4GiB"}})
+    )
+    try:
+        until(lambda: used([busy], 0.3)[0] > 0.9)
+        resized(planner.ports, planner, until_who="busy")
+        assert busy.load()["cpus"] == 2
+        assert [e.data["resized"]["result"] for e in planner.events("resized")] == ["done"] * 2  # type: ignore[index]
+        assert (seen := knobs(lab)["busy"]) is not None
+        assert (seen.quota, seen.most_vcpus, seen.plugged_vcpus) == (1500, 2, 1)
+        assert 1.2 < used([busy], 1.0)[0] < 1.7
+    finally:
+        planner.close()
+
+
+@pytest.mark.soak
+def test_a_vcpu_that_a_kernel_keeps_goes_at_the_next_boot(
+    lab: Laboratory, executor: LibvirtExecutor
+) -> None:
+    """The guests here cannot let one go: that is said, and it counts until then."""
+    (busy,) = lab.boot(GuestSpec("busy", vcpus=1, max_vcpus=2, nic=False))
+    assert executor.resize(resize(busy, What.VCPUS, 1, 2)) == ""
+    assert busy.load()["cpus"] == 2
+    assert executor.resize(resize(busy, What.VCPUS, 2, 1)) == NEXT_BOOT
+    assert (seen := knobs(lab)["busy"]) is not None
+    assert (seen.most_vcpus, seen.plugged_vcpus) == (2, 1)
+    assert busy.domain().vcpusFlags(1) == 2
+    busy.domain().destroy()
+    busy.start()
+    assert busy.wait_ready().domain().vcpusFlags(1) == 1
 
 
 class _Killed(BaseException):

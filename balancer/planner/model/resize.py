@@ -18,6 +18,8 @@ class What(StrEnum):
     """The most CPU all its vCPUs get together: millicores; 0 for no limit."""
     BALLOON = "balloon"
     """Memory that its balloon leaves it: MiB."""
+    VCPUS = "vcpus"
+    """How many virtual processors it has."""
     BLOCK = "block"
     """The most traffic all its disks have together, read and written: KiB/s; 0 for no limit."""
     NETWORK = "network"

@@ -56,6 +56,8 @@ def resizing(one: Resize) -> tuple[str, ...]:
     guest = f"--domain={one.guest}"
     if one.what is What.BALLOON:
         return ("setmem", guest, f"--size={one.after}MiB", "--live")
+    if one.what is What.VCPUS:
+        return ("setvcpus", guest, f"--count={one.after}", "--live")
     words = ("schedinfo", guest, "--live")
     if one.what is What.SHARES:
         return (*words, "--set", f"cpu_shares={max(2, round(one.after * 1024 / 1000))}")
