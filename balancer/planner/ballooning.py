@@ -7,7 +7,7 @@ that nobody moves for it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Final
 
@@ -17,6 +17,7 @@ from balancer.planner.model.resize import Resize, What
 from balancer.planner.model.resizing import Resizing
 from balancer.planner.model.resources import MEMORY
 from balancer.planner.model.spare import target
+from balancer.planner.model.weighed import Bound, Share
 
 LEAST: Final = 16
 """MiB below which nothing is taken or given."""
@@ -56,29 +57,46 @@ def memory(
     host: str,
     guests: Sequence[Guest],
     most: int,
+    arriving: Sequence[Guest] = (),
 ) -> tuple[Resize, ...]:
     """Return what to take and then to give on one host; at most so many MiB are taken.
+
+    `arriving` are moved there by the same plan: what they use must be there when they come.
 
     Ids are `take N` and `give N`, for whoever numbers all of a plan's.
     """
     held = [_held(problem, tables, guest) for guest in guests]
     wanting = [one for one in held if one.wants >= LEAST]
     usable = problem.host(host).usable.get(MEMORY, 0)
-    free = usable - sum(one.balloon for one in held)
+    free = usable - sum(one.balloon for one in held) - sum(_balloon(guest) for guest in arriving)
     wanted = sum(one.wants for one in wanting)
-    missing = max(wanted - free if wanted else 0, _too_full(problem, guests, usable))
-    takes = tuple(_takes(held, host, min(missing, most)))
+    missing = max(wanted - free if wanted else 0, _too_full(problem, [*guests, *arriving], usable))
+    takes = tuple(_for(arriving, one) for one in _takes(held, host, min(missing, most)))
     free += sum(resize.before - resize.after for resize in takes)
     return (*takes, *_gives(wanting, host, free, tuple(take.id for take in takes)))
 
 
 def _held(problem: Problem, tables: Mapping[str, Resizing], guest: Guest) -> _Held:
     table, working = tables.get(guest.uuid), problem.demand.working.get(guest.uuid)
-    balloon = (guest.knobs.balloon if guest.knobs else 0) or guest.allocation.get(MEMORY, 0)
+    balloon = _balloon(guest)
     if table is None or not table.memory or working is None:
         return _Held(guest, balloon, None, balloon)
     rests = problem.rests(guest.uuid, What.BALLOON)
     return _Held(guest, balloon, table, target(table, working), rests)
+
+
+def _for(arriving: Sequence[Guest], take: Resize) -> Resize:
+    """Return what is taken, with those for whom it is."""
+    if not arriving:
+        return take
+    names = ", ".join(sorted(guest.name for guest in arriving))
+    uuids = tuple(guest.uuid for guest in arriving)
+    return replace(take, room_for=uuids, reason=f"{take.reason} for {names} to come")
+
+
+def _balloon(guest: Guest) -> int:
+    """Return what a guest may fill, MiB."""
+    return (guest.knobs.balloon if guest.knobs else 0) or guest.allocation.get(MEMORY, 0)
 
 
 def _too_full(problem: Problem, guests: Sequence[Guest], usable: int) -> int:
@@ -124,3 +142,29 @@ def _resize(
         id=id_, guest=one.guest.uuid, name=one.guest.name, host=host, what=What.BALLOON,
         before=one.balloon, after=after, waits_for=why[1], reason=why[0], step=step, keep=keep,
     )  # fmt: skip
+
+
+def held(
+    problem: Problem,
+    tables: Mapping[str, Resizing],
+    host: str,
+    guests: Sequence[Guest],
+    guest: Guest,
+) -> Share | None:
+    """Return what a guest wants of memory and is left once all is taken and given there.
+
+    None where its memory is not managed, or what it works with is not known.
+    """
+    one = _held(problem, tables, guest)
+    if one.table is None:
+        return None
+    lately = (done.resize for done in problem.resized_lately if done.resize.what is What.BALLOON)
+    most = problem.policy.limits.memory_taken_per_hour
+    most -= sum(max(0, resize.before - resize.after) for resize in lately)
+    changed = {r.guest: r.after for r in memory(problem, tables, host, guests, most)}
+    got = changed.get(guest.uuid, one.balloon)
+    bound = Bound.NONE
+    if got < one.least - LEAST:
+        full = got >= guest.allocation.get(MEMORY, 0)
+        bound = Bound.LIMIT if full else Bound.SHARE
+    return Share(what=MEMORY, wanted=one.least, got=min(got, one.least), bound=bound)

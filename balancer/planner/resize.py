@@ -91,6 +91,9 @@ def _of_memory(
     tables = resizing(problem.policy, problem.cluster)
     lately = (one.resize for one in problem.resized_lately if one.resize.what is What.BALLOON)
     taken = sum(max(0, one.before - one.after) for one in lately)
+    coming: dict[str, list[Guest]] = {}
+    for uuid in sorted(moving):
+        coming.setdefault(reached[uuid], []).append(problem.cluster.guest[uuid])
     made: list[Resize] = []
     for host, guests in _guests(problem, reached, moving):
         most = problem.policy.limits.memory_taken_per_hour - taken
@@ -98,7 +101,7 @@ def _of_memory(
             replace(
                 one, id=f"{host} {one.id}", waits_for=tuple(f"{host} {w}" for w in one.waits_for)
             )
-            for one in memory(problem, tables, host, guests, most)
+            for one in memory(problem, tables, host, guests, most, coming.get(host, ()))
         ]
         if len(made) + len(found) <= left:
             made += found

@@ -21,6 +21,7 @@ from balancer.planner.model.problem import Problem
 from balancer.planner.model.resize import TRAFFIC, Resize, What, in_vain
 from balancer.planner.model.resizing import Resizing
 from balancer.planner.model.resources import Resources
+from balancer.planner.model.weighed import Bound, Share
 
 FULL: Final = 0.9
 """Share of what a host's disks or network carry from which on guests wait for each other."""
@@ -112,6 +113,27 @@ def throttled(
             yield from sorted(found, key=lambda one: (not one.shrinks, one.name, one.guest))
 
 
+def shares(
+    problem: Problem,
+    tables: Mapping[str, Resizing],
+    host: str,
+    guests: Sequence[Guest],
+    guest: Guest,
+) -> Iterator[Share]:
+    """Yield what a guest wants of the traffic that its table lets be limited, and what it is to have."""
+    for what, name in TRAFFIC.items():
+        if bounds(tables.get(guest.uuid), what) == Bounds(0, 0):
+            continue
+        asks = [_asks(problem, tables.get(other.uuid), other, what) for other in guests]
+        gets, short = _gets(problem, host, what, asks)
+        one, got = next(p for p in zip(asks, gets, strict=True) if p[0].guest.uuid == guest.uuid)
+        limit = one.after(got, short=short) if one.may else one.limit
+        wanted = 2 * one.limit if one.felt else one.used
+        has = min(wanted, limit) if limit else wanted
+        bound = Bound.LIMIT if limit == one.bounds.most or not one.may else Bound.SHARE
+        yield Share(what=name, wanted=wanted, got=has, bound=bound if has < wanted else Bound.NONE)
+
+
 def unlimited(problem: Problem, table: Resizing, guest: Guest, host: str) -> Iterator[str]:
     """Yield what keeps a guest's traffic on a host from being limited as its table wants it."""
     lacks = guest.knobs.missing if guest.knobs else {}
@@ -149,12 +171,19 @@ def _used(moment: Mapping[str, Resources], guest: Guest, what: What) -> int:
     return moment.get(guest.uuid, {}).get(TRAFFIC[what], 0)
 
 
+def _gets(
+    problem: Problem, host: str, what: What, asks: Sequence[_Asks]
+) -> tuple[Sequence[float], bool]:
+    """Return what each gets, and whether there is too little for all."""
+    room = problem.host(host).usable.get(TRAFFIC[what], 0) * FULL
+    short = bool(room) and sum(one.wants for one in asks) > room and _lasts(problem, asks, what)
+    return (_divided(asks, room), True) if short else ([float(one.wants) for one in asks], False)
+
+
 def _changes(problem: Problem, host: str, what: What, asks: Sequence[_Asks]) -> Iterator[Resize]:
     name = TRAFFIC[what]
     carries = problem.host(host).usable.get(name, 0)
-    room = carries * FULL
-    short = bool(room) and sum(one.wants for one in asks) > room and _lasts(problem, asks, what)
-    gets = _divided(asks, room) if short else [float(one.wants) for one in asks]
+    gets, short = _gets(problem, host, what, asks)
     total = sum(one.used for one in asks)
     for one, got in zip(asks, gets, strict=True):
         after = one.after(got, short=short)

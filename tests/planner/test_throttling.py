@@ -95,6 +95,13 @@ def test_a_limit_of_the_policy_is_always_held() -> None:
     assert made(posed(both, now={"noisy": 60}, noisy=60)) == {"noisy": (60, 100)}
 
 
+def test_a_host_of_which_too_many_would_change_within_an_hour_waits() -> None:
+    """What an hour allows holds for limits of traffic, too."""
+    question = posed(GIVING, noisy=300, db=150, web=150)
+    limits = replace(question.policy.limits, resizes_per_hour=0)
+    assert made(replace(question, policy=replace(question.policy, limits=limits))) == {}
+
+
 def test_each_kind_has_its_own_devices_and_its_own_room() -> None:
     """Network devices by their addresses; disks are not asked."""
     table = Resizing(guests=select("noisy"), shares=0.1, network_least=MIB)

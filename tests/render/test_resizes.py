@@ -10,7 +10,7 @@ from rich.console import Console
 
 from balancer.codec import dump_plan, load_plan
 from balancer.planner.model.resize import Resize, What
-from balancer.planner.model.weighed import Bound, Granted, Weighed
+from balancer.planner.model.weighed import Bound, Granted, Share, Weighed
 from balancer.render.export.ansible import ansible
 from balancer.render.export.btrplace import btrplace
 from balancer.render.export.ends import End
@@ -128,9 +128,21 @@ def test_why_tells_what_a_guest_gets_and_what_is_missing_for_more() -> None:
         out.getvalue()
     )
     assert "this; that" in out.getvalue()
-    free = replace(held, bound=Bound.NONE, missing=())
+    free = replace(
+        held,
+        bound=Bound.NONE,
+        missing=(),
+        beside=(
+            Share(what="memory", wanted=4096, got=2048, bound=Bound.SHARE),
+            Share(what="disk", wanted=2048, got=2048, bound=Bound.NONE),
+            Share(what="network", wanted=0, got=0, bound=Bound.NONE),
+        ),
+    )
     terminal.print(stays("g", "a", Weighed(guest="g", stays="held", resized=free), ()))
     assert "fair division on a gives it all of the 4.0 cores it wants" in out.getvalue()
+    assert f"it has {size(2048)} of the {size(4096)} it wants, by its share" in out.getvalue()
+    assert "it has all of the 2 MiB/s it wants" in out.getvalue()
+    assert "it wants none now" in out.getvalue()
     before = len(out.getvalue())
     terminal.print(stays("g", "a", Weighed(guest="g", stays="held"), ()))
     assert "fair division" not in out.getvalue()[before:]

@@ -56,6 +56,8 @@ class Resize:
     keep: int = 0
     """For a balloon: MiB that the guest is to have unused; once it has less than half of that, all
     that was taken is given back."""
+    room_for: tuple[str, ...] = ()
+    """For a balloon: uuids of guests that the same plan moves there, and that need what is taken."""
     devices: tuple[str, ...] = ()
     """For a limit of traffic: the disks, or the addresses of the network devices, that share it."""
     kind: Literal["resize"] = "resize"
