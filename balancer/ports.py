@@ -220,7 +220,7 @@ class Event:
 
     at: float
     kind: str
-    """Of a plan: decided, resizing, resized, started, raised, ended, refused, stopped, finished, measured, realised. Of the service: began,
+    """Of a plan: decided, resizing, resized, started, raised, ended, refused, stopped, finished, measured, realised, slowed. Of the service: began,
     cycle, stood, proposed, approved, foreign, others, halted, froze, unfroze, reloaded, ceased. Of hosts: closed, opened. Of guests: shutting, shut."""
     plan: str = ""
     action: str = ""

@@ -15,8 +15,8 @@ machines, models, cpu-model, features, arch, qemu, accelerators, emulates (archi
 images (GiB free for local disks at `/local`). Guest words: cpu, used, peak
 (cores), dirty (MiB/s), pages, owner, tie (kinds), moving (target), networks, storage, devices,
 machine, mode, model, features, arch, accelerator, disk (GiB of a local disk at `/local`), shares (per mille), quota (cores), balloon
-(memory); and the bare words `paused`, `unknown` (no trustworthy data) and `knobs` (it can be
-resized; so can whoever has shares, quota or balloon). Lists are parted by commas.
+(memory), most-vcpus, plugged-vcpus; and the bare words `paused`, `unknown` (no trustworthy data) and `knobs` (it can be
+resized; so can whoever has one of these five). Lists are parted by commas.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -86,8 +86,9 @@ HOST_WORDS = {
 GUEST_WORDS = {
     "cpu", "used", "peak", "dirty", "pages", "owner", "tie", "moving", "networks", "storage",
     "devices", "machine", "mode", "model", "features", "arch", "accelerator", "shares", "quota",
-    "balloon", "disk",
+    "balloon", "disk", "most-vcpus", "plugged-vcpus",
 }  # fmt: skip
+KNOB_WORDS = {"shares", "quota", "balloon", "most-vcpus", "plugged-vcpus"}
 
 
 def uuid_of(name: str) -> str:
@@ -304,12 +305,14 @@ def _guest(words: list[str]) -> Guest:
 
 def _knobs(words: list[str]) -> Knobs | None:
     keyed = _keyed(words)
-    if "knobs" not in words and not keyed.keys() & {"shares", "quota", "balloon"}:
+    if "knobs" not in words and not keyed.keys() & KNOB_WORDS:
         return None
     return Knobs(
         shares=int(keyed.get("shares", "1000")),
         quota=round(float(keyed.get("quota", "0")) * 1000),
         balloon=_mib(keyed["balloon"]) if "balloon" in keyed else 0,
+        most_vcpus=int(keyed.get("most-vcpus", "0")),
+        plugged_vcpus=int(keyed.get("plugged-vcpus", "0")),
     )
 
 

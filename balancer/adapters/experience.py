@@ -3,9 +3,9 @@
 from typing import Final
 
 from balancer.codec import load_outcome_data
-from balancer.planner.calibrate import learned
+from balancer.planner.calibrate import learned, slower
 from balancer.planner.model.calibration import UNCALIBRATED, Calibration
-from balancer.ports import Journal, UsageError
+from balancer.ports import Event, Journal, UsageError
 
 REMEMBERED: Final = 30 * 86_400.0
 """Seconds; links and guests change."""
@@ -23,8 +23,13 @@ class JournalExperience:
     def known(self, at: float) -> Calibration:
         """Return what is known at that time. Raises UsageError if the journal cannot be read."""
         since = max(self._until, at - REMEMBERED)
-        for event in self._journal.read(since, ("ended",)):
-            key = (event.plan, event.action, event.at)
+        for event in self._journal.read(since, ("ended", "slowed")):
+            key = (event.plan, event.action or event.guest, event.at)
+            if event.kind == "slowed" and key not in self._seen:
+                self._seen.add(key)
+                self._until = max(self._until, event.at)
+                self._known = _slower(self._known, event)
+                continue
             data = event.data.get("outcome")
             if key in self._seen or not isinstance(data, dict) or not data.get("passed"):
                 continue
@@ -35,3 +40,13 @@ class JournalExperience:
             except UsageError:  # written by another version: it teaches nothing
                 continue
         return self._known
+
+
+def _slower(known: Calibration, event: Event) -> Calibration:
+    """Return what is known once an arrival on another architecture is."""
+    told = event.data
+    try:
+        ratio = float(str(told["ratio"]))
+        return slower(known, str(told["guest"]), str(told["host"]), ratio)
+    except (KeyError, ValueError):  # written by another version: it teaches nothing
+        return known

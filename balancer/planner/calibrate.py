@@ -17,6 +17,9 @@ QUIET: Final = 0.02
 """Memory sent again, as a share of the first pass, below which a guest counts as quiet."""
 ALIKE: Final = 0.03
 """How much worse an explanation may be and still count as as good."""
+LEAST_RATIO: Final = 0.1
+MOST_RATIO: Final = 100.0
+"""What is believed of how much more CPU a guest uses on another architecture."""
 USUAL_PAUSE: Final = 300
 """Milliseconds that a migration may pause: QEMU's own default."""
 STEPS: Final = 18
@@ -49,6 +52,18 @@ def learned(before: Calibration, outcome: Outcome) -> Calibration:
         everywhere=before.everywhere.after(ratio),
         by_pair={**before.by_pair, action.source: {**known, action.target: pair}},
     )
+
+
+def slower(before: Calibration, guest: str, host: str, ratio: float) -> Calibration:
+    """Return what is known once a guest of one architecture showed what another's hosts make of it.
+
+    `ratio`: its use of CPU where it is translated to the other, over that where it is to its own.
+    """
+    if not LEAST_RATIO <= ratio <= MOST_RATIO:
+        return before
+    known = before.slowdowns.get(guest, {})
+    one = known.get(host, Learned(value=ratio)).after(ratio)
+    return replace(before, slowdowns={**before.slowdowns, guest: {**known, host: one}})
 
 
 def _habit(before: Calibration, outcome: Outcome, passed: Passed) -> Habit:

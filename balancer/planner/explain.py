@@ -101,8 +101,21 @@ def reasons(problem: Problem, formulation: Formulation, target: Placement) -> Ma
         number = formulation.guest_number[uuid]
         open_to = formulation.allowed[number]
         others = int(open_to.sum()) - int(open_to[formulation.start[number]])
-        found[uuid] = f"{because}; {_why_there(load[host])}, {_of_others(others)}"
+        there = f"{_why_there(load[host])}, {_of_others(others)}{_slower(problem, uuid, host)}"
+        found[uuid] = f"{because}; {there}"
     return found
+
+
+def _slower(problem: Problem, uuid: str, host: str) -> str:
+    """Return what becomes of a guest's use of CPU where its architecture is another's, if anything."""
+    ratio = problem.slower.get(uuid, {}).get(host)
+    if ratio is None:
+        return ""
+    guest, home = problem.cluster.guest[uuid].architecture, problem.host(problem.home(uuid))
+    foreign = {home.architecture, problem.host(host).architecture} - {guest}
+    learned = all(name in problem.calibration.slowdowns.get(guest, {}) for name in foreign)
+    basis = "as others showed" if learned else "by forecast.slowdown"
+    return f", {ratio / 1000:.2f} times the CPU there ({basis})"
 
 
 def for_load(problem: Problem, reached: Placement) -> frozenset[str]:
@@ -164,10 +177,12 @@ def _why_none(made: Plan) -> str:
 
 def _by_host(problem: Problem, placement: Placement) -> Mapping[str, Resources]:
     """Return what guests use and are allocated on each host; sums run over every guest, often."""
-    mean, needs = problem.demand.mean, problem.needs
+    mean, needs, slower = problem.demand.mean, problem.needs, problem.slower
     sums = {host.name: [0, 0, 0, 0] for host in problem.cluster.hosts}
     for uuid, host in placement.items():
         used, allocated, there = mean.get(uuid, NOTHING), needs[uuid], sums[host]
+        if uuid in slower:
+            used = problem.on(host, uuid, mean)
         there[0] += used.get(CPU, 0)
         there[1] += used.get(MEMORY, 0)
         there[2] += allocated.get(MEMORY, 0)

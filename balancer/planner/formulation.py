@@ -13,8 +13,8 @@ placement.
 Guests and sites are numbered in the cluster's order. Amounts are integers.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import ClassVar, Final
 
@@ -24,7 +24,9 @@ from numpy.typing import NDArray
 from balancer.planner.model.packing import Vector
 from balancer.planner.model.policy import Constraint, Objective
 from balancer.planner.model.problem import Problem
-from balancer.planner.model.resources import Resources
+from balancer.planner.model.resources import CPU, Resources
+from balancer.planner.model.slowness import all_there
+from balancer.planner.model.slowness import most as most_of
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -325,6 +327,33 @@ class Formulation:
     def add(self, primitive: Primitive) -> None:
         """Add a primitive."""
         self.primitives.append(primitive)
+
+    def bear(self, name: str, row: Row) -> None:
+        """Add a row of what guests use of resource `name`, here.
+
+        Where some use more or less CPU on other hosts, each kind of hosts has a row of its own.
+        """
+        for use, alike in self._kinds(row.use) if name == CPU else ((row.use, None),):
+            limit = row.limit
+            if alike is not None:
+                limit = np.where(alike, row.limit, max(0, int(use.sum())))
+            self.add(replace(row, use=use, limit=limit))
+
+    def _kinds(self, use: Ints) -> Iterator[tuple[Ints, Bools | None]]:
+        """Yield what guests would use on each kind of hosts, with [sites]: which hosts those are."""
+        slower, guests = self.problem.slower, self.problem.cluster.guests
+        if not slower:
+            yield use, None
+            return
+        names = [host.name for host in self.problem.cluster.hosts]
+        kinds = [tuple(there.get(name, 1000) for there in slower.values()) for name in names]
+        numbers = self.numbers(list(slower))
+        most = np.array([most_of(guests[number]) for number in numbers], dtype=np.int64)
+        for kind in dict.fromkeys(kinds):
+            scaled = use.copy()
+            mine = use[numbers]
+            scaled[numbers] = np.sign(mine) * all_there(np.abs(mine), np.array(kind), most)
+            yield scaled, np.array([other == kind for other in kinds], dtype=np.bool_)
 
     def domains(self, across: str) -> Ints:
         """Return [sites]: the number of each site's domain, counted from 0."""

@@ -69,7 +69,7 @@ class Heat:
             self.total += self._of[host]
 
     def _add(self, guest: str, host: str, sign: int) -> None:
-        peak = self._problem.demand.peak.get(guest, {})
+        peak = self._problem.on(host, guest, self._problem.demand.peak)
         for name, _ in self._limits:
             self._load[host, name] += sign * peak.get(name, 0)
 
@@ -153,7 +153,8 @@ class _Rooms:
 
     def _hold(self, guest: str, host: str, sign: int) -> None:
         self._memory[host] += sign * self._problem.needs[guest].get(MEMORY, 0)
-        self._cpu[host] += sign * self._problem.demand.mean.get(guest, {}).get(CPU, 0)
+        mean = self._problem.on(host, guest, self._problem.demand.mean)
+        self._cpu[host] += sign * mean.get(CPU, 0)
 
     def _room(self, host: str, way: str) -> Room:
         usable = self._problem.host(host).usable

@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from balancer.planner.ballooning import memory
+from balancer.planner.constraints import all_rules
 from balancer.planner.model.cluster import Guest
 from balancer.planner.model.division import Claims, Division, Floats, divide
+from balancer.planner.model.enlarged import enlarged
 from balancer.planner.model.knobs import Knobs
 from balancer.planner.model.placement import Placement
 from balancer.planner.model.plan import Stay
@@ -20,6 +22,9 @@ from balancer.planner.model.problem import Problem
 from balancer.planner.model.resize import Resize, What
 from balancer.planner.model.resources import CPU, VCPUS
 from balancer.planner.model.terms import ALIKE, Terms, resizing, terms
+from balancer.planner.model.violation import baseline, worsened
+from balancer.planner.plugging import full, plugged
+from balancer.planner.throttling import throttled, unlimited
 
 WORTH_IT = 50.0
 """Millicores that fewer must wait on a host for its guests' shares to be changed."""
@@ -27,6 +32,7 @@ PER_MILLE = 1000
 LEAST, MOST = 2, 100_000
 """Shares that can be given, per mille."""
 AS_THEY_ARE = Terms()
+NOBODY: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,16 +47,25 @@ class Given:
 NOTHING = Given()
 
 
-def resize(problem: Problem, reached: Placement, moving: Collection[str] = ()) -> Given:
+def resize(
+    problem: Problem,
+    reached: Placement,
+    moving: Collection[str] = (),
+    touched: Collection[str] = (),
+) -> Given:
     """Return what to change of guests once they rest as `reached`; `moving` ones are left alone.
 
-    What is changed stays within what an hour allows: the hosts that gain most come first.
+    Nobody is allocated more on hosts that moves touch (`touched`): the next look sees what these
+    leave. What is changed stays within what an hour allows: the hosts that gain most come first.
     """
     if not problem.policy.resizes:
         return NOTHING
     agreed = terms(problem.policy, problem.cluster, problem.resized)
+    vcpus = _of_vcpus(problem, reached, moving, touched)
+    grown = {one.guest: one.after for one in vcpus if not one.shrinks}
     hosts = [
-        Sharing(problem, agreed, name, here) for name, here in _guests(problem, reached, moving)
+        Sharing(problem, agreed, name, here, grown)
+        for name, here in _guests(problem, reached, moving)
     ]
     found = sorted((one for one in hosts if one.changes), key=lambda one: (-one.gain, one.name))
     left = problem.policy.limits.resizes_per_hour - len(problem.resized_lately)
@@ -61,6 +76,8 @@ def resize(problem: Problem, reached: Placement, moving: Collection[str] = ()) -
             made += one.changes
             gained += one.gain
     made += _of_memory(problem, reached, moving, left - len(made))
+    made += _of_traffic(problem, reached, moving, left - len(made))
+    made += vcpus[: max(0, left - len(made))]
     seconds = problem.policy.forecast.horizon / PER_MILLE
     return Given(resizes=tuple(_numbered(made)), saved=round(gained * seconds, 1))
 
@@ -89,6 +106,51 @@ def _of_memory(
     return made
 
 
+def _of_traffic(
+    problem: Problem, reached: Placement, moving: Collection[str], left: int
+) -> list[Resize]:
+    """Return how disk and network traffic is limited, host by host, as far as an hour allows."""
+    tables = resizing(problem.policy, problem.cluster)
+    made: list[Resize] = []
+    for host, guests in _guests(problem, reached, moving):
+        found = list(throttled(problem, tables, host, guests))
+        if len(made) + len(found) <= left:
+            made += found
+    return made
+
+
+def _of_vcpus(
+    problem: Problem, reached: Placement, moving: Collection[str], touched: Collection[str]
+) -> list[Resize]:
+    """Return which guests get vCPUs and which give some back, as far as no rule is against it."""
+    tables = {u: t for u, t in resizing(problem.policy, problem.cluster).items() if t.vcpus}
+    flying = problem.cluster.in_flight
+    busy = {*touched, *flying.values(), *(problem.home(uuid) for uuid in flying)}
+    hosts = _guests(problem, reached, moving) if tables else ()
+    found = [
+        one
+        for host, guests in hosts
+        if host not in busy
+        for one in plugged(problem, tables, host, guests)
+    ]
+    return list(_within_rules(problem, found))
+
+
+def _within_rules(problem: Problem, found: Sequence[Resize]) -> Iterator[Resize]:
+    """Yield those resizes after which no rule is broken more: where one would be, nobody grows."""
+    kept = list(found)
+    rest = problem.rest(problem.cluster.placement)
+    while (then := enlarged(problem, kept)) is not problem:
+        before = baseline(v for rule in all_rules(problem) for v in rule.violations(problem, rest))
+        now = (v for rule in all_rules(then) for v in rule.violations(then, rest))
+        wrong = worsened(before, now)
+        if not wrong:
+            break
+        hosts = {v.subject for v in wrong} & {one.host for one in kept if not one.shrinks}
+        kept = [one for one in kept if one.shrinks or (hosts and one.host not in hosts)]
+    yield from sorted(kept, key=lambda one: not one.shrinks)
+
+
 def lacking(problem: Problem, hosts: Collection[str]) -> Iterator[Stay]:
     """Yield the guests of these hosts that a policy would resize and that cannot be, with the remedy."""
     for uuid, table in sorted(resizing(problem.policy, problem.cluster).items()):
@@ -96,6 +158,12 @@ def lacking(problem: Problem, hosts: Collection[str]) -> Iterator[Stay]:
         missing = guest.knobs.missing if guest.knobs else {}
         if table.memory and What.BALLOON in missing and problem.home(uuid) in hosts:
             why = f"none of its memory can be taken: {missing[What.BALLOON]} (from its next start on)"
+            yield Stay(subject=guest.name, reason=why)
+        if problem.home(uuid) in hosts:
+            for why in unlimited(problem, table, guest, problem.home(uuid)):
+                yield Stay(subject=guest.name, reason=why)
+        if table.vcpus and What.VCPUS in missing and full(problem, guest):
+            why = f"no vCPU can be plugged into it: {missing[What.VCPUS]} (from its next start on)"
             yield Stay(subject=guest.name, reason=why)
 
 
@@ -127,13 +195,16 @@ class Sharing:
         agreed: Mapping[str, Terms],
         name: str,
         guests: Sequence[Guest],
+        grown: Mapping[str, int] = NOBODY,
     ) -> None:
+        """`grown`: how many vCPUs those have that are given some, by uuid."""
         self.name = name
+        self._grown = grown
         self._problem, self._guests = problem, guests
         self._agreed = [agreed.get(guest.uuid, AS_THEY_ARE) for guest in guests]
         self._named = [guest.uuid in agreed for guest in guests]
         self.room = float(problem.host(name).usable.get(CPU, 0))
-        self.wanted = np.array([float(wanted(problem, guest)) for guest in guests])
+        self.wanted = np.array([float(wanted(problem, guest, name)) for guest in guests])
         now, then, shares = self._divided()
         self.then = then
         self.gain = round(self._waits(now) - self._waits(then), 3)
@@ -186,7 +257,8 @@ class Sharing:
     def _quotas(self) -> Iterator[Resize]:
         for guest, one, named in zip(self._guests, self._agreed, self._named, strict=True):
             if named and one.limit and guest.knobs is not None:
-                most = guest.allocation.get(VCPUS, 0) * PER_MILLE
+                vcpus = self._grown.get(guest.uuid, guest.allocation.get(VCPUS, 0))
+                most = vcpus * PER_MILLE
                 limit = one.limit if one.limit < most else 0
                 if not _alike(guest.knobs.quota, limit):
                     why = f"the policy gives it at most {one.limit / PER_MILLE:g} cores"
@@ -210,12 +282,11 @@ class Sharing:
         )  # fmt: skip
 
 
-def wanted(problem: Problem, guest: Guest) -> int:
-    """Return what a guest wants of CPU, what waits of it included, millicores."""
+def wanted(problem: Problem, guest: Guest, host: str) -> int:
+    """Return what a guest wants of CPU on a host, what waits of it included, millicores."""
     demand, uuid = problem.demand, guest.uuid
-    if uuid in demand.wanted:
-        return demand.wanted[uuid]
-    return demand.mean.get(uuid, {}).get(CPU, 0) + demand.delay.get(uuid, 0)
+    waits = demand.mean.get(uuid, {}).get(CPU, 0) + demand.delay.get(uuid, 0)
+    return problem.cpu_on(host, uuid, demand.wanted.get(uuid, waits))
 
 
 def _alike(now: int, wanted: int) -> bool:

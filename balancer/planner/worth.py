@@ -46,6 +46,7 @@ class Currency:
         self.horizon = problem.policy.forecast.horizon
         self._room = {host.name: _room(host) for host in problem.cluster.hosts}
         self._futures = _futures(problem)
+        self._elsewhere = [_elsewhere(problem, future) for future in self._futures]
         self._talk = Talk(problem.conversations, problem.domain)
 
     def sums(self, placement: Placement) -> Sums:
@@ -54,8 +55,10 @@ class Currency:
         for uuid, host in placement.items():
             guests[host].append(uuid)
         loads = tuple(
-            {host: together(future[uuid] for uuid in here) for host, here in guests.items()}
-            for future in self._futures
+            {host: together(self._on(host, n, u) for u in here) for host, here in guests.items()}
+            if self._elsewhere[n]
+            else {host: together(future[u] for u in here) for host, here in guests.items()}
+            for n, future in enumerate(self._futures)
         )
         return Sums(loads, self._talk.counts(placement))
 
@@ -84,11 +87,11 @@ class Currency:
         `reached` is with the guest on `target`: all other moves are made.
         """
         gain = 0.0
-        for loads, future in zip(reached.loads, self._futures, strict=True):
-            mine = future[uuid]
+        for number, loads in enumerate(reached.loads):
             here, there = loads[source], loads[target]
-            gain += self._waits(source, here.plus(mine)) - self._waits(source, here)
-            gain += self._waits(target, there.plus(mine, -1)) - self._waits(target, there)
+            left, came = self._on(source, number, uuid), self._on(target, number, uuid)
+            gain += self._waits(source, here.plus(left)) - self._waits(source, here)
+            gain += self._waits(target, there.plus(came, -1)) - self._waits(target, there)
         load = self.horizon * gain / len(reached.loads)
         return load + self.nearer(reached, uuid, source, target)
 
@@ -114,6 +117,11 @@ class Currency:
             cost += takes.seconds * self._more(source, before[source])
             cost += takes.seconds * self._more(target, after[target])
         return cost / len(now.loads)
+
+    def _on(self, host: str, future: int, uuid: str) -> Burden:
+        """Return what a guest puts on that host."""
+        other = self._elsewhere[future].get((uuid, host))
+        return self._futures[future][uuid] if other is None else other
 
     def _more(self, host: str, load: Burden) -> float:
         """Return how much more the guests of a host wait while it sends or receives."""
@@ -172,6 +180,20 @@ def _futures(problem: Problem) -> tuple[Mapping[str, Burden], ...]:
             for future in demand.scenarios
         )
     return ({g.uuid: _burden(problem, g, None, reach) for g in guests},)
+
+
+def _elsewhere(problem: Problem, future: Mapping[str, Burden]) -> Mapping[tuple[str, str], Burden]:
+    """Return, by uuid and host, what those put there who use more or less CPU than here."""
+    found = {}
+    for uuid, hosts in problem.slower.items():
+        for host in hosts:
+            here = future[uuid].running
+            there = problem.cpu_on(host, uuid, round(here * MILLICORES)) / MILLICORES
+            ratio = there / here if here > 0 else 1.0
+            found[uuid, host] = replace(
+                future[uuid], running=there, variance=future[uuid].variance * ratio
+            )
+    return found
 
 
 def _burden(problem: Problem, guest: Guest, cpu: int | None, reach: float) -> Burden:

@@ -54,7 +54,7 @@ def plan(made: Plan, width: int = 80, *, hosts: bool = True) -> RenderableType:
     parts += [Text(), _risks(made.actions)] if any(map(risks, made.actions)) else []
     parts += [Text(), _labelled("Left as it is: ", _left(made))] if made.left else []
     parts += [_labelled("Proven: ", clean(c.sentence)) for c in made.certificates]
-    told = filter(None, (worth(made), gain(made.gained), verdict(made)))
+    told = filter(None, (stops(made), worth(made), gain(made.gained), verdict(made)))
     parts += [Text(), *map(Text, told)] if made.actions else []
     return Group(*parts)
 
@@ -83,6 +83,19 @@ def worth(made: Plan) -> str:
     told = waiting(made.worth.saved, made.worth.spent)
     believed = f" Of such promises {percent(made.trust)} is believed." if made.trust < 1 else ""
     return f"It {told} within {duration(made.horizon)} (all guests together).{believed}"
+
+
+def stops(made: Plan) -> str:
+    """Return how many moves only make way for others, and how few any order could have."""
+    aside = sum(action.temporary for action in made.actions)
+    if not aside:
+        return ""
+    told = f"Stops on the way: {aside} of {count(len(made.actions), 'move')}"
+    if made.least_aside >= aside:
+        return f"{told}; no order of them has fewer (proven)."
+    return (
+        f"{told}; any order has at least {made.least_aside}." if made.least_aside else f"{told}."
+    )
 
 
 def gain(gained: Sequence[int]) -> str:

@@ -1,5 +1,6 @@
 """How well durations are predicted, in one finding."""
 
+from collections.abc import Iterator
 from statistics import median
 
 from balancer.planner.model.calibration import Calibration
@@ -25,5 +26,13 @@ def lesson(known: Calibration) -> Finding:
             f"predictions of the latest {jobs} migrations were off by {median(off):.0%} (median); "
             f"links carry {known.everywhere.value:.0%} of the rate allowed, "
             f"{known.setup.value:.1f} s go to set-up, p90 is {known.p90:.2f} times the median"
+            + "".join(_slowdowns(known))
         ),
     )
+
+
+def _slowdowns(known: Calibration) -> Iterator[str]:
+    """Yield what was learned of guests of other architectures."""
+    for guest, hosts in sorted(known.slowdowns.items()):
+        for host, one in sorted(hosts.items()):
+            yield f"; {guest} uses {one.value:.2f} times the CPU on {host}"

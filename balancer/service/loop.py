@@ -54,6 +54,7 @@ from balancer.service.promises import due, realised
 from balancer.service.recall import last_seen
 from balancer.service.recovery import REMEMBERED, left_open, resume
 from balancer.service.score import DAY, expected, score
+from balancer.service.slowdowns import shown
 from balancer.service.stages import stages, states
 from balancer.service.standing import KIND as STOOD
 from balancer.service.standing import Cycle
@@ -442,7 +443,7 @@ class Service:
     def _realise(self, seen: Observation, problem: Problem) -> None:
         """Journal what became of promised savings. Raises UsageError if the journal fails."""
         journal = self._world.ports.journal
-        for event in realised(seen, problem, due(journal, seen.at)):
+        for event in (*realised(seen, problem, due(journal, seen.at)), *shown(seen, journal)):
             journal.write(event)
 
     def _remember(self, report: CycleReport, measured: tuple[HostLoad, ...]) -> None:

@@ -11,8 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from balancer.codec import as_data, load_resized_data
-from balancer.planner.model.cluster import Cluster
-from balancer.planner.model.knobs import Knobs
+from balancer.planner.model.cluster import Cluster, Guest
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Plan
 from balancer.planner.model.resize import Resize, Resized, What
@@ -156,12 +155,12 @@ def _found(cluster: Cluster, resize: Resize) -> tuple[Result, str]:
     guest = cluster.guest.get(resize.guest)
     if guest is None or guest.knobs is None:
         return Result.ABORTED, "the guest is not seen"
-    if as_wanted(guest.knobs, resize):
+    if as_wanted(guest, resize):
         return Result.DONE, "it is as wanted"
-    return Result.ABORTED, f"it stands at {stands(guest.knobs, resize.what)}"
+    return Result.ABORTED, f"it stands at {stands(guest, resize.what)}"
 
 
-def as_wanted(knobs: Knobs, resize: Resize) -> bool:
-    """True if a setting is what the resize was to make it."""
-    now = stands(knobs, resize.what)
+def as_wanted(guest: Guest, resize: Resize) -> bool:
+    """True if a guest's setting is what the resize was to make it."""
+    now = stands(guest, resize.what)
     return abs(now - resize.after) <= CLOSE * max(now, resize.after)

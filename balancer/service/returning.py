@@ -54,7 +54,7 @@ def _as_left(resize: Resize, seen: Observation) -> bool:
     guest = seen.cluster.guest.get(resize.guest)
     if guest is None or guest.knobs is None or seen.cluster.placement[guest.uuid] != resize.host:
         return False
-    return as_wanted(guest.knobs, resize)
+    return as_wanted(guest, resize)
 
 
 def _resized(events: Iterable[Event]) -> dict[str, list[Resize]]:

@@ -29,7 +29,7 @@ from balancer.planner.quality import gate
 from balancer.planner.resizable import faults as resize_faults
 from balancer.planner.verify import judge
 from balancer.ports import Event, Execution, Executor, Passing, Ports, Refused, UsageError
-from balancer.service import resizing, telling
+from balancer.service import resizing, slowdowns, telling
 from balancer.service.climbing import Steps, give_room, hasten
 from balancer.service.guards import LATE, STOP_ASKED
 from balancer.service.promises import kept, waiting_now
@@ -153,7 +153,11 @@ def execute(
         if plan.resizes:
             resizing.mend(ports, seen)
         problem = recheck(seen, policy, plan)
-        kept_of_now = {**waiting_now(seen, problem, plan), **(about or {})}
+        kept_of_now = {
+            **waiting_now(seen, problem, plan),
+            **slowdowns.using_now(seen, plan),
+            **(about or {}),
+        }
         ports.journal.write(telling.decided(plan, ports.clock.now(), kept_of_now))
         resizing.carry_out(ports, ports.executor, plan)
         run = _Run(ports, ports.executor, plan, problem, seen.outcomes)
@@ -177,7 +181,7 @@ def recheck(observation: Observation, policy: Policy, plan: Plan) -> Problem:
     verdict = judge(problem, plan.actions)
     if not verdict.valid:
         raise Refused(f"plan {plan.id} is not safe any more: {verdict.faults[0]}; make a new plan")
-    if wrong := resize_faults(problem, plan.resizes, undoing=plan.gives_back):
+    if wrong := resize_faults(problem, plan.resizes, moves=plan.actions, undoing=plan.gives_back):
         raise Refused(f"plan {plan.id} does not fit any more: {wrong[0]}; make a new plan")
     return problem
 

@@ -15,8 +15,10 @@ from zlib import crc32
 from balancer.config.hosts import watts as declared_watts
 from balancer.config.names import expand
 from balancer.config.reading import Table, nearest
-from balancer.config.units import COUNT, KIB_S, MIB, MILLICORES, RATIO, SECONDS, Unit
+from balancer.config.units import COUNT, FACTOR, KIB_S, MIB, MILLICORES, RATIO, SECONDS, Unit
 from balancer.planner.model.cluster import (
+    NATIVE,
+    TRANSLATED,
     Cluster,
     Guest,
     GuestCpu,
@@ -26,7 +28,7 @@ from balancer.planner.model.cluster import (
     Tie,
 )
 from balancer.planner.model.knobs import Knobs
-from balancer.planner.model.resources import CPU, MEMORY, VCPUS
+from balancer.planner.model.resources import CPU, DISK, MEMORY, NETWORK, VCPUS
 from balancer.simulator.counting.power import DEFAULT_WATTS
 from balancer.simulator.workloads import (
     DAY,
@@ -46,13 +48,16 @@ T = TypeVar("T")
 
 HOST_KEYS: Final = (
     "names", "cpu", "memory", "reserve", "link", "labels", "networks", "storage", "state",
-    "qemu", "cpu_models", "power", "local_storage",
+    "qemu", "cpu_models", "power", "local_storage", "architecture", "accelerators", "emulates",
+    "slowdown", "disk", "network",
 )  # fmt: skip
 GUEST_KEYS: Final = (
     "names", "on", "vcpus", "memory", "used", "cpu", "noise", "dirty", "hot_set", "labels",
     "networks", "storage", "owner", "tie", "cpu_model", "local_disk", "patient",
-    "quota", "working",
+    "quota", "working", "max_vcpus", "architecture", "accelerator", "disk", "network",
 )  # fmt: skip
+NATIVE_HERE: Final = "x86_64"
+"""The architecture of hosts and guests that name none."""
 LOCAL: Final = "/var/lib/libvirt/images"
 """Where local disks lie."""
 SHAPE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -87,6 +92,8 @@ class Population:
     placement: dict[str, str] = field(default_factory=dict)
     watts: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Power curve by host, where one is given."""
+    slowdowns: dict[str, float] = field(default_factory=dict)
+    """What each host makes of guests of other architectures."""
     happenings: list[tuple[float, Callable[[World], None]]] = field(default_factory=list)
     """What its guests do at set times, whatever the file's events are."""
     later: dict[str, SimulatedHost] = field(default_factory=dict)
@@ -106,6 +113,7 @@ class Population:
         for host in self.described(table):
             self.add_host(host.spec)
             self.watts[host.spec.name] = host.watts
+            self.slowdowns[host.spec.name] = host.slowdown
 
     def add_host(self, host: Host) -> None:
         """Add one host."""
@@ -118,7 +126,8 @@ class Population:
         for name in names(table):
             if name in {**self.hosts, **self.later, **found}:
                 table.fail("names", f"{name} is given twice")
-            found[name] = SimulatedHost(_host(table, name), watts=watts(table))
+            slowdown = table.amount("slowdown", FACTOR, 1.0)
+            found[name] = SimulatedHost(_host(table, name), watts=watts(table), slowdown=slowdown)
         return tuple(found.values())
 
     def add_guest(self, guest: SimulatedGuest, home: str) -> None:
@@ -160,6 +169,8 @@ class Population:
             allocation={VCPUS: int(table.amount("vcpus", COUNT, 2)), MEMORY: memory},
             labels=table.strings("labels"),
             owner=table.text("owner"),
+            architecture=table.text("architecture", NATIVE_HERE),
+            accelerator=table.choice("accelerator", (NATIVE, TRANSLATED), NATIVE),
             cpu=GuestCpu(model=table.text("cpu_model")),
             networks=tuple(sorted(table.texts("networks"))),
             storage=tuple(sorted((*table.texts("storage"), *(disk.storage for disk in disks)))),
@@ -168,7 +179,13 @@ class Population:
                 *(Tie(kind=kind, detail=f"{kind} of {name}") for kind in table.texts("tie")),
                 *(Tie(kind="local-disk", detail=f"vda {LOCAL}", disk=d.name) for d in disks),
             ),
-            knobs=Knobs(quota=int(table.amount("quota", MILLICORES, 0)), balloon=memory),
+            knobs=Knobs(
+                quota=int(table.amount("quota", MILLICORES, 0)),
+                balloon=memory,
+                disks=("vda",),
+                nics=("eth0",),
+                most_vcpus=int(table.amount("max_vcpus", COUNT, 0)),
+            ),
         )
         return SimulatedGuest(
             spec=spec,
@@ -177,6 +194,8 @@ class Population:
             dirty_mib_s=int(table.amount("dirty", KIB_S, 0)) // 1024,
             hot_set_mib=int(used * min(1.0, table.amount("hot_set", RATIO, 0.05))),
             working_mib=int(used * min(1.0, table.amount("working", RATIO, 1.0))),
+            disk_kib_s=int(table.amount("disk", KIB_S, 0)),
+            network_kib_s=int(table.amount("network", KIB_S, 0)),
             patient=table.flag("patient", default=False),
         )
 
@@ -274,6 +293,7 @@ def _host(table: Table, name: str) -> Host:
         capacity={
             CPU: int(table.amount("cpu", MILLICORES, 0)),
             MEMORY: int(table.amount("memory", MIB, 0)),
+            **{n: int(table.amount(n, KIB_S, 0)) for n in (DISK, NETWORK) if n in table.values},
         },
         reserve={MEMORY: int(table.amount("reserve", MIB, 0))},
         state=HostState(table.choice("state", ("up", "draining"), "up")),
@@ -284,10 +304,22 @@ def _host(table: Table, name: str) -> Host:
         qemu_version=_version(table),
         cpu_models=tuple(sorted(table.texts("cpu_models"))),
         power=declared_watts(table) if "power" in table.values else (),
+        architecture=table.text("architecture", NATIVE_HERE),
+        accelerators=_accelerators(table),
+        emulates=dict.fromkeys(sorted(table.texts("emulates")), ()),
         images={LOCAL: int(table.amount("local_storage", MIB, 0))}
         if "local_storage" in table.values
         else {},
     )
+
+
+def _accelerators(table: Table) -> tuple[str, ...]:
+    """Return what runs guests' code there: both, unless it is said."""
+    given = table.texts("accelerators") or (NATIVE, TRANSLATED)
+    for one in given:
+        if one not in (NATIVE, TRANSLATED):
+            table.fail("accelerators", f'must be "{NATIVE}" or "{TRANSLATED}", not {one}')
+    return tuple(sorted(given))
 
 
 def watts(table: Table) -> tuple[int, ...]:

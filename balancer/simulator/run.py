@@ -201,7 +201,9 @@ def _world(scenario: Scenario, meter: Meter) -> World:
         now=scenario.start,
         hosts={
             host.name: SimulatedHost(
-                host, watts=scenario.watts.get(host.name, host.power or DEFAULT_WATTS)
+                host,
+                watts=scenario.watts.get(host.name, host.power or DEFAULT_WATTS),
+                slowdown=scenario.slowdowns.get(host.name, 1.0),
             )
             for host in scenario.hosts
         },

@@ -53,6 +53,8 @@ class Scenario:
     placement: Mapping[str, str]
     watts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Power curve by host, where one is given."""
+    slowdowns: Mapping[str, float] = field(default_factory=dict)
+    """Times the CPU that guests of other architectures take, by host."""
     seed: int = 1
     cpu_by_shares: bool = False
     """True: CPU that is short is dealt by shares, as schedulers do; else by what is wanted."""
@@ -87,6 +89,7 @@ def load_scenario(
         guests=tuple(population.guests.values()),
         placement=population.placement,
         watts=population.watts,
+        slowdowns=population.slowdowns,
         seed=population.seed,
         cpu_by_shares=top.flag("cpu_by_shares", default=False),
         happenings=(*population.happenings, *befalls),

@@ -16,7 +16,7 @@ from typing import Final
 from balancer.planner.model.cluster import Guest, Host, HostState
 from balancer.planner.model.knobs import USUAL_SHARES, Knobs
 from balancer.planner.model.resize import What
-from balancer.planner.model.resources import CPU, MEMORY
+from balancer.planner.model.resources import CPU, DISK, MEMORY, VCPUS
 from balancer.ports import ABANDONED
 from balancer.simulator.counting.power import DEFAULT_WATTS
 from balancer.simulator.dealing import Ask, dealt
@@ -25,6 +25,8 @@ from balancer.simulator.workloads import Workload
 
 DEFAULT_LINK_KIB_S: Final = 1_220_703
 """10 Gbit/s, where a host's link is not given."""
+CORE: Final = 1000
+"""Millicores that a vCPU can use."""
 
 
 @dataclass(slots=True)
@@ -37,6 +39,8 @@ class SimulatedHost:
     """What is left of its migration link: 1 all, 0 cut."""
     watts: tuple[int, ...] = DEFAULT_WATTS
     """Drawn at evenly spaced loads, from idle to busy."""
+    slowdown: float = 1.0
+    """Times the CPU that guests of other architectures take here, whose code is translated."""
 
     @property
     def link_mib_s(self) -> float:
@@ -57,6 +61,10 @@ class SimulatedGuest:
     hot_set_mib: int
     working_mib: int | None = None
     """Of the memory in use, what it works with; None: all."""
+    disk_kib_s: int = 0
+    """Disk traffic it would have if it were alone."""
+    network_kib_s: int = 0
+    """Network traffic, likewise."""
     patient: bool = False
     """True if nobody minds that it waits: its work is done later, and that is all."""
 
@@ -64,6 +72,16 @@ class SimulatedGuest:
     def works_mib(self) -> int:
         """What it works with."""
         return self.memory_mib if self.working_mib is None else self.working_mib
+
+    def wants(self, at: float) -> int:
+        """Return the CPU that its hypervisor sees it ask for, millicores.
+
+        What it would do with more vCPUs is not seen, where it can be given some; else its workload
+        is what its vCPUs do.
+        """
+        more = self.spec.knobs is not None and self.spec.knobs.most_vcpus > 0
+        seen = CORE * self.spec.allocation.get(VCPUS, 0) if more else 1 << 30
+        return min(self.cpu.at(at), seen)
 
     @property
     def lacks_memory(self) -> bool:
@@ -324,13 +342,18 @@ class World:
         if knobs is None or what in knobs.missing:
             return f"{guest.spec.name} has no {what} that can be changed"
         match what:
-            case What.SHARES:
-                knobs = replace(knobs, shares=amount)
-            case What.QUOTA:
-                knobs = replace(knobs, quota=amount)
+            case What.SHARES | What.QUOTA | What.BLOCK | What.NETWORK:
+                knobs = replace(knobs, **{what.value: amount})  # type: ignore[arg-type]
             case What.BALLOON:
                 knobs = replace(knobs, balloon=amount)
                 guest = replace(guest, memory_mib=self._resident(guest, amount))
+            case What.VCPUS:
+                has = guest.spec.allocation.get(VCPUS, 0)
+                if not has - knobs.plugged_vcpus <= amount <= max(has, knobs.most_vcpus):
+                    return f"{guest.spec.name} cannot be brought from {has} vCPUs to {amount}"
+                knobs = replace(knobs, plugged_vcpus=knobs.plugged_vcpus + amount - has)
+                allocation = {**guest.spec.allocation, VCPUS: amount}
+                guest = replace(guest, spec=replace(guest.spec, allocation=allocation))
         self.guests[uuid] = replace(guest, spec=replace(guest.spec, knobs=knobs))
         return ""
 
@@ -348,7 +371,7 @@ class World:
 
     def granted(self) -> Mapping[str, tuple[int, int]]:
         """Return what each guest wants of CPU at this moment, and what it gets, millicores."""
-        wanted = {uuid: guest.cpu.at(self.now) for uuid, guest in self.guests.items()}
+        wanted = {uuid: self._wants(uuid, guest) for uuid, guest in self.guests.items()}
         here: dict[str, list[str]] = {name: [] for name in self.hosts}
         for uuid, host in self.placement.items():
             here[host].append(uuid)
@@ -359,6 +382,32 @@ class World:
             for uuid, got in zip(uuids, dealt(asks, has, by_shares=self.by_shares), strict=True):
                 found[uuid] = (wanted[uuid], got)
         return found
+
+    def traffic(self, name: str) -> Mapping[str, tuple[int, int]]:
+        """Return what each guest wants of `disk` or `network` traffic, and what it has, KiB/s.
+
+        Where a host is asked for more than it carries, everybody has the same share of what it asks
+        for within its limit.
+        """
+        wants = {uuid: _asked(guest, name) for uuid, guest in self.guests.items()}
+        asked: Counter[str] = Counter()
+        for uuid, (_, most) in wants.items():
+            asked[self.placement[uuid]] += most
+        found = {}
+        for uuid, (wanted, most) in wants.items():
+            host = self.placement[uuid]
+            carries = self.hosts[host].spec.capacity.get(name, 0)
+            has = most * carries // asked[host] if 0 < carries < asked[host] else most
+            found[uuid] = (wanted, has)
+        return found
+
+    def _wants(self, uuid: str, guest: SimulatedGuest) -> int:
+        """Return what a guest wants of CPU where it is: never more than all its vCPUs can do."""
+        calm, host = guest.wants(self.now), self.hosts[self.placement[uuid]]
+        if host.spec.architecture == guest.spec.architecture:
+            return calm
+        cores = guest.spec.allocation.get(VCPUS, 0) * CORE
+        return max(calm, min(cores, round(calm * host.slowdown)))
 
     def set_state(self, host: str, state: HostState) -> None:
         """Close a host to arrivals and have it emptied, or open it again."""
@@ -434,3 +483,12 @@ class World:
 def _weight(knobs: Knobs | None) -> tuple[int, int]:
     """Return a guest's weight and quota; the usual ones where nothing can be set of it."""
     return (knobs.shares, knobs.quota) if knobs else (USUAL_SHARES, 0)
+
+
+def _asked(guest: SimulatedGuest, name: str) -> tuple[int, int]:
+    """Return the traffic that a guest wants, and what of it its limit lets through."""
+    knobs = guest.spec.knobs or Knobs()
+    disk = name == DISK
+    wanted = guest.disk_kib_s if disk else guest.network_kib_s
+    most = knobs.block if disk else knobs.network
+    return wanted, min(wanted, most) if most else wanted

@@ -165,7 +165,7 @@ class Guest:
         return self.tell(*(f"{name} {value:g}" for name, value in knobs.items()))
 
     def load(self) -> dict[str, float]:
-        """Its load, and how many pages it has ``swept`` and KiB it has ``written`` so far."""
+        """Its load, how many pages it has ``swept`` and KiB it has ``written`` so far, its ``cpus``."""
         return self.tell("get")
 
     def tell(self, *orders: str, patience: float = 10) -> dict[str, float]:

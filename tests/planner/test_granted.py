@@ -46,6 +46,13 @@ def test_each_bound_is_named_with_what_is_missing() -> None:
     assert (own.got, own.missing) == (1000, ("a higher quota of its own",))
 
 
+def test_what_keeps_traffic_from_being_limited_is_told() -> None:
+    """A host that says nothing of what it carries."""
+    policy = policy_of(replace(BATCH, disk_least=1024))
+    (_, said) = granted("w1", policy).missing
+    assert said.startswith("its disk traffic is not divided: how much a carries is not declared")
+
+
 def test_what_is_given_is_what_there_is() -> None:
     """Together guests get all that their host has, where they want more."""
     seen = assess(delayed(SHARED, "db", "w1", "w2"), policy_of(BATCH))

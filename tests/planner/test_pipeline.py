@@ -372,3 +372,16 @@ def test_a_target_nobody_can_reach_is_refused_with_the_proof() -> None:
     assert isinstance(answer, Infeasible)
     assert "would open it" in answer.reason
     assert [c.argument for c in answer.certificates] == [Argument.COUNT]
+
+
+def test_a_plan_tells_the_fewest_steps_aside_only_of_its_whole_way() -> None:
+    """A swap takes one; of the part that an hour can afford nothing is known."""
+    text = "a 9c/4g : x 1v/4g\nb 9c/4g : z 1v/4g\nc 9c/4g :\nd 9c/9g : y 1v/1g"
+    wanted = {uuid_of("x"): "b", uuid_of("z"): "a", uuid_of("y"): "c"}
+    whole = towards(observation(text), standing(), wanted, "so")
+    assert isinstance(whole, Plan)
+    assert (len(whole.actions), whole.least_aside) == (4, 1)
+    short = standing(limits=replace(Limits(), moves_per_hour=1))
+    part = towards(observation(text), short, wanted, "so")
+    assert isinstance(part, Plan)
+    assert (len(part.actions), part.least_aside) == (1, 0)

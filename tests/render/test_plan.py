@@ -20,6 +20,7 @@ from balancer.render.plan import (
     moves,
     plan,
     quality,
+    stops,
     verdict,
     violations,
 )
@@ -99,6 +100,7 @@ kvm02     █▓▓░░░░░  10→35 %   █▓▓░░░░░  10→3
 
 Left as it is: etl-17 (will not converge)
 
+Stops on the way: 1 of 2 moves.
 Judge: 2 hard rules are kept or get no worse at every step. Best found (greedy);
 how much better is possible is not known."""
     )
@@ -110,6 +112,15 @@ def test_a_plan_of_nothing_shows_hosts_and_no_judge() -> None:
     assert text.startswith("Nothing is worth moving.\n")
     assert "Judge" not in text
     assert "kvm01 hot ███████████  96 %" in text
+
+
+def test_stops_on_the_way_are_counted_beside_the_fewest_there_can_be() -> None:
+    """Proven to be the fewest, above a bound, or without one; nothing where there are none."""
+    assert stops(replace(MADE, least_aside=1)).endswith("; no order of them has fewer (proven).")
+    aside = replace(MADE.actions[0], id="m3")
+    more = replace(MADE, actions=(*MADE.actions, aside), least_aside=1)
+    assert stops(more) == "Stops on the way: 2 of 3 moves; any order has at least 1."
+    assert stops(replace(MADE, actions=MADE.actions[1:], least_aside=0)) == ""
 
 
 def test_both_numbers_are_shown_for_each_move_and_for_all() -> None:

@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element
 import libvirt
 
 from balancer.adapters.libvirt.document import attribute, kib, natural, text_of
+from balancer.adapters.libvirt.traffic import Traffic, read_traffic
 from balancer.planner.model.knobs import USUAL_SHARES, Knobs
 from balancer.planner.model.resize import What
 
@@ -17,6 +18,10 @@ CGROUP_SHARES: Final = 1024
 USUAL_PERIOD: Final = 100_000
 """Microseconds within which a quota is counted, where the XML names none."""
 PER_CORE: Final = 1000
+UNPLUGGABLE: Final = frozenset({"aarch64", "armv7l", "riscv64"})
+"""Architectures of which QEMU plugs no vCPUs."""
+CACHE_KIB: Final = 128 * 1024
+"""What QEMU keeps of translated code has to be so large for a vCPU to be plugged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,26 +34,48 @@ class Tuning:
     """The most CPU its vCPUs get together, millicores; 0 for no limit."""
     balloon: int = 0
     """Memory that its balloon leaves it, MiB."""
+    traffic: Traffic = field(default_factory=lambda: Traffic(missing={}))
+    most_vcpus: int = 0
+    """As many vCPUs as it can be brought to."""
+    plugged_vcpus: int = 0
+    """Those that were plugged while it ran."""
     missing: Mapping[str, str] = field(default_factory=dict)
 
     def knobs(self, usual: int) -> Knobs:
         """Return it in the planner's words; `usual` is the weight nobody had to set."""
         shares = round(self.shares * USUAL_SHARES / usual) if self.shares else USUAL_SHARES
-        return Knobs(shares=shares, quota=self.quota, balloon=self.balloon, missing=self.missing)
+        return Knobs(
+            shares=shares,
+            quota=self.quota,
+            balloon=self.balloon,
+            block=self.traffic.block,
+            network=self.traffic.network,
+            disks=self.traffic.disks,
+            nics=self.traffic.nics,
+            most_vcpus=self.most_vcpus,
+            plugged_vcpus=self.plugged_vcpus,
+            missing={**self.missing, **self.traffic.missing},
+        )
 
 
 def read_tuning(root: Element, vcpus: int) -> Tuning:
     """Return what a domain's live XML tells. Raises Unreadable."""
     shares = text_of(root, "cputune/shares")
-    missing = _balloon_lacks(root)
+    missing = {
+        What.BALLOON.value: _balloon_lacks(root),
+        What.VCPUS.value: _vcpus_lack(root, vcpus),
+    }
     current = root.find("currentMemory")
     memory = root.find("memory")
     size = kib(current if current is not None else memory, "memory") if memory is not None else 0
     return Tuning(
         shares=natural(shares, "the CPU shares") if shares else 0,
         quota=_quota(root, vcpus),
-        balloon=0 if missing else size // 1024,
-        missing={What.BALLOON.value: missing} if missing else {},
+        balloon=0 if missing[What.BALLOON] else size // 1024,
+        most_vcpus=_most_vcpus(root, vcpus),
+        plugged_vcpus=_plugged_vcpus(root),
+        traffic=read_traffic(root),
+        missing={what: lacks for what, lacks in missing.items() if lacks},
     )
 
 
@@ -77,6 +104,32 @@ def _balloon_lacks(root: Element) -> str:
         )
     if attribute(root, "devices/memballoon/stats", "period") in {"", "0"}:
         return "add <stats period='5'/> within <memballoon>"
+    return ""
+
+
+def _most_vcpus(root: Element, vcpus: int) -> int:
+    text = text_of(root, "vcpu")
+    return natural(text, "the most vCPUs") if text else vcpus
+
+
+def _plugged_vcpus(root: Element) -> int:
+    """Return how many vCPUs could be taken: those that it did not boot with."""
+    found = root.findall("vcpus/vcpu")
+    return sum(v.get("enabled") == "yes" and v.get("hotpluggable") == "yes" for v in found)
+
+
+def _vcpus_lack(root: Element, vcpus: int) -> str:
+    """Return the change to the XML without which no vCPU may be plugged; empty for none."""
+    architecture = attribute(root, "os/type", "arch")
+    if architecture in UNPLUGGABLE:
+        return (
+            f"no machine of {architecture} takes vCPUs while it runs: it can be booted with more"
+        )
+    if _most_vcpus(root, vcpus) <= vcpus and not _plugged_vcpus(root):
+        return f"write <vcpu current='{vcpus}'>{2 * vcpus}</vcpu>, with the most that it is ever to have"
+    cache = root.find("features/tcg/tb-cache")
+    if root.get("type") == "qemu" and (cache is None or kib(cache, "tb-cache") < CACHE_KIB):
+        return "write <features><tcg><tb-cache unit='MiB'>128</tb-cache></tcg></features>: with less QEMU ends when a vCPU is plugged"
     return ""
 
 

@@ -66,7 +66,8 @@ class Headroom:
             use = formulation.peak(name)
             full = int(use.sum())
             limit = [limits.get(h.name, {}).get(name, full) for h in problem.cluster.hosts]
-            formulation.add(
+            formulation.bear(
+                name,
                 Row(
                     label=f"{self.label}: {name}",
                     use=use,
@@ -74,7 +75,7 @@ class Headroom:
                     penalty=HARD if self.hard else SOFT_ROW,
                     hard=self.hard,
                     scale=None if self.hard else np.maximum(1, formulation.usable(name)),
-                )
+                ),
             )
 
     def violations(
@@ -85,7 +86,7 @@ class Headroom:
         hosts = limits.keys() if touched is None else limits.keys() & set(touched)
         found: list[Violation] = []
         for host, uuids in sorted(problem.holders(occupancy, hosts).items()):
-            borne = total(problem.demand.peak.get(uuid, {}) for uuid in uuids)
+            borne = total(problem.on(host, uuid, problem.demand.peak) for uuid in uuids)
             for name, limit in limits[host].items():
                 if borne.get(name, 0) > limit:
                     found.append(self._tight(problem, host, name, borne[name], uuids))

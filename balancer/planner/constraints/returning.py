@@ -93,7 +93,7 @@ def _reckoned(problem: Problem) -> frozenset[tuple[str, str]]:
 
 def _pays_clearly(problem: Problem, loads: Mapping[str, Resources], uuid: str, host: str) -> bool:
     home = problem.home(uuid)
-    mine = problem.demand.peak.get(uuid, {})
+    mine = problem.on(host, uuid, problem.demand.peak)
     limits = _limits(problem.policy.hot)
     too_hot = any(
         loads[home].get(name, 0) > (limit + OVER) * problem.host(home).usable.get(name, 0)

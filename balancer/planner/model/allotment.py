@@ -1,14 +1,10 @@
 """What guests are allocated of a host, and huge pages counted once."""
 
 from collections.abc import Mapping
-from typing import Final
 
-from balancer.planner.model.cluster import Guest
+from balancer.planner.model.cluster import NATIVE, TRANSLATED, Guest
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.resources import EMULATED, HUGEPAGES, MEMORY, VCPUS, Resources
-
-NATIVE: Final = "kvm"
-TRANSLATED: Final = "qemu"
 
 
 def takes(problem: Problem) -> Mapping[str, Resources]:

@@ -56,6 +56,9 @@ class Calibration:
     """Seconds beside the transfer: connecting, starting the receiving emulator, switching over."""
     guests: Mapping[str, Habit] = field(default_factory=dict)
     """By uuid."""
+    slowdowns: Mapping[str, Mapping[str, Learned]] = field(default_factory=dict)
+    """How many times the CPU that guests use where their code is translated from one architecture
+    to itself they use where it is to another: by the guest's, then the host's architecture."""
     errors: tuple[float, ...] = ()
     """Time taken over time predicted, of the latest jobs."""
 

@@ -7,9 +7,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
+from typing import Final
 
 from balancer.planner.model.knobs import Knobs
 from balancer.planner.model.resources import Resources
+
+NATIVE: Final = "kvm"
+TRANSLATED: Final = "qemu"
+"""What runs a guest's code: the processor itself, or QEMU, which translates it (TCG)."""
 
 
 class HostState(StrEnum):

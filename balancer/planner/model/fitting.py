@@ -7,8 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from balancer.planner.model.allotment import TRANSLATED
-from balancer.planner.model.cluster import Guest, GuestCpu, GuestState, Host
+from balancer.planner.model.cluster import TRANSLATED, Guest, GuestCpu, GuestState, Host
 from balancer.planner.model.copying import as_it_moves
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.resources import CPU, VCPUS

@@ -225,6 +225,9 @@ class Plan:
     """Per mille of what the plan gains that is reached once so many actions, in order of their
     start, have ended: of repairs or of relief, whichever lags behind; of cost where the plan brings
     neither. Empty where that is not known. It may be cut after any of them."""
+    least_aside: int = 0
+    """Temporary moves that any order of these moves has, of guests that move anyway: proven; 0
+    where that is not known."""
     asked_again: int = 0
     """How often another placement was sought, as no way to the one before was found."""
 

@@ -154,6 +154,9 @@ class Forecast:
     """Seconds of the past that are looked at."""
     scenarios: int = 0
     """Joint futures held against hosts, so that guests which peak together are kept apart."""
+    slowdown: float = 1.1
+    """Times the CPU that a translated guest uses on a host of another architecture than its own,
+    until it is learned (docs/benchmarks.md)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

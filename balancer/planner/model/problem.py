@@ -14,13 +14,15 @@ from balancer.planner.model.placement import Occupancy, Placement, at_rest
 from balancer.planner.model.plan import Outcome
 from balancer.planner.model.policy import Emptying, Pausing, Policy, TakingTurns, Talking
 from balancer.planner.model.resize import Resized, What
-from balancer.planner.model.resources import Resources, add
+from balancer.planner.model.resources import CPU, NOTHING, Resources, add
 from balancer.planner.model.selector import Selector
+from balancer.planner.model.slowness import elsewhere, most, there
 from balancer.planner.model.turns import Turn
 
 Value = TypeVar("Value")
 
 HOUR = 3600.0
+NOBODY_SLOWER: Mapping[str, int] = {}
 UNLABELLED = "(unlabelled)"
 """The domain of every host without the label asked for: nothing is known to separate them."""
 
@@ -127,6 +129,23 @@ class Problem:
     def resized_lately(self) -> tuple[Resized, ...]:
         """What was changed of guests where they are within the last hour."""
         return tuple(one for one in self.resized if self.at - one.ended < HOUR)
+
+    @cached_property
+    def slower(self) -> Mapping[str, Mapping[str, int]]:
+        """Per mille of its CPU here that a guest uses there, by uuid and host, where not the same."""
+        return elsewhere(self.cluster, self.calibration, self.policy.forecast.slowdown)
+
+    def on(self, host: str, uuid: str, use: Mapping[str, Resources]) -> Resources:
+        """Return what `use` says of a guest, as it would be on that host."""
+        amounts = use.get(uuid, NOTHING)
+        ratio = self.slower.get(uuid, NOBODY_SLOWER).get(host)
+        if ratio is None or CPU not in amounts:
+            return amounts
+        return {**amounts, CPU: there(amounts[CPU], ratio, most(self.cluster.guest[uuid]))}
+
+    def cpu_on(self, host: str, uuid: str, millicores: int) -> int:
+        """Return what a guest that uses so much CPU here uses on that host."""
+        return self.on(host, uuid, {uuid: {CPU: millicores}})[CPU]
 
     def rests(self, uuid: str, what: What) -> bool:
         """True if a setting of a guest was changed so lately that it is left alone."""

@@ -14,6 +14,8 @@ class Bound(StrEnum):
     RESERVATION = "reservation"
     """Its shares would bring less than what it is to get in any case."""
     LIMIT = "limit"
+    VCPUS = "number of vCPUs"
+    """It keeps all it has busy: what more it would use is not seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,7 +55,8 @@ class Balance:
 
         limit, load = band(use), formulation.load(use)
         limit = np.where(formulation.spared(name, band), np.maximum(limit, load), limit)
-        formulation.add(
+        formulation.bear(
+            name,
             Row(
                 label=f"{self.label}: {name}",
                 use=use,
@@ -65,7 +66,7 @@ class Balance:
                 transient=False,
                 scale=np.maximum(1, usable),
                 for_evenness=True,
-            )
+            ),
         )
 
 

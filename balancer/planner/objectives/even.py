@@ -65,7 +65,8 @@ class Even:
         too_much, too_little = np.full(len(usable), full), np.zeros(len(usable), dtype=np.int64)
         too_much[alike], too_little[alike] = target[alike], -target[alike]
         for way, limit in ((1, too_much), (-1, too_little)):
-            formulation.add(
+            formulation.bear(
+                name,
                 Row(
                     label=f"{self.label}: {name}",
                     use=way * use,
@@ -74,5 +75,5 @@ class Even:
                     hard=False,
                     transient=False,
                     scale=np.maximum(1, usable),
-                )
+                ),
             )

@@ -70,7 +70,8 @@ class Overload:
         if problem.settling:
             limit = np.maximum(limit, load)
         limit[formulation.sites(problem.relieve)] = int(use.sum())
-        formulation.add(
+        formulation.bear(
+            name,
             Row(
                 label=f"{self.label}: {name}",
                 use=use,
@@ -79,5 +80,5 @@ class Overload:
                 hard=False,
                 transient=False,
                 scale=np.maximum(1, usable * futures),
-            )
+            ),
         )

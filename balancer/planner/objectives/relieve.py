@@ -44,7 +44,7 @@ class Relieve:
         limit = np.full(len(usable), int(use.sum()), dtype=np.int64)
         named = formulation.sites(formulation.problem.relieve)
         limit[named] = np.rint(usable[named] * share).astype(np.int64)
-        formulation.add(_row(f"{self.label}: {name}", use, limit, usable, OBEY))
+        formulation.bear(name, _row(f"{self.label}: {name}", use, limit, usable, OBEY))
 
     def _spare(self, formulation: Formulation, name: str, hot: float) -> None:
         """The others are not made hot, nor hotter than they are."""
@@ -52,7 +52,7 @@ class Relieve:
         safe = np.rint(usable * max(0.0, hot - self.within)).astype(np.int64)
         limit = np.maximum(safe, formulation.load(use))
         limit[formulation.sites(formulation.problem.relieve)] = int(use.sum())
-        formulation.add(_row(f"spare others: {name}", use, limit, usable, SPARE))
+        formulation.bear(name, _row(f"spare others: {name}", use, limit, usable, SPARE))
 
 
 def _row(label: str, use: Ints, limit: Ints, usable: Ints, penalty: Penalty) -> Row:

@@ -13,9 +13,10 @@ from typing import Final
 import numpy as np
 
 from balancer.planner.order.apart import found_apart, polish_apart
-from balancer.planner.order.aside import Searching, fewest_steps_aside
+from balancer.planner.order.aside import GLANCE, Searching, fewer, fewest_steps_aside
 from balancer.planner.order.bounds import Bound, bound, channel_work, lengths
 from balancer.planner.order.components import components
+from balancer.planner.order.deadlocks import Deadlocks
 from balancer.planner.order.kernels import passes, roaming, settling
 from balancer.planner.order.kernels.passes import NEVER, duration
 from balancer.planner.order.pacing import light_paces
@@ -109,6 +110,8 @@ class Arranged:
     bound: Bound
     rounds: int
     """Work done; a replay reuses it."""
+    least: int = 0
+    """Steps aside that any order has, of movers; 0 where that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +128,11 @@ class Effort:
     """Moves from which the kernels run compiled; a first compilation takes half a minute."""
     exact: float = 0.0
     """Work that CP-SAT may take on schedules of up to `EXACT` trips, its deterministic seconds."""
+    aside: float = inf
+    """Steps aside that may be made for a shorter schedule, as a share of movers: more only where no
+    order with fewer was found."""
+    fewest: float = 0.0
+    """Work that CP-SAT may take on who has to step aside, its deterministic seconds a question."""
     enough: float = ENOUGH
     """How much longer than the bound, as a share, a schedule may be that ends the search."""
     spent: Callable[[], float] = lambda: 0.0
@@ -190,6 +198,10 @@ class Work:
         """Rates at which the busiest links carry least, where those are not the highest."""
         self.ways: list[tuple[Compiled, Schedule]] = []
         """The best found on the way, each of other trips or times."""
+        self.least = 0
+        """Steps aside that any order has, as far as is known."""
+        self.allowed = inf
+        """Steps aside from which on none is worth what it saves."""
         self.floor = 0.0
         """Seconds that another part takes anyhow: nothing shorter is of use."""
 
@@ -204,7 +216,7 @@ class Work:
             self.find_detours()
         if self.best is not None:
             self.polish()
-        return Arranged(self.best, self.bound, self.rounds)
+        return Arranged(self.best, self.bound, self.rounds, self.least)
 
     def reached(self) -> bool:
         """True if the best is as good as asked for."""
@@ -217,8 +229,9 @@ class Work:
 
     def cost(self, schedule: Schedule) -> float:
         """Return what a schedule is worth; less is better."""
-        price = self.effort.price_of_a_step_aside
-        return max(schedule.seconds, self.floor) * (1 + price * schedule.steps_aside)
+        price, steps = self.effort.price_of_a_step_aside, schedule.steps_aside
+        seconds = max(schedule.seconds, self.floor)
+        return seconds * (1 + price * steps) if steps <= self.allowed else NEVER
 
     def cheapest_more(self) -> float:
         """Return what a good schedule with one step aside more than the best would cost."""
@@ -282,12 +295,30 @@ class Work:
         """Keep the best of the ways with the fewest steps aside."""
         longest = np.argsort(-self.length, kind="stable")
         others = [self.rng.permutation(self.n) for _ in range(self.kernels.aside.orders)]
-        ways = fewest_steps_aside(movers, ground, [longest, *others], self.kernels.aside)
+        orders, search = [longest, *others], self.kernels.aside
+        ways = fewest_steps_aside(movers, ground, orders, search, most=GLANCE)
+        self.least = len(Deadlocks(self.yard).apart())
+        if not ways or len(ways[0]) > self.n + self.least:
+            ways = fewer(ways, self.asked(ways[0] if ways else ()))
+        if not ways or len(ways[0]) > self.n + max(1, self.least):
+            ways = fewer(ways, fewest_steps_aside(movers, ground, orders, search))
         for trips in ways:
             compiled = compile_trips(self.yard, trips)
             made = self.tightened(compiled, np.arange(float(len(trips))))
             if made is not None:
                 self.keep(compiled, made)
+        if self.best is not None:
+            self.allowed = max(self.effort.aside * self.n, self.best.steps_aside)
+
+    def asked(self, known: Sequence[Trip]) -> list[tuple[Trip, ...]]:
+        """Return a way with fewer steps aside than `known`, if CP-SAT has one; raise `least`."""
+        if self.n > EXACT or self.effort.fewest <= 0:
+            return []
+        from balancer.planner.order.fewest import fewest  # noqa: PLC0415 - slow
+
+        answer = fewest(self.yard, self.effort.fewest, known)
+        self.least = max(self.least, answer.least)
+        return [answer.trips] if answer.trips else []
 
     def settings(self, attempt: int, seen: Sequence[tuple[float, Floats]]) -> Floats:
         """Return careful settings first, then such as were good before, and others by chance."""

@@ -24,7 +24,7 @@ WIDEST: Final = 256
 WAYS: Final = 16
 """Ways of the same depth that are returned at most."""
 GLANCE: Final = 4
-"""Turns in which movers are tried at first: mostly one step aside will do, which is the least."""
+"""Turns in which movers are tried at first: mostly that finds the fewest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +51,30 @@ class _State:
 
 
 def fewest_steps_aside(
-    movers: Movers, ground: Ground, orders: Sequence[Ints], search: Searching
+    movers: Movers,
+    ground: Ground,
+    orders: Sequence[Ints],
+    search: Searching,
+    *,
+    most: int = 1 << 30,
 ) -> list[tuple[Trip, ...]]:
     """Return ways home, all with the same number of steps aside, each safe one move at a time.
 
-    `orders` are turns in which movers are tried. Empty if no way was found.
+    `orders` are turns in which movers are tried; with the first `most` of them steps aside are
+    looked for. Empty if no way was found.
     """
     n = len(movers.source)
     nobody = np.zeros(n, dtype=np.bool_)
     start = _State(ground.free.copy(), movers.source.copy(), nobody, (), n)
     states = _distinct(_settled(movers, ground, start, order, search) for order in orders)
-    ways = _home(movers, ground, states, orders[:GLANCE], search)
-    if not ways or len(ways[0]) > n + 1:
-        ways = _fewer(ways, _home(movers, ground, states, orders, search))
-    return ways
+    return _home(movers, ground, states, orders[:most], search)
 
 
 Ways = list[tuple[Trip, ...]]
 
 
-def _fewer(one: Ways, other: Ways) -> Ways:
+def fewer(one: Ways, other: Ways) -> Ways:
+    """Return whichever has fewer steps aside, or is not empty; `one` where neither is better."""
     return other if not one or (other and len(other[0]) < len(one[0])) else one
 
 

@@ -1,7 +1,7 @@
 """The array engine's answer in the planner's words, if every rule agrees with each of its steps."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -22,6 +22,10 @@ DEAREST: Final = 0.5
 CHEAPEST: Final = 0.05
 """A step aside is worth its making if it shortens the schedule by this share: `PRICE` over the
 number of moves, within these limits. One more of many is little more to send."""
+ASIDE: Final = 0.05
+"""The share of guests that may step aside only for a shorter schedule."""
+FEWEST: Final = 0.3
+"""Deterministic seconds of CP-SAT for each question about who has to step aside."""
 COMPILED_FROM: Final = 100
 """Moves from which a compiler is waited for."""
 
@@ -33,6 +37,8 @@ class Arrangement:
     moves: tuple[Move, ...]
     wishes: tuple[Wish, ...]
     rest: Ledger
+    least: int = 0
+    """Steps aside that any order of these moves has; 0 where that is not known."""
 
 
 def arrangement(guard: Guard, travel: Travel, able: Sequence[Move]) -> Arrangement | None:
@@ -41,8 +47,9 @@ def arrangement(guard: Guard, travel: Travel, able: Sequence[Move]) -> Arrangeme
         return None
     able = sorted(able, key=lambda move: (guard.problem.name(move.guest), move.guest))
     yard = pose(travel, able)
-    found = arrange(yard, _effort(len(able))).schedule
-    return None if found is None else _checked(guard, travel, able, found)
+    found = arrange(yard, _effort(len(able)))
+    made = None if found.schedule is None else _checked(guard, travel, able, found.schedule)
+    return None if made is None else replace(made, least=found.least)
 
 
 def _effort(moves: int) -> Effort:
@@ -56,6 +63,8 @@ def _effort(moves: int) -> Effort:
         rounds=min(400, max(12, rounds)),
         roams=1500 if compiled else 60,
         price_of_a_step_aside=max(CHEAPEST, min(DEAREST, PRICE / moves)),
+        aside=ASIDE,
+        fewest=FEWEST,
         enough=ENOUGH,
         compiled_from=COMPILED_FROM,
     )

@@ -41,6 +41,9 @@ class Ordered:
     """Where it is impossible: why."""
     blocking: tuple[tuple[Move, str], ...] = ()
     """The moves that block each other or are blocked, and the obstruction."""
+    least_aside: int = 0
+    """Steps aside that any order of these actions has, of guests that have to move anyway; 0 where
+    that is not known."""
 
 
 def order(problem: Problem, target: Placement, reasons: Mapping[str, str] = NO_REASONS) -> Ordered:
@@ -71,6 +74,7 @@ def order(problem: Problem, target: Placement, reasons: Mapping[str, str] = NO_R
         reach=_reach(found, settled),
         certificate=settled.certificate,
         blocking=tuple((m, b.reason) for m, b in zip(found.left, blocked, strict=True)),
+        least_aside=found.least,
     )
 
 
@@ -104,7 +108,7 @@ def _found(guard: Guard, travel: Travel, able: Sequence[Move]) -> tuple[Sequence
 
 
 def _sequenced(made: Arrangement, left: Sequence[Move]) -> tuple[Sequenced, Sequence[Wish]]:
-    return Sequenced(made.moves, tuple(left), made.rest), made.wishes
+    return Sequenced(made.moves, tuple(left), made.rest, made.least), made.wishes
 
 
 def _moves(problem: Problem, target: Placement) -> list[Move]:

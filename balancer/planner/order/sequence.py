@@ -26,6 +26,8 @@ class Sequenced:
     left: tuple[Move, ...]
     rest: Ledger
     """Who holds what after `done`."""
+    least: int = 0
+    """Steps aside that any order of `done` has; 0 where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

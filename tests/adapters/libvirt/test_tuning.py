@@ -1,5 +1,6 @@
 """What of a domain can be changed while it runs, as its live XML tells."""
 
+from dataclasses import replace
 from xml.etree.ElementTree import fromstring
 
 import pytest
@@ -7,6 +8,11 @@ import pytest
 from balancer.adapters.libvirt.tuning import CGROUP_SHARES, Tuning, read_tuning, usual_shares
 from balancer.planner.model.knobs import Knobs
 
+DEVICES = (
+    "<disk device='disk'><target dev='vda'/></disk>"
+    "<interface type='bridge'><mac address='52:54:00:00:00:01'/></interface>"
+)
+PLAIN = Knobs(balloon=6144, most_vcpus=8, disks=("vda",), nics=("52:54:00:00:00:01",))
 BALLOON = "<memballoon model='virtio' autodeflate='on'><stats period='5'/></memballoon>"
 
 
@@ -14,8 +20,8 @@ def tuning(tune: str = "", balloon: str = BALLOON) -> Tuning:
     """Return what a domain of 4 vCPUs and 8 GiB tells."""
     return read_tuning(
         fromstring(
-            "<domain><memory unit='GiB'>8</memory><currentMemory unit='GiB'>6</currentMemory>"
-            f"<cputune>{tune}</cputune><devices>{balloon}</devices></domain>"
+            "<domain><vcpu current='4'>8</vcpu><memory unit='GiB'>8</memory><currentMemory unit='GiB'>6</currentMemory>"
+            f"<cputune>{tune}</cputune><devices>{DEVICES}{balloon}</devices></domain>"
         ),
         vcpus=4,
     )
@@ -23,26 +29,26 @@ def tuning(tune: str = "", balloon: str = BALLOON) -> Tuning:
 
 def test_nothing_set_is_the_usual() -> None:
     """No shares and no quota: the weight all have, and no limit."""
-    assert tuning().knobs(1024) == Knobs(balloon=6144)
+    assert tuning().knobs(1024) == PLAIN
 
 
 @pytest.mark.parametrize(
     ("tune", "knobs"),
     [
-        ("<shares>512</shares>", Knobs(shares=500, balloon=6144)),
-        ("<quota>25000</quota>", Knobs(quota=1000, balloon=6144)),
-        ("<quota>25000</quota><period>50000</period>", Knobs(quota=2000, balloon=6144)),
-        ("<quota>-1</quota>", Knobs(balloon=6144)),
-        ("<global_quota>300000</global_quota>", Knobs(quota=3000, balloon=6144)),
+        ("<shares>512</shares>", replace(PLAIN, shares=500)),
+        ("<quota>25000</quota>", replace(PLAIN, quota=1000)),
+        ("<quota>25000</quota><period>50000</period>", replace(PLAIN, quota=2000)),
+        ("<quota>-1</quota>", PLAIN),
+        ("<global_quota>300000</global_quota>", replace(PLAIN, quota=3000)),
         (
             "<quota>25000</quota><global_quota>300000</global_quota>",
-            Knobs(quota=1000, balloon=6144),
+            replace(PLAIN, quota=1000),
         ),
     ],
 )
 def test_settings_in_the_planners_words(tune: str, knobs: Knobs) -> None:
     """Shares by the usual weight, quotas as what all vCPUs get together."""
-    assert tuning(tune).knobs(1024) == knobs
+    assert tuning(tune).knobs(1024) == replace(knobs, most_vcpus=8)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +65,48 @@ def test_what_is_missing_for_the_balloon_is_said(balloon: str, advice: str) -> N
     knobs = tuning(balloon=balloon).knobs(1024)
     assert knobs.balloon == 0
     assert advice in knobs.missing["balloon"]
+
+
+def vcpus(vcpu: str, rest: str = "", kind: str = "kvm", arch: str = "x86_64") -> Knobs:
+    """Return what a domain of 2 vCPUs tells."""
+    root = fromstring(
+        f"<domain type='{kind}'><memory unit='GiB'>8</memory>{vcpu}{rest}"
+        f"<os><type arch='{arch}'>hvm</type></os><devices>{DEVICES}{BALLOON}</devices></domain>"
+    )
+    return read_tuning(root, vcpus=2).knobs(1024)
+
+
+PLUGGED = """<vcpus>
+    <vcpu id='0' enabled='yes' hotpluggable='no' order='1'/>
+    <vcpu id='1' enabled='yes' hotpluggable='yes' order='2'/>
+    <vcpu id='2' enabled='no' hotpluggable='yes'/>
+</vcpus>"""
+LARGE = "<features><tcg><tb-cache unit='MiB'>128</tb-cache></tcg></features>"
+SMALL = "<features><tcg><tb-cache unit='MiB'>32</tb-cache></tcg></features>"
+
+
+def test_how_many_vcpus_it_can_have_and_which_were_plugged() -> None:
+    """Only those that it did not boot with can be taken."""
+    found = vcpus("<vcpu current='2'>4</vcpu>")
+    assert (found.most_vcpus, found.plugged_vcpus, found.missing) == (4, 0, {})
+    found = vcpus("<vcpu placement='static' current='2'>3</vcpu>", PLUGGED)
+    assert (found.most_vcpus, found.plugged_vcpus, found.missing) == (3, 1, {})
+    assert vcpus("<vcpu>2</vcpu>", PLUGGED).missing == {}
+    assert vcpus("<vcpu current='2'>4</vcpu>", LARGE, kind="qemu").missing == {}
+
+
+@pytest.mark.parametrize(
+    ("found", "advice"),
+    [
+        (vcpus("<vcpu>2</vcpu>"), "write <vcpu current='2'>4</vcpu>"),
+        (vcpus("<vcpu current='2'>4</vcpu>", arch="aarch64"), "no machine of aarch64"),
+        (vcpus("<vcpu current='2'>4</vcpu>", kind="qemu"), "<tb-cache unit='MiB'>128"),
+        (vcpus("<vcpu current='2'>4</vcpu>", SMALL, kind="qemu"), "<tb-cache unit='MiB'>128"),
+    ],
+)
+def test_what_is_missing_for_another_vcpu_is_said(found: Knobs, advice: str) -> None:
+    """With the change to the XML that would allow it."""
+    assert advice in found.missing["vcpus"]
 
 
 def test_the_usual_weight_is_asked_of_those_that_have_it() -> None:

@@ -121,6 +121,7 @@ def test_a_swap_between_two_full_hosts_goes_through_a_third():
     """One steps aside, and is said to."""
     ordered = go("a 9c/4g : x 1v/4g\nb 9c/4g : z 1v/3g\nc 9c/4g :", x="b", z="a")
     assert steps(ordered) == ["(z b→c)", "x a→b", "z c→a"]
+    assert ordered.least_aside == 1
     assert ordered.actions[0].reason == (
         "steps aside to c and moves on later: x needs its room on b"
     )
