@@ -19,6 +19,7 @@ from balancer.render.export.table import table
 from balancer.render.export.virsh import virsh
 from balancer.render.plan import plan as plan_text
 from balancer.render.why import stays
+from balancer.render.words import size
 from tests.planner.test_ballooning import FULL, TABLE, working
 from tests.planner.test_ballooning import made as taken
 from tests.planner.test_ballooning import policy_of as twice
