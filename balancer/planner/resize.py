@@ -24,7 +24,7 @@ from balancer.planner.model.resources import CPU, VCPUS
 from balancer.planner.model.terms import ALIKE, Terms, resizing, terms
 from balancer.planner.model.violation import baseline, worsened
 from balancer.planner.plugging import full, plugged
-from balancer.planner.throttling import throttled, unlimited
+from balancer.planner.throttling import manages, throttled, unlimited
 
 WORTH_IT = 50.0
 """Millicores that fewer must wait on a host for its guests' shares to be changed."""
@@ -115,7 +115,8 @@ def _of_traffic(
     """Return how disk and network traffic is limited, host by host, as far as an hour allows."""
     tables = resizing(problem.policy, problem.cluster)
     made: list[Resize] = []
-    for host, guests in _guests(problem, reached, moving):
+    managed = any(manages(table) for table in tables.values())
+    for host, guests in _guests(problem, reached, moving) if managed else ():
         found = list(throttled(problem, tables, host, guests))
         if len(made) + len(found) <= left:
             made += found

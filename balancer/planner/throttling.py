@@ -53,6 +53,11 @@ def bounds(table: Resizing | None, what: What) -> Bounds:
     return Bounds(table.network_least, table.network_limit)
 
 
+def manages(table: Resizing) -> bool:
+    """True if a table lets any traffic be limited."""
+    return any(bounds(table, what) != Bounds(0, 0) for what in TRAFFIC)
+
+
 def limit_of(guest: Guest, what: What) -> int:
     """Return the limit that a guest has now, KiB/s; 0 for none."""
     knobs = guest.knobs or Knobs()
