@@ -67,6 +67,8 @@ def test_who_may_give_way_does_and_nobody_else() -> None:
     """It gets what the others leave, never less than it keeps; within what its host carries they all stay."""
     assert made(posed(GIVING, noisy=300, db=150, web=150)) == {"noisy": (0, 150)}
     assert made(posed(GIVING, noisy=300, db=250, web=250)) == {"noisy": (0, 20)}
+    light = replace(GIVING, shares=0.002)
+    assert made(posed(light, noisy=300, db=300, web=300)) == {"noisy": (0, 20)}
     assert made(posed(GIVING, noisy=100, db=150, web=150)) == {}
     assert made(posed(noisy=300, db=150, web=150)) == {}
     both = replace(GIVING, guests=select("noisy", "web"))
