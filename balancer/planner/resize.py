@@ -24,7 +24,7 @@ from balancer.planner.model.resources import CPU, VCPUS
 from balancer.planner.model.terms import ALIKE, Terms, resizing, terms
 from balancer.planner.model.violation import baseline, worsened
 from balancer.planner.plugging import full, plugged
-from balancer.planner.throttling import manages, throttled, unlimited
+from balancer.planner.throttling import crowded, manages, throttled, unlimited
 
 WORTH_IT = 50.0
 """Millicores that fewer must wait on a host for its guests' shares to be changed."""
@@ -163,8 +163,9 @@ def lacking(problem: Problem, hosts: Collection[str]) -> Iterator[Stay]:
         if table.memory and What.BALLOON in missing and problem.home(uuid) in hosts:
             why = f"none of its memory can be taken: {missing[What.BALLOON]} (from its next start on)"
             yield Stay(subject=guest.name, reason=why)
-        if problem.home(uuid) in hosts:
-            for why in unlimited(problem, table, guest, problem.home(uuid)):
+        home = problem.home(uuid)
+        if home in hosts or (manages(table) and crowded(problem, home)):
+            for why in unlimited(problem, table, guest, home):
                 yield Stay(subject=guest.name, reason=why)
         if table.vcpus and What.VCPUS in missing and full(problem, guest):
             why = f"no vCPU can be plugged into it: {missing[What.VCPUS]} (from its next start on)"

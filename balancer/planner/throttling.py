@@ -139,6 +139,20 @@ def shares(
         yield Share(what=name, wanted=wanted, got=has, bound=bound if has < wanted else Bound.NONE)
 
 
+def crowded(problem: Problem, host: str) -> bool:
+    """True if guests have more traffic than their host carries without making each other wait."""
+    return problem.once(("crowded", host), lambda: _crowded(problem, host))
+
+
+def _crowded(problem: Problem, host: str) -> bool:
+    carries, guests = problem.host(host).usable, problem.cluster.guests_on[host]
+    return any(
+        sum(_used(problem.demand.mean, guest, what) for guest in guests) > carries[name] * FULL
+        for what, name in TRAFFIC.items()
+        if carries.get(name, 0)
+    )
+
+
 def unlimited(problem: Problem, table: Resizing, guest: Guest, host: str) -> Iterator[str]:
     """Yield what keeps a guest's traffic on a host from being limited as its table wants it."""
     lacks = guest.knobs.missing if guest.knobs else {}

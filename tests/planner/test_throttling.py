@@ -138,7 +138,11 @@ def test_who_cannot_be_limited_is_left_and_it_is_said() -> None:
     assert made(bare) == {}
     (stay,) = lacking(bare, ["a"])
     assert stay.reason == "its disk traffic cannot be limited: it has no disk"
+    assert [one.subject for one in lacking(bare, [])] == ["noisy"]  # its disks are short
+    calm = posed(GIVING, missing={"block": "it has no disk"}, noisy=30)
+    assert list(lacking(calm, [])) == []
     unknown = posed(GIVING, carries=0, noisy=300, db=300)
+    assert list(lacking(unknown, [])) == []
     assert made(unknown) == {}
     (stay,) = lacking(unknown, ["a"])
     assert 'capacity = { disk = "500MiB/s" }' in stay.reason

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer.planner.calibrate import slower
+from balancer.planner.capacity.shrink import _least_cpu, _watts
 from balancer.planner.constraints.capacity import Capacity
 from balancer.planner.constraints.headroom import Headroom
 from balancer.planner.constraints.returning import Returning
@@ -194,3 +195,14 @@ def test_going_back_pays_by_what_it_uses_there(known: Calibration, *, barred: bo
     )
     found = Returning().violations(question, at_rest(placed(question.cluster, x="one")))
     assert bool(found) == barred
+
+
+def test_what_hosts_draw_and_how_few_would_do_are_reckoned_with_it() -> None:
+    """A host that takes a foreign guest draws more; a bound counts what it uses where that is least."""
+    question = posed()
+    assert _watts(question, placed(question.cluster, x="two")) > _watts(
+        replace(question, calibration=slower(UNCALIBRATED, "aarch64", "x86_64", 1.0)),
+        placed(question.cluster, x="two"),
+    )
+    assert _least_cpu(question, uuid_of("w")) == 500
+    assert _least_cpu(question, uuid_of("x")) == _least_cpu(question, uuid_of("v")) // 2 == 1000
