@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 from balancer.planner.model.result import Result
 
@@ -17,8 +17,14 @@ class What(StrEnum):
     """The most CPU all its vCPUs get together: millicores; 0 for no limit."""
     BALLOON = "balloon"
     """Memory that its balloon leaves it: MiB."""
+    PLUGGED = "plugged"
+    """Memory that is plugged into it by virtio-mem, beside what it booted with: MiB."""
     VCPUS = "vcpus"
     """How many virtual processors it has."""
+
+
+OF_MEMORY: Final = frozenset({What.BALLOON, What.PLUGGED})
+"""The two ways in which memory is taken from a guest that runs, and given back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +47,16 @@ class Resize:
     reason: str = ""
     """Why, in one sentence."""
     step: int = 0
-    """For a balloon: MiB that are taken at a time; 0 for all at once."""
+    """Of memory: MiB that are taken at a time; 0 for all at once."""
     keep: int = 0
-    """For a balloon: MiB that the guest is to have unused; once it has less than half of that, all
+    """Of memory: MiB that the guest is to have unused; once it has less than half of that, all
     that was taken is given back."""
     kind: Literal["resize"] = "resize"
+
+    @property
+    def of_memory(self) -> bool:
+        """True if it takes memory, or gives some."""
+        return self.what in OF_MEMORY
 
     @property
     def shrinks(self) -> bool:
@@ -69,7 +80,7 @@ class Resized:
     @property
     def in_vain(self) -> bool:
         """True if it failed, or nobody was there who might have taken memory: it is left alone for a day."""
-        refused = self.result is Result.REFUSED and self.resize.what is What.BALLOON
+        refused = self.result is Result.REFUSED and self.resize.of_memory
         return refused or self.result is Result.FAILED
 
 
