@@ -317,7 +317,7 @@ def _knobs(words: list[str]) -> Knobs | None:
         balloon=_mib(keyed["balloon"]) if "balloon" in keyed else 0,
         plugged=_mib(keyed.get("plugged", "0g")),
         most_plugged=_mib(keyed.get("most-plugged", "0g")),
-        block=128 if "most-plugged" in keyed else 1,
+        plug_block=128 if "most-plugged" in keyed else 1,
         most_vcpus=int(keyed.get("most-vcpus", "0")),
         plugged_vcpus=int(keyed.get("plugged-vcpus", "0")),
     )

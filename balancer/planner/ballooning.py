@@ -8,7 +8,7 @@ that nobody moves for it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Final
 
@@ -19,11 +19,24 @@ from balancer.planner.model.resize import Resize, What
 from balancer.planner.model.resizing import Resizing
 from balancer.planner.model.resources import MEMORY
 from balancer.planner.model.spare import fills, memory_by, target
+from balancer.planner.model.weighed import Bound, Share
 
 LEAST: Final = 16
 """MiB below which nothing is taken or given."""
 BELOW: Final = 0.05
 """Share of a host by which one that is hot is brought below the limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """What bounds one host's memory beside its guests."""
+
+    most: int
+    """MiB that may be taken."""
+    arriving: Sequence[Guest] = ()
+    """Guests that the same plan moves there: what they use must be there when they come."""
+    closed: bool = False
+    """True: nobody is allocated more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +60,7 @@ class _Held:
     @property
     def block(self) -> int:
         """In multiples of what it is changed."""
-        return max(1, (self.guest.knobs or Knobs()).block) if self.what is What.PLUGGED else 1
+        return max(1, (self.guest.knobs or Knobs()).plug_block) if self.what is What.PLUGGED else 1
 
     @property
     def spare(self) -> int:
@@ -67,22 +80,20 @@ def memory(
     tables: Mapping[str, Resizing],
     host: str,
     guests: Sequence[Guest],
-    most: int,
-    *,
-    closed: bool = False,
+    within: Within,
 ) -> tuple[Resize, ...]:
-    """Return what to take and then to give on one host; at most so many MiB are taken.
+    """Return what to take and then to give on one host.
 
-    Where it is `closed`, nobody is allocated more or less. Ids are `take N` and `give N`, for
-    whoever numbers all of a plan's.
+    Ids are `take N` and `give N`, for whoever numbers all of a plan's.
     """
-    held = [_held(problem, tables, guest, closed=closed) for guest in guests]
+    held = [_held(problem, tables, guest, closed=within.closed) for guest in guests]
+    arriving = within.arriving
     wanting = [one for one in held if one.wants >= LEAST]
     usable = problem.host(host).usable.get(MEMORY, 0)
-    free = usable - sum(one.has for one in held)
+    free = usable - sum(one.has for one in held) - sum(fills(guest) for guest in arriving)
     wanted = sum(one.wants for one in wanting)
-    missing = max(wanted - free if wanted else 0, _too_full(problem, guests, usable))
-    takes = tuple(_takes(held, host, min(missing, most)))
+    missing = max(wanted - free if wanted else 0, _too_full(problem, [*guests, *arriving], usable))
+    takes = tuple(_for(arriving, one) for one in _takes(held, host, min(missing, within.most)))
     free += sum(resize.before - resize.after for resize in takes)
     return (*takes, *_gives(wanting, host, free, tuple(take.id for take in takes)))
 
@@ -95,18 +106,26 @@ def short(problem: Problem, guest: Guest, table: Resizing) -> bool:
 
 
 def _held(
-    problem: Problem, tables: Mapping[str, Resizing], guest: Guest, *, closed: bool
+    problem: Problem, tables: Mapping[str, Resizing], guest: Guest, *, closed: bool = False
 ) -> _Held:
     table, working = tables.get(guest.uuid), problem.demand.working.get(guest.uuid)
     has, what = fills(guest), memory_by(guest)
-    shut = what is None or (closed and what is What.PLUGGED)
-    if table is None or not table.memory or working is None or what is None or shut:
+    if table is None or not table.memory or working is None or what is None:
         return _Held(guest, has, has, has)
     most = guest.allocation.get(MEMORY, 0)
-    if what is What.PLUGGED and guest.knobs is not None:
+    if what is What.PLUGGED and guest.knobs is not None and not closed:
         most += guest.knobs.most_plugged - guest.knobs.plugged
     rests = problem.rests(guest.uuid, what)
     return _Held(guest, has, most, target(table, guest, working), table, what, rests)
+
+
+def _for(arriving: Sequence[Guest], take: Resize) -> Resize:
+    """Return what is taken, with those for whom it is."""
+    if not arriving:
+        return take
+    names = ", ".join(sorted(guest.name for guest in arriving))
+    uuids = tuple(guest.uuid for guest in arriving)
+    return replace(take, room_for=uuids, reason=f"{take.reason} for {names} to come")
 
 
 def _too_full(problem: Problem, guests: Sequence[Guest], usable: int) -> int:
@@ -156,3 +175,30 @@ def _resize(
         id=id_, guest=one.guest.uuid, name=one.guest.name, host=host, what=one.what,
         before=before, after=before + more, waits_for=why[1], reason=why[0], step=step, keep=keep,
     )  # fmt: skip
+
+
+def held(
+    problem: Problem,
+    tables: Mapping[str, Resizing],
+    host: str,
+    guests: Sequence[Guest],
+    guest: Guest,
+) -> Share | None:
+    """Return what a guest wants of memory and is left once all is taken and given there.
+
+    None where its memory is not managed, or what it works with is not known.
+    """
+    one = _held(problem, tables, guest)
+    if one.table is None:
+        return None
+    lately = (done.resize for done in problem.resized_lately if done.resize.of_memory)
+    most = problem.policy.limits.memory_taken_per_hour
+    most -= sum(max(0, resize.before - resize.after) for resize in lately)
+    made = memory(problem, tables, host, guests, Within(most))
+    changed = {r.guest: r.after - r.before for r in made}
+    got = one.has + changed.get(guest.uuid, 0)
+    bound = Bound.NONE
+    if got < one.least - LEAST:
+        full = got >= one.most
+        bound = Bound.LIMIT if full else Bound.SHARE
+    return Share(what=MEMORY, wanted=one.least, got=min(got, one.least), bound=bound)

@@ -91,6 +91,8 @@ def stands(guest: Guest, what: What) -> int:
         What.QUOTA: knobs.quota,
         What.BALLOON: knobs.balloon,
         What.PLUGGED: knobs.plugged,
+        What.BLOCK: knobs.block,
+        What.NETWORK: knobs.network,
         What.VCPUS: guest.allocation.get(VCPUS, 0),
     }[what]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from balancer.planner.ballooning import memory, short
+from balancer.planner.ballooning import Within, memory, short
 from balancer.planner.constraints import all_rules
 from balancer.planner.model.cluster import Guest
 from balancer.planner.model.division import Claims, Division, Floats, divide
@@ -26,6 +26,7 @@ from balancer.planner.model.spare import memory_by
 from balancer.planner.model.terms import ALIKE, Terms, resizing, terms
 from balancer.planner.model.violation import baseline, worsened
 from balancer.planner.plugging import full, plugged
+from balancer.planner.throttling import throttled, unlimited
 
 WORTH_IT = 50.0
 """Millicores that fewer must wait on a host for its guests' shares to be changed."""
@@ -76,7 +77,9 @@ def resize(
         if len(made) + len(one.changes) <= left:
             made += one.changes
             gained += one.gain
-    made += _of_memory(problem, reached, moving, (_busy(problem, touched), left - len(made)))
+    busy = _busy(problem, touched)
+    made += _of_memory(problem, reached, moving, (busy, left - len(made)))
+    made += _of_traffic(problem, reached, moving, left - len(made))
     made += vcpus[: max(0, left - len(made))]
     made = list(_within_rules(problem, made))
     seconds = problem.policy.forecast.horizon / PER_MILLE
@@ -87,30 +90,47 @@ def _of_memory(
     problem: Problem,
     reached: Placement,
     moving: Collection[str],
-    within: tuple[Collection[str], int],
+    bounds: tuple[Collection[str], int],
 ) -> list[Resize]:
     """Return what is taken of memory and given, host by host, as far as an hour allows.
 
-    `within`: the hosts on which no allocation changes, and how many resizes there may be.
+    `bounds`: the hosts on which no allocation changes, and how many resizes there may be.
     """
-    busy, left = within
+    busy, left = bounds
     if not problem.demand.working:
         return []
     tables = resizing(problem.policy, problem.cluster)
     lately = (one.resize for one in problem.resized_lately if one.resize.of_memory)
     taken = sum(max(0, one.before - one.after) for one in lately)
+    coming: dict[str, list[Guest]] = {}
+    for uuid in sorted(moving):
+        coming.setdefault(reached[uuid], []).append(problem.cluster.guest[uuid])
     made: list[Resize] = []
     for host, guests in _guests(problem, reached, moving):
         most = problem.policy.limits.memory_taken_per_hour - taken
+        within = Within(most, coming.get(host, ()), host in busy)
         found = [
             replace(
                 one, id=f"{host} {one.id}", waits_for=tuple(f"{host} {w}" for w in one.waits_for)
             )
-            for one in memory(problem, tables, host, guests, most, closed=host in busy)
+            for one in memory(problem, tables, host, guests, within)
         ]
         if len(made) + len(found) <= left:
             made += found
             taken += sum(max(0, one.before - one.after) for one in found)
+    return made
+
+
+def _of_traffic(
+    problem: Problem, reached: Placement, moving: Collection[str], left: int
+) -> list[Resize]:
+    """Return how disk and network traffic is limited, host by host, as far as an hour allows."""
+    tables = resizing(problem.policy, problem.cluster)
+    made: list[Resize] = []
+    for host, guests in _guests(problem, reached, moving):
+        found = list(throttled(problem, tables, host, guests))
+        if len(made) + len(found) <= left:
+            made += found
     return made
 
 
@@ -166,11 +186,13 @@ def lacking(problem: Problem, hosts: Collection[str]) -> Iterator[Stay]:
     for uuid, table in sorted(resizing(problem.policy, problem.cluster).items()):
         guest = problem.cluster.guest[uuid]
         missing = guest.knobs.missing if guest.knobs else {}
+        here = problem.home(uuid) in hosts
         for what, why in _lacks(problem, guest, table):
-            there = what is not What.BALLOON or problem.home(uuid) in hosts
-            if what in missing and there:
+            if what in missing and (here or what is not What.BALLOON):
                 told = f"{why}: {missing[what]} (from its next start on)"
                 yield Stay(subject=guest.name, reason=told)
+        for why in unlimited(problem, table, guest, problem.home(uuid)) if here else ():
+            yield Stay(subject=guest.name, reason=why)
 
 
 def _lacks(problem: Problem, guest: Guest, table: Resizing) -> Iterator[tuple[What, str]]:

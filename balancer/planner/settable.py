@@ -8,10 +8,12 @@ from typing import Final
 
 from balancer.planner.model.cluster import Guest
 from balancer.planner.model.knobs import Knobs
-from balancer.planner.model.resize import Resize, What
+from balancer.planner.model.resize import TRAFFIC, Resize, What
 from balancer.planner.model.resizing import Resizing
 from balancer.planner.model.resources import MEMORY, VCPUS
 
+LEAST_TRAFFIC: Final = 64
+"""KiB/s below which no limit is set."""
 LEAST_QUOTA: Final = 10
 """Millicores for each vCPU: less the hypervisors do not take."""
 DEDICATED: Final = "it is dedicated: nothing is taken from it"
@@ -48,8 +50,10 @@ def _plugged(resize: Resize, guest: Guest) -> str:
     knobs = guest.knobs or Knobs()
     if not 0 <= resize.after <= knobs.most_plugged:
         return f"{resize.after} MiB plugged where its XML allows {knobs.most_plugged}"
-    wrong = resize.after % max(1, knobs.block)
-    return f"{resize.after} MiB is no multiple of its blocks of {knobs.block}" if wrong else ""
+    wrong = resize.after % max(1, knobs.plug_block)
+    return (
+        f"{resize.after} MiB is no multiple of its blocks of {knobs.plug_block}" if wrong else ""
+    )
 
 
 def _vcpus(resize: Resize, guest: Guest) -> str:
@@ -101,12 +105,37 @@ def _by_vcpus(resize: Resize, _: Guest, table: Resizing) -> str:
     return f"less than least_vcpus = {table.least_vcpus}" if under else ""
 
 
+def _traffic(resize: Resize, _: Guest) -> str:
+    wrong = resize.after < 0 or 0 < resize.after < LEAST_TRAFFIC
+    return f"a limit of {resize.after} KiB/s of {TRAFFIC[resize.what]} traffic" if wrong else ""
+
+
+def _by_traffic(resize: Resize, _: Guest, table: Resizing) -> str:
+    name = TRAFFIC[resize.what]
+    least, most = {
+        What.BLOCK: (table.disk_least, table.disk_limit),
+        What.NETWORK: (table.network_least, table.network_limit),
+    }[resize.what]
+    wrong = {
+        f"the policy does not let its {name} traffic be limited ({name}_least, {name}_limit)": not (
+            least or most
+        ),
+        f"more than its {name}_limit of {most} KiB/s": most and not 0 < resize.after <= most,
+        f"{resize.after} KiB/s where it gives way to nobody ({name}_least)": not least
+        and resize.after != most,
+        f"less than its {name}_least of {least} KiB/s": 0 < resize.after < least,
+    }
+    return next((said for said, is_so in wrong.items() if is_so), "")
+
+
 POSSIBLE: Final[Mapping[What, Callable[[Resize, Guest], str]]] = {
     What.SHARES: _shares,
     What.QUOTA: _quota,
     What.BALLOON: _balloon,
     What.PLUGGED: _plugged,
     What.VCPUS: _vcpus,
+    What.BLOCK: _traffic,
+    What.NETWORK: _traffic,
 }
 WANTED: Final[Mapping[What, Callable[[Resize, Guest, Resizing], str]]] = {
     What.SHARES: _by_shares,
@@ -114,4 +143,6 @@ WANTED: Final[Mapping[What, Callable[[Resize, Guest, Resizing], str]]] = {
     What.BALLOON: _by_balloon,
     What.PLUGGED: _by_plugged,
     What.VCPUS: _by_vcpus,
+    What.BLOCK: _by_traffic,
+    What.NETWORK: _by_traffic,
 }

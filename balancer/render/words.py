@@ -98,5 +98,7 @@ def setting(what: What, amount: int) -> str:
             return f"{amount / PER_MILLE:g} cores" if amount else "no limit"
         case What.BALLOON | What.PLUGGED:
             return size(amount)
+        case What.BLOCK | What.NETWORK:
+            return f"{amount / GIB:.3g} MiB/s" if amount else "no limit"
         case What.VCPUS:
             return count(amount, "vCPU")

@@ -6,7 +6,7 @@ that is killed in between leaves a setting that is either as before or as wanted
 which, the journal is told, and the plan made of that look wants what is still missing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -58,6 +58,19 @@ def carry_out(ports: Ports, executor: Executor, plan: Plan) -> tuple[Resized, ..
         ended[resize.id] = one
         _tell(ports, plan.id, one)
     return tuple(ended.values())
+
+
+def unmade(ended: Iterable[Resized]) -> Mapping[tuple[str, str], str]:
+    """Return why there is no room, by guest and target, for those for whom memory was to be taken."""
+    return {
+        (guest, one.resize.host): (
+            f"no room was made for it on {one.resize.host}: {one.resize.name} keeps its memory "
+            f"({one.reason})"
+        )
+        for one in ended
+        if one.result is not Result.DONE
+        for guest in one.resize.room_for
+    }
 
 
 def _why_not(ports: Ports, resize: Resize, ended: dict[str, Resized]) -> str:

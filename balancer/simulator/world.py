@@ -16,7 +16,7 @@ from typing import Final
 from balancer.planner.model.cluster import Guest, Host, HostState
 from balancer.planner.model.knobs import USUAL_SHARES, Knobs
 from balancer.planner.model.resize import What
-from balancer.planner.model.resources import CPU, MEMORY, VCPUS
+from balancer.planner.model.resources import CPU, DISK, MEMORY, VCPUS
 from balancer.ports import ABANDONED
 from balancer.simulator.counting.power import DEFAULT_WATTS
 from balancer.simulator.dealing import Ask, dealt
@@ -61,6 +61,10 @@ class SimulatedGuest:
     hot_set_mib: int
     working_mib: int | None = None
     """Of the memory in use, what it works with; None: all."""
+    disk_kib_s: int = 0
+    """Disk traffic it would have if it were alone."""
+    network_kib_s: int = 0
+    """Network traffic, likewise."""
     patient: bool = False
     """True if nobody minds that it waits: its work is done later, and that is all."""
 
@@ -371,6 +375,24 @@ class World:
                 found[uuid] = (wanted[uuid], got)
         return found
 
+    def traffic(self, name: str) -> Mapping[str, tuple[int, int]]:
+        """Return what each guest wants of `disk` or `network` traffic, and what it has, KiB/s.
+
+        Where a host is asked for more than it carries, everybody has the same share of what it asks
+        for within its limit.
+        """
+        wants = {uuid: _asked(guest, name) for uuid, guest in self.guests.items()}
+        asked: Counter[str] = Counter()
+        for uuid, (_, most) in wants.items():
+            asked[self.placement[uuid]] += most
+        found = {}
+        for uuid, (wanted, most) in wants.items():
+            host = self.placement[uuid]
+            carries = self.hosts[host].spec.capacity.get(name, 0)
+            has = most * carries // asked[host] if 0 < carries < asked[host] else most
+            found[uuid] = (wanted, has)
+        return found
+
     def _wants(self, uuid: str, guest: SimulatedGuest) -> int:
         """Return what a guest wants of CPU where it is: never more than all its vCPUs can do."""
         calm, host = guest.wants(self.now), self.hosts[self.placement[uuid]]
@@ -453,10 +475,8 @@ class World:
 def _changed(guest: SimulatedGuest, knobs: Knobs, what: What, amount: int) -> SimulatedGuest | str:
     """Return the guest with a setting changed, or why it cannot be."""
     match what:
-        case What.SHARES:
-            return _with(guest, replace(knobs, shares=amount))
-        case What.QUOTA:
-            return _with(guest, replace(knobs, quota=amount))
+        case What.SHARES | What.QUOTA | What.BLOCK | What.NETWORK:
+            return _with(guest, replace(knobs, **{what.value: amount}))  # type: ignore[arg-type]
         case What.BALLOON:
             changed = _with(guest, replace(knobs, balloon=amount))
             return replace(changed, memory_mib=_resident(guest, amount))
@@ -495,3 +515,12 @@ def _resident(guest: SimulatedGuest, has: int) -> int:
 def _weight(knobs: Knobs | None) -> tuple[int, int]:
     """Return a guest's weight and quota; the usual ones where nothing can be set of it."""
     return (knobs.shares, knobs.quota) if knobs else (USUAL_SHARES, 0)
+
+
+def _asked(guest: SimulatedGuest, name: str) -> tuple[int, int]:
+    """Return the traffic that a guest wants, and what of it its limit lets through."""
+    knobs = guest.spec.knobs or Knobs()
+    disk = name == DISK
+    wanted = guest.disk_kib_s if disk else guest.network_kib_s
+    most = knobs.block if disk else knobs.network
+    return wanted, min(wanted, most) if most else wanted

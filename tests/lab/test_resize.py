@@ -24,9 +24,12 @@ from .cluster import Laboratory
 from .guest import Guest, GuestSpec, Load
 from .operator import Operator
 from .planner import AT_ONCE, Planner, until
+from .settings import LOCAL
 from .test_execute import PATIENCE, WallClock, config
 
 BUSY = Load(cpu=100)
+NO_SHAPING = "qdisc kind is unknown"
+"""What tc says where the kernel has none of what libvirt shapes traffic with."""
 
 
 @pytest.fixture
@@ -354,3 +357,41 @@ def test_where_no_balloon_helps_a_guest_moves(lab: Laboratory, tmp_path: Path) -
         assert len(set(homes)) == 2
     finally:
         planner.close()
+
+
+def written(guest: Guest, seconds: float = 2.0) -> float:
+    """Return the KiB/s that a guest writes to its disks."""
+
+    def read() -> int:
+        return sum(int(guest.domain().blockStats(disk)[3]) for disk in ("vda", "vdb"))
+
+    before, began = read(), time.monotonic()
+    time.sleep(seconds)
+    return (read() - before) / 1024 / (time.monotonic() - began)
+
+
+@pytest.mark.soak
+def test_limits_of_traffic_hold_and_are_lifted(lab: Laboratory, executor: LibvirtExecutor) -> None:
+    """A guest that writes is held to its limit, all disks together; its network likewise, as read back."""
+    (lab["h1"].local / "second.raw").write_bytes(bytes(1 << 20))
+    second = (
+        f"<disk type='file' device='disk'><driver name='qemu' type='raw'/>"
+        f"<source file='{LOCAL}/second.raw'/><target dev='vdb' bus='virtio'/></disk>"
+    )
+    (guest,) = lab.boot(GuestSpec("noisy", load=Load(io=8000), disk="local", devices=second))
+    until(lambda: written(guest, 1.0) > 2000, what="for it to write")
+    assert executor.resize(resize(guest, What.BLOCK, 0, 500)) == ""
+    time.sleep(1)
+    assert written(guest) < 700
+    fault = executor.resize(resize(guest, What.NETWORK, 0, 2000))
+    assert fault == "" or NO_SHAPING in fault, fault
+    seen = knobs(lab)["noisy"]
+    assert seen is not None
+    assert (seen.block, seen.network, seen.disks) == (500, 0 if fault else 2000, ("vda", "vdb"))
+    assert executor.resize(resize(guest, What.BLOCK, 500, 0)) == ""
+    if not fault:
+        assert executor.resize(resize(guest, What.NETWORK, 2000, 0)) == ""
+    seen = knobs(lab)["noisy"]
+    assert seen is not None
+    assert (seen.block, seen.network) == (0, 0)
+    until(lambda: written(guest, 1.0) > 2000, what="for it to write as before")

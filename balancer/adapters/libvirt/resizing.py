@@ -12,9 +12,10 @@ from balancer.adapters.libvirt import vcpus
 from balancer.adapters.libvirt.balloon import ANSWERING, deflate, inflate
 from balancer.adapters.libvirt.document import Unreadable
 from balancer.adapters.libvirt.domain_xml import DomainFacts, read_domain
+from balancer.adapters.libvirt.traffic import limit
 from balancer.adapters.libvirt.tuning import USUAL_PERIOD, usual_shares
 from balancer.planner.model.knobs import USUAL_SHARES
-from balancer.planner.model.resize import Resize, What
+from balancer.planner.model.resize import TRAFFIC, Resize, What
 from balancer.planner.model.resources import VCPUS
 
 LEAST_SHARES: Final = 2
@@ -48,6 +49,8 @@ def resize(connection: libvirt.virConnect, wanted: Resize) -> str:
         return facts
     if wanted.of_memory:
         return inflate(domain, wanted) if wanted.shrinks else deflate(domain, wanted)
+    if wanted.what in TRAFFIC:
+        return limit(domain, facts.tuning.traffic, wanted.what, wanted.after)
     if wanted.what is What.VCPUS:
         return vcpus.set_vcpus(domain, wanted, LEAST_QUOTA)
     asked = _parameters(connection, facts, wanted)

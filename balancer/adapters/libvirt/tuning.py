@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element
 import libvirt
 
 from balancer.adapters.libvirt.document import attribute, kib, natural, text_of
+from balancer.adapters.libvirt.traffic import Traffic, read_traffic
 from balancer.planner.model.knobs import USUAL_SHARES, Knobs
 from balancer.planner.model.resize import What
 
@@ -39,8 +40,9 @@ class Tuning:
     """Memory that is plugged into it, MiB: asked for, or what it still has if that is more."""
     most_plugged: int = 0
     """Memory that can be plugged into it, MiB."""
-    block: int = 1
+    plug_block: int = 1
     """MiB in whose multiples."""
+    traffic: Traffic = field(default_factory=lambda: Traffic(missing={}))
     most_vcpus: int = 0
     """As many vCPUs as it can be brought to."""
     plugged_vcpus: int = 0
@@ -56,10 +58,14 @@ class Tuning:
             balloon=self.balloon,
             plugged=self.plugged,
             most_plugged=self.most_plugged,
-            block=self.block,
+            plug_block=self.plug_block,
+            block=self.traffic.block,
+            network=self.traffic.network,
+            disks=self.traffic.disks,
+            nics=self.traffic.nics,
             most_vcpus=self.most_vcpus,
             plugged_vcpus=self.plugged_vcpus,
-            missing=self.missing,
+            missing={**self.missing, **self.traffic.missing},
         )
 
 
@@ -81,9 +87,10 @@ def read_tuning(root: Element, vcpus: int) -> Tuning:
         balloon=0 if missing[What.BALLOON] else size // KIB,
         plugged=sum(map(plugged_kib, devices)) // KIB,
         most_plugged=sum(size_kib(device, "size") for device in devices) // KIB,
-        block=max(1, *(size_kib(device, "block") // KIB for device in devices), 1),
+        plug_block=max(1, *(size_kib(device, "block") // KIB for device in devices), 1),
         most_vcpus=_most_vcpus(root, vcpus),
         plugged_vcpus=_plugged_vcpus(root),
+        traffic=read_traffic(root),
         missing={what: lacks for what, lacks in missing.items() if lacks},
     )
 
