@@ -26,7 +26,7 @@ from balancer.planner.model.spare import memory_by
 from balancer.planner.model.terms import ALIKE, Terms, resizing, terms
 from balancer.planner.model.violation import baseline, worsened
 from balancer.planner.plugging import full, plugged
-from balancer.planner.throttling import throttled, unlimited
+from balancer.planner.throttling import crowded, manages, throttled, unlimited
 
 WORTH_IT = 50.0
 """Millicores that fewer must wait on a host for its guests' shares to be changed."""
@@ -127,7 +127,8 @@ def _of_traffic(
     """Return how disk and network traffic is limited, host by host, as far as an hour allows."""
     tables = resizing(problem.policy, problem.cluster)
     made: list[Resize] = []
-    for host, guests in _guests(problem, reached, moving):
+    managed = any(manages(table) for table in tables.values())
+    for host, guests in _guests(problem, reached, moving) if managed else ():
         found = list(throttled(problem, tables, host, guests))
         if len(made) + len(found) <= left:
             made += found
@@ -186,12 +187,13 @@ def lacking(problem: Problem, hosts: Collection[str]) -> Iterator[Stay]:
     for uuid, table in sorted(resizing(problem.policy, problem.cluster).items()):
         guest = problem.cluster.guest[uuid]
         missing = guest.knobs.missing if guest.knobs else {}
-        here = problem.home(uuid) in hosts
+        home = problem.home(uuid)
         for what, why in _lacks(problem, guest, table):
-            if what in missing and (here or what is not What.BALLOON):
+            if what in missing and (home in hosts or what is not What.BALLOON):
                 told = f"{why}: {missing[what]} (from its next start on)"
                 yield Stay(subject=guest.name, reason=told)
-        for why in unlimited(problem, table, guest, problem.home(uuid)) if here else ():
+        near = home in hosts or (manages(table) and crowded(problem, home))
+        for why in unlimited(problem, table, guest, home) if near else ():
             yield Stay(subject=guest.name, reason=why)
 
 

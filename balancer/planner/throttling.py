@@ -53,6 +53,11 @@ def bounds(table: Resizing | None, what: What) -> Bounds:
     return Bounds(table.network_least, table.network_limit)
 
 
+def manages(table: Resizing) -> bool:
+    """True if a table lets any traffic be limited."""
+    return any(bounds(table, what) != Bounds(0, 0) for what in TRAFFIC)
+
+
 def limit_of(guest: Guest, what: What) -> int:
     """Return the limit that a guest has now, KiB/s; 0 for none."""
     knobs = guest.knobs or Knobs()
@@ -132,6 +137,20 @@ def shares(
         has = min(wanted, limit) if limit else wanted
         bound = Bound.LIMIT if limit == one.bounds.most or not one.may else Bound.SHARE
         yield Share(what=name, wanted=wanted, got=has, bound=bound if has < wanted else Bound.NONE)
+
+
+def crowded(problem: Problem, host: str) -> bool:
+    """True if guests have more traffic than their host carries without making each other wait."""
+    return problem.once(("crowded", host), lambda: _crowded(problem, host))
+
+
+def _crowded(problem: Problem, host: str) -> bool:
+    carries, guests = problem.host(host).usable, problem.cluster.guests_on[host]
+    return any(
+        sum(_used(problem.demand.mean, guest, what) for guest in guests) > carries[name] * FULL
+        for what, name in TRAFFIC.items()
+        if carries.get(name, 0)
+    )
 
 
 def unlimited(problem: Problem, table: Resizing, guest: Guest, host: str) -> Iterator[str]:

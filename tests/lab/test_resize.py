@@ -19,6 +19,7 @@ from balancer.planner.model.result import Result
 from balancer.ports import Ports
 from balancer.service import turn
 from balancer.service.resizing import keep_watch
+from balancer.service.returning import way_back
 
 from .cluster import Laboratory
 from .guest import Guest, GuestSpec, Load
@@ -397,3 +398,24 @@ def test_limits_of_traffic_hold_and_are_lifted(lab: Laboratory, executor: Libvir
     assert seen is not None
     assert (seen.block, seen.network) == (0, 0)
     until(lambda: written(guest, 1.0) > 2000, what="for it to write as before")
+
+
+@pytest.mark.soak
+def test_a_policy_holds_a_noisy_guest(lab: Laboratory, tmp_path: Path) -> None:
+    """Its disk_limit is set in a cycle; what is set already is left; undoing gives it back."""
+    (guest,) = lab.boot(GuestSpec("noisy", disk="local", nic=False))
+    text = '[[resize]]\nguests = "noisy"\ndisk_limit = "4MiB/s"\n'
+    planner = Planner(Operator(lab, tmp_path).configure(text))
+    try:
+        for resizes in (1, 0):
+            report = turn.cycle(planner.ports, planner.policy, AT_ONCE)
+            assert isinstance(report.decision, Plan)
+            assert len(report.decision.resizes) == resizes
+        assert guest.domain().blockIoTune("vda", 1)["total_bytes_sec"] == 4 << 20
+        seen = turn.observe(planner.ports, planner.policy)
+        back = way_back(planner.ports.journal.read(), "", seen)
+        assert [(one.before, one.after) for one in back.resizes] == [(4096, 0)]
+        assert planner.executor.resize(back.resizes[0]) == ""
+        assert guest.domain().blockIoTune("vda", 1)["total_bytes_sec"] == 0
+    finally:
+        planner.close()

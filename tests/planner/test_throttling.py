@@ -67,6 +67,8 @@ def test_who_may_give_way_does_and_nobody_else() -> None:
     """It gets what the others leave, never less than it keeps; within what its host carries they all stay."""
     assert made(posed(GIVING, noisy=300, db=150, web=150)) == {"noisy": (0, 150)}
     assert made(posed(GIVING, noisy=300, db=250, web=250)) == {"noisy": (0, 20)}
+    light = replace(GIVING, shares=0.002)
+    assert made(posed(light, noisy=300, db=300, web=300)) == {"noisy": (0, 20)}
     assert made(posed(GIVING, noisy=100, db=150, web=150)) == {}
     assert made(posed(noisy=300, db=150, web=150)) == {}
     both = replace(GIVING, guests=select("noisy", "web"))
@@ -136,7 +138,11 @@ def test_who_cannot_be_limited_is_left_and_it_is_said() -> None:
     assert made(bare) == {}
     (stay,) = lacking(bare, ["a"])
     assert stay.reason == "its disk traffic cannot be limited: it has no disk"
+    assert [one.subject for one in lacking(bare, [])] == ["noisy"]  # its disks are short
+    calm = posed(GIVING, missing={"block": "it has no disk"}, noisy=30)
+    assert list(lacking(calm, [])) == []
     unknown = posed(GIVING, carries=0, noisy=300, db=300)
+    assert list(lacking(unknown, [])) == []
     assert made(unknown) == {}
     (stay,) = lacking(unknown, ["a"])
     assert 'capacity = { disk = "500MiB/s" }' in stay.reason
