@@ -206,3 +206,15 @@ def test_what_hosts_draw_and_how_few_would_do_are_reckoned_with_it() -> None:
     )
     assert _least_cpu(question, uuid_of("w")) == 500
     assert _least_cpu(question, uuid_of("x")) == _least_cpu(question, uuid_of("v")) // 2 == 1000
+
+
+def test_work_for_which_a_guest_has_no_vcpu_waits_within_it() -> None:
+    """Three busy vCPUs of four are six where it is twice as slow: four run, two wait, on an empty host."""
+    question = posed()
+    currency = Currency(question)
+    (waits,) = currency.waits(placed(question.cluster, y="two"), ["two"])
+    assert waits == pytest.approx(2.0, abs=0.01)
+    saved = currency.saved(
+        currency.sums(placed(question.cluster, y="two")), uuid_of("y"), "arm", "two"
+    )
+    assert saved == pytest.approx(-2.0 * currency.horizon, rel=0.01)
