@@ -14,7 +14,7 @@ from balancer.codec import as_data, load_resized_data
 from balancer.planner.model.cluster import Cluster, Guest
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Plan
-from balancer.planner.model.resize import Resize, Resized, What
+from balancer.planner.model.resize import Resize, Resized
 from balancer.planner.model.result import Result
 from balancer.planner.resizable import stands
 from balancer.ports import Event, Executor, Ports
@@ -78,7 +78,7 @@ def _why_not(ports: Ports, resize: Resize, ended: dict[str, Resized]) -> str:
         return FROZEN
     if frozen := ports.brake.reason():
         return frozen
-    if resize.what is What.BALLOON and resize.shrinks and not ports.stays:
+    if resize.of_memory and resize.shrinks and not ports.stays:
         return "memory is taken by the service alone, which stays to watch it"
     for needed in resize.waits_for:
         before = ended.get(needed)
@@ -118,7 +118,7 @@ def keep_watch(ports: Ports, seen: Observation) -> tuple[Resized, ...]:
         _tell(ports, "", one)
     taken: dict[str, Resize] = {}
     for one in past(ports, seen.at - WATCHED):
-        if one.resize.what is What.BALLOON and one.result is Result.DONE:
+        if one.resize.of_memory and one.result is Result.DONE:
             before = taken.pop(one.resize.guest, one.resize).before
             if one.resize.shrinks:
                 taken[one.resize.guest] = replace(one.resize, before=before)

@@ -89,11 +89,12 @@ class SimulatedInventory:
 
 def _of_guest(guest: SimulatedGuest, wanted: int, granted: int) -> Mapping[str, int]:
     assigned = guest.spec.allocation.get(MEMORY, 0)
-    balloon = (guest.spec.knobs.balloon if guest.spec.knobs else 0) or assigned
+    balloon, knobs = guest.may_fill_mib, guest.spec.knobs
+    unplugged = knobs.most_plugged - knobs.plugged if knobs else 0
     return {
         "cpu": granted,
         "cpu.delay": wanted - granted,
-        "memory.assigned": assigned,
+        "memory.assigned": assigned + unplugged,
         "memory.balloon": balloon,
         "memory.rss": guest.memory_mib,
         "memory.unused": max(0, balloon - guest.works_mib),

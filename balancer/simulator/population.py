@@ -28,6 +28,7 @@ from balancer.planner.model.cluster import (
     Tie,
 )
 from balancer.planner.model.knobs import Knobs
+from balancer.planner.model.resize import What
 from balancer.planner.model.resources import CPU, DISK, MEMORY, NETWORK, VCPUS
 from balancer.simulator.counting.power import DEFAULT_WATTS
 from balancer.simulator.workloads import (
@@ -54,10 +55,12 @@ HOST_KEYS: Final = (
 GUEST_KEYS: Final = (
     "names", "on", "vcpus", "memory", "used", "cpu", "noise", "dirty", "hot_set", "labels",
     "networks", "storage", "owner", "tie", "cpu_model", "local_disk", "patient",
-    "quota", "working", "max_vcpus", "architecture", "accelerator", "disk", "network",
+    "quota", "working", "max_vcpus", "max_memory", "architecture", "accelerator", "disk", "network",
 )  # fmt: skip
 NATIVE_HERE: Final = "x86_64"
 """The architecture of hosts and guests that name none."""
+PLUGS: Final = "where memory is plugged, that is how some is taken"
+"""What a guest's balloon says into which memory can be plugged."""
 LOCAL: Final = "/var/lib/libvirt/images"
 """Where local disks lie."""
 SHAPE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -162,6 +165,7 @@ class Population:
         """Return the guest that a table describes, from which everything is drawn already."""
         memory = int(table.amount("memory", MIB, 4096))
         disks = tuple(_disks(table, name))
+        most = int(table.amount("max_memory", MIB, 0))
         used = int(memory * min(1.0, table.amount("used", RATIO, 0.75)))
         spec = Guest(
             uuid=str(uuid5(NAMESPACE_DNS, name)),
@@ -181,7 +185,9 @@ class Population:
             ),
             knobs=Knobs(
                 quota=int(table.amount("quota", MILLICORES, 0)),
-                balloon=memory,
+                balloon=0 if most > memory else memory,
+                most_plugged=max(0, most - memory),
+                missing={What.BALLOON: PLUGS} if most > memory else {},
                 disks=("vda",),
                 nics=("eth0",),
                 most_vcpus=int(table.amount("max_vcpus", COUNT, 0)),

@@ -87,7 +87,14 @@ class SimulatedGuest:
     def lacks_memory(self) -> bool:
         """True if it works with more than its balloon leaves it: then it stands still for pages."""
         knobs = self.spec.knobs
-        return bool(knobs and 0 < knobs.balloon < self.works_mib)
+        may = bool(knobs and (knobs.balloon or knobs.most_plugged))
+        return may and self.may_fill_mib < self.works_mib
+
+    @property
+    def may_fill_mib(self) -> int:
+        """What it has for itself: what its balloon leaves it, or all that it is allocated."""
+        balloon = self.spec.knobs.balloon if self.spec.knobs else 0
+        return balloon or self.spec.allocation.get(MEMORY, 0)
 
 
 @dataclass(slots=True, eq=False)
@@ -341,33 +348,18 @@ class World:
         knobs = guest.spec.knobs
         if knobs is None or what in knobs.missing:
             return f"{guest.spec.name} has no {what} that can be changed"
-        match what:
-            case What.SHARES | What.QUOTA | What.BLOCK | What.NETWORK:
-                knobs = replace(knobs, **{what.value: amount})  # type: ignore[arg-type]
-            case What.BALLOON:
-                knobs = replace(knobs, balloon=amount)
-                guest = replace(guest, memory_mib=self._resident(guest, amount))
-            case What.VCPUS:
-                has = guest.spec.allocation.get(VCPUS, 0)
-                if not has - knobs.plugged_vcpus <= amount <= max(has, knobs.most_vcpus):
-                    return f"{guest.spec.name} cannot be brought from {has} vCPUs to {amount}"
-                knobs = replace(knobs, plugged_vcpus=knobs.plugged_vcpus + amount - has)
-                allocation = {**guest.spec.allocation, VCPUS: amount}
-                guest = replace(guest, spec=replace(guest.spec, allocation=allocation))
-        self.guests[uuid] = replace(guest, spec=replace(guest.spec, knobs=knobs))
+        changed = _changed(guest, knobs, what, amount)
+        if isinstance(changed, str):
+            return changed
+        self.guests[uuid] = changed
         return ""
-
-    @staticmethod
-    def _resident(guest: SimulatedGuest, balloon: int) -> int:
-        """Return what a guest uses whose balloon leaves it so much: at once what it works with."""
-        return min(balloon, max(guest.memory_mib, guest.works_mib))
 
     def works_with(self, uuid: str, mib: int) -> None:
         """Let a guest work with so much memory from now on."""
         if guest := self.guests.get(uuid):
             guest = replace(guest, working_mib=mib)
-            most = guest.spec.knobs.balloon if guest.spec.knobs else mib
-            self.guests[uuid] = replace(guest, memory_mib=self._resident(guest, most))
+            most = guest.may_fill_mib if guest.spec.knobs else mib
+            self.guests[uuid] = replace(guest, memory_mib=_resident(guest, most))
 
     def granted(self) -> Mapping[str, tuple[int, int]]:
         """Return what each guest wants of CPU at this moment, and what it gets, millicores."""
@@ -478,6 +470,46 @@ class World:
                 self._arrive(move)
             elif move.doomed and move.doomed[0] <= self.now:
                 self._break(move, move.doomed[1])
+
+
+def _changed(guest: SimulatedGuest, knobs: Knobs, what: What, amount: int) -> SimulatedGuest | str:
+    """Return the guest with a setting changed, or why it cannot be."""
+    match what:
+        case What.SHARES | What.QUOTA | What.BLOCK | What.NETWORK:
+            return _with(guest, replace(knobs, **{what.value: amount}))  # type: ignore[arg-type]
+        case What.BALLOON:
+            changed = _with(guest, replace(knobs, balloon=amount))
+            return replace(changed, memory_mib=_resident(guest, amount))
+        case What.PLUGGED:
+            return _with_plugged(guest, knobs, amount)
+        case What.VCPUS:
+            return _with_vcpus(guest, knobs, amount)
+
+
+def _with(guest: SimulatedGuest, knobs: Knobs, **allocated: int) -> SimulatedGuest:
+    allocation = {**guest.spec.allocation, **allocated}
+    return replace(guest, spec=replace(guest.spec, knobs=knobs, allocation=allocation))
+
+
+def _with_plugged(guest: SimulatedGuest, knobs: Knobs, amount: int) -> SimulatedGuest | str:
+    if not 0 <= amount <= knobs.most_plugged:
+        return f"{guest.spec.name} can have {knobs.most_plugged} MiB plugged, not {amount}"
+    has = guest.spec.allocation.get(MEMORY, 0) + amount - knobs.plugged
+    changed = _with(guest, replace(knobs, plugged=amount), **{MEMORY: has})
+    return replace(changed, memory_mib=_resident(guest, has))
+
+
+def _with_vcpus(guest: SimulatedGuest, knobs: Knobs, amount: int) -> SimulatedGuest | str:
+    has = guest.spec.allocation.get(VCPUS, 0)
+    if not has - knobs.plugged_vcpus <= amount <= max(has, knobs.most_vcpus):
+        return f"{guest.spec.name} cannot be brought from {has} vCPUs to {amount}"
+    plugged = knobs.plugged_vcpus + amount - has
+    return _with(guest, replace(knobs, plugged_vcpus=plugged), **{VCPUS: amount})
+
+
+def _resident(guest: SimulatedGuest, has: int) -> int:
+    """Return what a guest uses that may fill so much: at once what it works with."""
+    return min(has, max(guest.memory_mib, guest.works_mib))
 
 
 def _weight(knobs: Knobs | None) -> tuple[int, int]:

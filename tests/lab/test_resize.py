@@ -227,6 +227,67 @@ def test_a_vcpu_that_a_kernel_keeps_goes_at_the_next_boot(
     assert busy.wait_ready().domain().vcpusFlags(1) == 1
 
 
+PLUGGED = """
+[capacity]
+keep_for_hypervisor = "0MiB"
+
+[[resize]]
+guests = "hot"
+memory = true
+idle = "0min"
+margin = 3
+
+[[resize]]
+guests = "idle"
+memory = true
+idle = "0min"
+margin = 1
+"""
+
+
+def plugged(lab: Laboratory) -> dict[str, int]:
+    """Return the memory that is plugged into each guest, MiB."""
+    return {name: seen.plugged for name, seen in knobs(lab).items() if seen is not None}
+
+
+@pytest.mark.soak
+def test_memory_is_plugged_where_a_neighbour_gives_some_back(
+    lab: Laboratory, tmp_path: Path, executor: LibvirtExecutor
+) -> None:
+    """By virtio-mem: the idle one gives what was plugged, the hot one has it within seconds."""
+    hot, idle = lab.boot(
+        GuestSpec("hot", memory_mib=128, most_mib=384, nic=False),
+        GuestSpec("idle", memory_mib=128, most_mib=384, nic=False),
+    )
+    assert executor.resize(resize(idle, What.PLUGGED, 0, 128)) == ""
+    until(lambda: idle.domain().memoryStats()["available"] > 120 << 10, patience=10)
+    hot.set_load(set=30)
+    small = {"capacity": {"cpu": 2, "memory": "392MiB"}}
+    planner = Planner(Operator(lab, tmp_path).configure(PLUGGED, h1=small))
+    try:
+        ports = replace(planner.ports, stays=True)
+        usable = lambda: hot.domain().memoryStats().get("usable", 1 << 30) // 1024  # noqa: E731
+        until(lambda: usable() < 25, what=f"for pressure: {hot.domain().memoryStats()}")
+        began = time.monotonic()
+        done = resized(ports, planner, until_who="hot")
+        took = time.monotonic() - began
+        assert done == [("idle", True), ("hot", False)]
+        assert plugged(lab)["hot"] > 0
+        assert plugged(lab)["idle"] < 128
+        assert took < 8, took
+        assert hot.domain().memoryStats()["available"] > 62 << 10
+        idle.set_load(set=120)
+        until(
+            lambda: plugged(lab)["idle"] == 128, patience=15, what="for what was taken to be back"
+        )
+        (back,) = until(lambda: keep_watch(ports, turn.observe(ports, planner.policy)))
+        assert (back.result, back.resize.what) == (Result.DONE, What.PLUGGED)
+        idle.migrate("h2")
+        assert plugged(lab)["idle"] == 128
+    finally:
+        planner.close()
+
+
 class _Killed(BaseException):
     """Ends a planner as a signal does."""
 

@@ -7,7 +7,7 @@ import pytest
 
 from balancer.config import default_policy
 from balancer.planner.assessment import assess
-from balancer.planner.ballooning import memory
+from balancer.planner.ballooning import Within, memory
 from balancer.planner.explain import SPARE
 from balancer.planner.model.cluster import Guest
 from balancer.planner.model.knobs import Knobs
@@ -211,7 +211,7 @@ def test_what_comes_is_room_that_is_not_given_away() -> None:
     tables = {guest.uuid: TABLE for guest in guests}
 
     def given(*arriving: Guest) -> list[tuple[str, int, tuple[str, ...]]]:
-        found = memory(seen, tables, "a", guests, 1 << 20, arriving)
+        found = memory(seen, tables, "a", guests, Within(1 << 20, arriving))
         return [(one.name, one.after - one.before, one.room_for) for one in found]
 
     assert given() == [("hot", 2816, ())]

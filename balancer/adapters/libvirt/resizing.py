@@ -33,7 +33,7 @@ def takes_at_most(wanted: Resize) -> float:
     """Return the seconds a change may take beside what any answer may take."""
     if wanted.what is What.VCPUS:
         return vcpus.takes_at_most(wanted)
-    if wanted.what is not What.BALLOON:
+    if not wanted.of_memory:
         return 0.0
     steps = abs(wanted.before - wanted.after) / (wanted.step or wanted.before or 1)
     return 2 * ANSWERING * (1 + steps)
@@ -47,7 +47,7 @@ def resize(connection: libvirt.virConnect, wanted: Resize) -> str:
     facts = _facts(domain)
     if isinstance(facts, str):
         return facts
-    if wanted.what is What.BALLOON:
+    if wanted.of_memory:
         return inflate(domain, wanted) if wanted.shrinks else deflate(domain, wanted)
     if wanted.what in TRAFFIC:
         return limit(domain, facts.tuning.traffic, wanted.what, wanted.after)

@@ -56,6 +56,8 @@ def resizing(one: Resize) -> tuple[str, ...]:
     guest = f"--domain={one.guest}"
     if one.what is What.BALLOON:
         return ("setmem", guest, f"--size={one.after}MiB", "--live")
+    if one.what is What.PLUGGED:
+        return ("update-memory-device", guest, f"--requested-size={one.after}MiB", "--live")
     if one.what is What.VCPUS:
         return ("setvcpus", guest, f"--count={one.after}", "--live")
     words = ("schedinfo", guest, "--live")
