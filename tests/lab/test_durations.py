@@ -68,14 +68,19 @@ class Track:
         self.inventory.close()
         self.executor.close()
 
-    def _look(self, times: int = 5) -> Observation:
-        """Return what is seen; on a machine that has other things to do, at the second try or so."""
+    def _look(self, times: int = 30) -> Observation:
+        """Return what is seen once all answer; on a machine that is busy, not at the first try."""
         try:
-            return self.inventory.observe()
+            seen = self.inventory.observe()
         except UsageError:
             if times <= 1:
                 raise
             return self._look(times - 1)
+        return (
+            seen
+            if len(seen.cluster.hosts) == len(self.hosts) or times <= 1
+            else self._look(times - 1)
+        )
 
     def move(self, guest: Guest, rate: int) -> Trial:
         (home,) = guest.running_on()
