@@ -76,5 +76,5 @@ def findings(
     doubted = (fault for claim in plan.certificates for fault in doubts(problem, claim))
     promised = unkept(problem, plan, same=observation.at == plan.made_at)
     stale = other if now != plan.fingerprint else ()
-    wrong = resize_faults(problem, plan.resizes, undoing=plan.gives_back)
+    wrong = resize_faults(problem, plan.resizes, moves=plan.actions, undoing=plan.gives_back)
     return (*stale, *verdict.faults, *wrong, *promised, *doubted), verdict.rules

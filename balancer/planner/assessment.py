@@ -9,13 +9,14 @@ from typing import Final
 
 from balancer.planner.forecast import FORECASTERS
 from balancer.planner.forecast.recent import delays, pressed, recent
+from balancer.planner.model.busy import busiest
 from balancer.planner.model.calibration import Calibration
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Outcome, Plan, Result
 from balancer.planner.model.policy import Hot, Policy
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Request
-from balancer.planner.model.resize import Resized, What
+from balancer.planner.model.resize import OF_MEMORY, in_vain
 from balancer.planner.model.resizing import Resizing
 from balancer.planner.model.resources import CPU, MEMORY
 from balancer.planner.model.rollups import STEP
@@ -94,24 +95,21 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
     if not policy.resizes:
         return problem
     tables = resizing(policy, problem.cluster)
-    failed = {o.resize.guest for o in problem.resized if _in_vain(o)}
-    may = {uuid: table for uuid, table in tables.items() if uuid not in failed}
-    return _as_it_counts(_without_spare(problem, may, working(trusted.observation, may)))
-
-
-def _in_vain(one: Resized) -> bool:
-    """True if a change failed, or nobody was there who might have taken memory."""
-    refused = one.result is Result.REFUSED and one.resize.what is What.BALLOON
-    return refused or one.result is Result.FAILED
+    failed = in_vain(problem.resized)
+    vain = {uuid for uuid, what in failed if what in OF_MEMORY}
+    may = {uuid: table for uuid, table in tables.items() if uuid not in vain}
+    problem = _without_spare(problem, may, working(trusted.observation, may))
+    busy = busiest(trusted.observation, tables)
+    return _as_it_counts(replace(problem, demand=replace(problem.demand, busiest=busy)))
 
 
 def _without_spare(
     problem: Problem, tables: Mapping[str, Resizing], works: Mapping[str, int]
 ) -> Problem:
-    """Return the problem with memory that balloons may take counted as free."""
+    """Return the problem with memory that may be taken counted as free."""
     if not works:
         return problem
-    mean, peak, resident = as_needed(problem.demand, tables, works)
+    mean, peak, resident = as_needed(problem.demand, problem.cluster, tables, works)
     demand = replace(problem.demand, mean=mean, peak=peak, working=works, resident=resident)
     return replace(problem, demand=demand)
 

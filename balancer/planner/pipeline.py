@@ -143,11 +143,12 @@ def _planned(
 
 def with_resizes(problem: Problem, made: Plan, reached: Placement) -> Plan | Infeasible:
     """Return the plan with what guests are to be given where they are; judged, too."""
-    given = resize(problem, reached, {action.guest for action in made.actions})
+    touched = {host for action in made.actions for host in (action.source, action.target)}
+    given = resize(problem, reached, {action.guest for action in made.actions}, touched)
     made = replace(made, left=(*made.left, *lacking(problem, made.hot_hosts)))
     if not given.resizes:
         return made
-    if wrong := resize_faults(problem, given.resizes):
+    if wrong := resize_faults(problem, given.resizes, moves=made.actions):
         return _report(wrong[0])
     told = "\n".join(f"{r.guest} {r.what} {r.after}" for r in given.resizes)
     made = replace(

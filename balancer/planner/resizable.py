@@ -6,30 +6,35 @@ what a host has at every step; what is given must have been taken before.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Final
 
+from balancer.planner.constraints import all_rules
 from balancer.planner.model.cluster import Guest
+from balancer.planner.model.enlarged import ALLOCATED, enlarged
 from balancer.planner.model.knobs import Knobs
+from balancer.planner.model.plan import Action
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.resize import Resize, What
-from balancer.planner.model.resizing import Resizing
 from balancer.planner.model.resources import MEMORY, VCPUS
+from balancer.planner.model.spare import fills
 from balancer.planner.model.terms import resizing
-
-LEAST_QUOTA: Final = 10
-"""Millicores for each vCPU: less the hypervisors do not take."""
-PER_MILLE: Final = 1000
+from balancer.planner.model.violation import baseline, worsened
+from balancer.planner.settable import impossible, unwanted
 
 
 def faults(
-    problem: Problem, resizes: Sequence[Resize], *, undoing: bool = False
+    problem: Problem,
+    resizes: Sequence[Resize],
+    *,
+    moves: Sequence[Action] = (),
+    undoing: bool = False,
 ) -> tuple[str, ...]:
-    """Return every fault of `resizes` in `problem`, each once.
+    """Return every fault of `resizes` in `problem`, each once; `moves` are those of the same plan.
 
     What only gives back what was before (`undoing`) needs no policy that wants it.
     """
     replay = _Replay(problem, undoing=undoing)
     found = [*_ids(resizes), *(f for resize in resizes for f in replay.faults(resize))]
+    found += [*_beside(resizes, moves), *_broken(problem, resizes)]
     if (
         len(resizes) + len(problem.resized_lately) > problem.policy.limits.resizes_per_hour
         and not undoing
@@ -52,13 +57,44 @@ def _ids(resizes: Sequence[Resize]) -> Iterator[str]:
         before.add(resize.id)
 
 
+def _beside(resizes: Sequence[Resize], moves: Sequence[Action]) -> Iterator[str]:
+    """Yield what moves of the same plan are in the way of."""
+    moving = {move.guest for move in moves}
+    touched = {host for move in moves for host in (move.source, move.target)}
+    for one in resizes:
+        if one.guest in moving:
+            yield f"{_said(one)}: the same plan moves it"
+        elif one.what in ALLOCATED and not one.shrinks and one.host in touched:
+            yield f"{_said(one)}: the same plan moves guests from there or to there"
+
+
+def _broken(problem: Problem, resizes: Sequence[Resize]) -> Iterator[str]:
+    """Yield the rules that are broken more once guests are allocated more; what shrinks counts in full."""
+    then = enlarged(problem, resizes)
+    if then is problem:
+        return
+    rest = problem.rest(problem.cluster.placement)
+    before = baseline(v for rule in all_rules(problem) for v in rule.violations(problem, rest))
+    now = (v for rule in all_rules(then) for v in rule.violations(then, rest))
+    yield from (f"{fault.rule}: {fault.sentence}" for fault in worsened(before, now))
+
+
 def _said(resize: Resize) -> str:
     return f"{resize.id} ({resize.what} of {resize.name} on {resize.host})"
 
 
-def stands(knobs: Knobs, what: What) -> int:
-    """Return how a setting stands."""
-    return {What.SHARES: knobs.shares, What.QUOTA: knobs.quota, What.BALLOON: knobs.balloon}[what]
+def stands(guest: Guest, what: What) -> int:
+    """Return how a setting of a guest stands."""
+    knobs = guest.knobs or Knobs()
+    return {
+        What.SHARES: knobs.shares,
+        What.QUOTA: knobs.quota,
+        What.BALLOON: knobs.balloon,
+        What.PLUGGED: knobs.plugged,
+        What.BLOCK: knobs.block,
+        What.NETWORK: knobs.network,
+        What.VCPUS: guest.allocation.get(VCPUS, 0),
+    }[what]
 
 
 class _Replay:
@@ -85,7 +121,7 @@ class _Replay:
             yield f"{said}: it cannot be changed while it runs{lacks}"
             return
         key = (guest.uuid, resize.what)
-        now = self._now.get(key, stands(guest.knobs, resize.what))
+        now = self._now.get(key, stands(guest, resize.what))
         if now != resize.before:
             yield f"{said}: it stands at {now}, not at {resize.before}"
         self._now[key] = resize.after
@@ -93,51 +129,25 @@ class _Replay:
 
     def _allowed(self, resize: Resize, guest: Guest) -> Iterator[str]:
         """Yield what neither the hypervisor nor the policy lets be set."""
-        match resize.what:
-            case What.SHARES:
-                if resize.after <= 0:
-                    yield "shares must be more than nought"
-            case What.QUOTA:
-                vcpus = guest.allocation.get(VCPUS, 0)
-                if resize.after < 0 or 0 < resize.after < LEAST_QUOTA * vcpus:
-                    yield f"a limit of {resize.after} millicores for {vcpus} vCPUs"
-            case _:  # a balloon
-                if not 0 < resize.after <= guest.allocation.get(MEMORY, 0):
-                    yield f"{resize.after} MiB of {guest.allocation.get(MEMORY, 0)}"
-                yield from self._room(resize)
-        table = self._tables.get(guest.uuid)
-        if not self._undoing:
-            yield from _consent(resize, table)
+        if wrong := impossible(resize, guest):
+            yield wrong
+        if resize.of_memory:
+            yield from self._room(resize)
+        if not self._undoing and (wrong := unwanted(resize, guest, self._tables.get(guest.uuid))):
+            yield wrong
 
     def _room(self, resize: Resize) -> Iterator[str]:
         """Yield that a host has not the memory that its guests may then fill."""
         if resize.shrinks:
             return
         host = resize.host
-        given = sum(
-            self._now.get((guest.uuid, What.BALLOON), _fills(guest))
-            for guest in self._problem.cluster.guests_on[host]
-        )
+        given = sum(self._fills(guest) for guest in self._problem.cluster.guests_on[host])
         usable = self._problem.host(host).usable.get(MEMORY, 0)
         if given > usable:
             yield f"guests on {host} could fill {given} MiB of {usable}"
 
-
-def _fills(guest: Guest) -> int:
-    """Return the memory that a guest may fill, MiB."""
-    return (guest.knobs.balloon if guest.knobs else 0) or guest.allocation.get(MEMORY, 0)
-
-
-def _consent(resize: Resize, table: Resizing | None) -> Iterator[str]:
-    """Yield that no `[[resize]]` of the policy wants it so."""
-    if table is None:
-        yield "no [[resize]] of the policy names it"
-    elif resize.what is What.BALLOON:
-        if not table.memory:
-            yield "the policy does not let its memory be taken (memory = true)"
-        elif resize.after < table.floor and resize.shrinks:
-            yield f"less than its floor of {table.floor} MiB"
-    elif table.dedicated and resize.shrinks:
-        yield "it is dedicated: nothing is taken from it"
-    elif resize.what is What.QUOTA and resize.after and resize.after != table.limit:
-        yield f"a limit of {resize.after} millicores where the policy says {table.limit}"
+    def _fills(self, guest: Guest) -> int:
+        """Return the memory that a guest may fill by now, MiB."""
+        knobs, uuid = guest.knobs or Knobs(), guest.uuid
+        more = self._now.get((uuid, What.PLUGGED), knobs.plugged) - knobs.plugged
+        return self._now.get((uuid, What.BALLOON), fills(guest) + more)

@@ -6,16 +6,15 @@ that is killed in between leaves a setting that is either as before or as wanted
 which, the journal is told, and the plan made of that look wants what is still missing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
 from balancer.codec import as_data, load_resized_data
-from balancer.planner.model.cluster import Cluster
-from balancer.planner.model.knobs import Knobs
+from balancer.planner.model.cluster import Cluster, Guest
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Plan
-from balancer.planner.model.resize import Resize, Resized, What
+from balancer.planner.model.resize import Resize, Resized
 from balancer.planner.model.result import Result
 from balancer.planner.resizable import stands
 from balancer.ports import Event, Executor, Ports
@@ -61,12 +60,25 @@ def carry_out(ports: Ports, executor: Executor, plan: Plan) -> tuple[Resized, ..
     return tuple(ended.values())
 
 
+def unmade(ended: Iterable[Resized]) -> Mapping[tuple[str, str], str]:
+    """Return why there is no room, by guest and target, for those for whom memory was to be taken."""
+    return {
+        (guest, one.resize.host): (
+            f"no room was made for it on {one.resize.host}: {one.resize.name} keeps its memory "
+            f"({one.reason})"
+        )
+        for one in ended
+        if one.result is not Result.DONE
+        for guest in one.resize.room_for
+    }
+
+
 def _why_not(ports: Ports, resize: Resize, ended: dict[str, Resized]) -> str:
     if ports.stop_requested():
         return FROZEN
     if frozen := ports.brake.reason():
         return frozen
-    if resize.what is What.BALLOON and resize.shrinks and not ports.stays:
+    if resize.of_memory and resize.shrinks and not ports.stays:
         return "memory is taken by the service alone, which stays to watch it"
     for needed in resize.waits_for:
         before = ended.get(needed)
@@ -106,7 +118,7 @@ def keep_watch(ports: Ports, seen: Observation) -> tuple[Resized, ...]:
         _tell(ports, "", one)
     taken: dict[str, Resize] = {}
     for one in past(ports, seen.at - WATCHED):
-        if one.resize.what is What.BALLOON and one.result is Result.DONE:
+        if one.resize.of_memory and one.result is Result.DONE:
             before = taken.pop(one.resize.guest, one.resize).before
             if one.resize.shrinks:
                 taken[one.resize.guest] = replace(one.resize, before=before)
@@ -156,12 +168,12 @@ def _found(cluster: Cluster, resize: Resize) -> tuple[Result, str]:
     guest = cluster.guest.get(resize.guest)
     if guest is None or guest.knobs is None:
         return Result.ABORTED, "the guest is not seen"
-    if as_wanted(guest.knobs, resize):
+    if as_wanted(guest, resize):
         return Result.DONE, "it is as wanted"
-    return Result.ABORTED, f"it stands at {stands(guest.knobs, resize.what)}"
+    return Result.ABORTED, f"it stands at {stands(guest, resize.what)}"
 
 
-def as_wanted(knobs: Knobs, resize: Resize) -> bool:
-    """True if a setting is what the resize was to make it."""
-    now = stands(knobs, resize.what)
+def as_wanted(guest: Guest, resize: Resize) -> bool:
+    """True if a guest's setting is what the resize was to make it."""
+    now = stands(guest, resize.what)
     return abs(now - resize.after) <= CLOSE * max(now, resize.after)

@@ -265,6 +265,8 @@ def test_the_judge_asks_for_consent_and_counts() -> None:
     own = Resizing(guests=Selector(("db",)), dedicated=True)
     dedicated = replace(told, policy=policy_of(own))
     assert "nothing is taken" in faults(dedicated, (one,))[0]
+    held = replace(one, what=What.QUOTA, before=0, after=500)
+    assert "nothing is taken" in faults(dedicated, (held,))[0]
     twice = (one, replace(one, before=50, after=60))
     assert any("is the id of 2 resizes" in fault for fault in faults(told, twice))
     assert any("limit resizes_per_hour is 1" in fault for fault in faults(told, twice))
@@ -325,7 +327,7 @@ def test_the_last_table_that_names_a_guest_holds() -> None:
 
 def test_a_refused_resize_is_no_plan(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the judge of resizes does not accept is reported, never carried out."""
-    monkeypatch.setattr("balancer.planner.pipeline.resize_faults", lambda *_: ("wrong",))
+    monkeypatch.setattr("balancer.planner.pipeline.resize_faults", lambda *_, **__: ("wrong",))
     answer = plan(delayed(SHARED, "db", "w1", "w2"), policy_of(BATCH))
     assert isinstance(answer, Infeasible)
     assert answer.reason == "the judge refuses the plan that was found: wrong"

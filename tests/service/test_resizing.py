@@ -174,3 +174,26 @@ def vars_of(one: Resize) -> object:
         "id": one.id, "guest": one.guest, "name": one.name, "host": one.host,
         "what": one.what.value, "before": one.before, "after": one.after,
     }  # fmt: skip
+
+
+def test_a_vcpu_is_plugged_and_taken_back_by_undo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the journal as any other; one that a kernel keeps stays, and is left alone for a day."""
+    world, journal = world_of("a 8c/64g : x 1v/4g cpu=4 most-vcpus=4"), MemoryJournal()
+    policy = replace(
+        default_policy(), resizes=(Resizing(guests=Selector(("x",)), vcpus=True, idle=0),)
+    )
+    ports, uuid = ports_of(world, journal=journal), uuid_of("x")
+    cycle(ports, policy)
+    assert world.guests[uuid].spec.allocation["vcpus"] == 2
+    found = way_back(journal.read(), "", SimulatedInventory(world).observe())
+    assert [(r.what, r.before, r.after) for r in found.resizes] == [(What.VCPUS, 2, 1)]
+    monkeypatch.setattr(SimulatedExecutor, "resize", lambda *_: "its kernel does not let it go")
+    bare = default_policy()
+    back = replace(made(ports, bare), id="P-back", resizes=found.resizes, gives_back=True)
+    execute(ports, bare, back)
+    last = past(ports, 0.0)[-1]
+    assert (last.result, last.reason) == (Result.FAILED, "its kernel does not let it go")
+    world.advance(world.now + 600)
+    answer = cycle(ports, policy).decision
+    assert isinstance(answer, Plan)
+    assert answer.resizes == ()

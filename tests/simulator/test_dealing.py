@@ -53,4 +53,19 @@ def test_a_world_refuses_what_cannot_be_set() -> None:
     assert world.resize("nobody", What.SHARES, 1) == "Domain not found"
     assert "y has no quota" in world.resize(uuid_of("y"), What.QUOTA, 1000)
     assert world.resize(uuid_of("x"), What.QUOTA, 1000) == ""
+    assert "cannot be brought from 4 vCPUs to 5" in world.resize(uuid_of("x"), What.VCPUS, 5)
     assert world.granted() == {uuid_of("x"): (4000, 1000), uuid_of("y"): (4000, 4000)}
+
+
+def test_more_vcpus_show_more_of_what_a_guest_wants() -> None:
+    """Where some can be plugged, only what its vCPUs ask for is seen; they can be taken again."""
+    world = world_of("a 8c/64g : x 1v/4g cpu=4 most-vcpus=3 | y 1v/4g cpu=4")
+    x, y = uuid_of("x"), uuid_of("y")
+    assert {u: wanted for u, (wanted, _) in world.granted().items()} == {x: 1000, y: 4000}
+    assert world.resize(x, What.VCPUS, 3) == ""
+    assert world.granted()[x] == (3000, 3000)
+    assert world.guests[x].spec.allocation["vcpus"] == 3
+    assert "from 3 vCPUs to 4" in world.resize(x, What.VCPUS, 4)
+    assert "from 3 vCPUs to 0" in world.resize(x, What.VCPUS, 0)
+    assert world.resize(x, What.VCPUS, 1) == ""
+    assert world.guests[x].spec.knobs.plugged_vcpus == 0  # type: ignore[union-attr]

@@ -44,6 +44,9 @@ class Demand:
     `mean`, `peak` and `delay` tell less, since the rest of it may wait (`model.terms`)."""
     used: Mapping[str, int] = field(default_factory=dict)
     """CPU that these same guests use on average, whether it counts or not, millicores."""
+    busiest: Mapping[str, int] = field(default_factory=dict)
+    """The most CPU used within a table's `idle`, millicores: of the guests that have vCPUs plugged
+    while they ran, and of which it is known (`model.busy`)."""
     working: Mapping[str, int] = field(default_factory=dict)
     """Memory that guests work with, MiB: of those from which some may be taken (`model.spare`)."""
     resident: Mapping[str, int] = field(default_factory=dict)

@@ -16,10 +16,9 @@ from dataclasses import dataclass, replace
 from balancer.planner.model.cluster import Cluster, Guest
 from balancer.planner.model.demand import Demand
 from balancer.planner.model.policy import Policy
-from balancer.planner.model.resize import Resized, What
+from balancer.planner.model.resize import Resized, What, in_vain
 from balancer.planner.model.resizing import Resizing
 from balancer.planner.model.resources import CPU, Resources
-from balancer.planner.model.result import Result
 
 PER_MILLE = 1000
 ALIKE = 0.05
@@ -64,11 +63,11 @@ def terms(
 
     Not of those of which it was tried within a day, as `resized` tells, and failed.
     """
-    failed = {one.resize.guest for one in resized if one.result is Result.FAILED}
+    failed = in_vain(resized)
     return {
         uuid: _terms(table)
         for uuid, table in resizing(policy, cluster).items()
-        if uuid not in failed
+        if not failed & {(uuid, What.SHARES), (uuid, What.QUOTA)}
         and _has(cluster.guest[uuid], What.SHARES)
         and (not table.limit or _has(cluster.guest[uuid], What.QUOTA))
     }

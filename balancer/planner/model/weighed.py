@@ -14,6 +14,20 @@ class Bound(StrEnum):
     RESERVATION = "reservation"
     """Its shares would bring less than what it is to get in any case."""
     LIMIT = "limit"
+    VCPUS = "number of vCPUs"
+    """It keeps all it has busy: what more it would use is not seen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What one guest has of something other than CPU that a `[[resize]]` manages."""
+
+    what: str
+    """`memory` (MiB), `disk` or `network` (KiB/s)."""
+    wanted: int
+    """Of memory with the margin; of a guest at a limit of its traffic: twice that limit."""
+    got: int
+    bound: Bound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +42,8 @@ class Granted:
     bound: Bound
     missing: tuple[str, ...] = ()
     """What would be needed for more, one phrase each."""
+    beside: tuple[Share, ...] = ()
+    """The same of memory and traffic, where its `[[resize]]` manages them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
