@@ -32,6 +32,7 @@ ALIKE: Final = 0.1
 LEAST: Final = 64
 """KiB/s below which no limit is set."""
 PER_MILLE: Final = 1000
+KIB: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,9 +211,11 @@ def _changes(problem: Problem, host: str, what: What, asks: Sequence[_Asks]) -> 
             continue
         reason = f"{host} has room for its {name} traffic"
         if one.bounds.most == after and (not one.limit or after < one.limit):
-            reason = f"the policy gives it at most {after:,} KiB/s of {name} traffic"
+            reason = (
+                f"the policy gives it at most {round(after / KIB, 1):,g} MiB/s of {name} traffic"
+            )
         elif after and (not one.limit or after < one.limit):
-            reason = f"{name} traffic on {host} is {total:,} of {carries:,} KiB/s: it leaves its neighbours room"
+            reason = f"{name} traffic on {host} is {total / KIB:,.0f} of {carries / KIB:,.0f} MiB/s: it leaves its neighbours room"
         yield Resize(
             id="", guest=one.guest.uuid, name=one.guest.name, host=host, what=what,
             before=one.limit, after=after, reason=reason, devices=_devices(one.guest, what),

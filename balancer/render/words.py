@@ -99,6 +99,6 @@ def setting(what: What, amount: int) -> str:
         case What.BALLOON | What.PLUGGED:
             return size(amount)
         case What.BLOCK | What.NETWORK:
-            return f"{amount / GIB:.3g} MiB/s" if amount else "no limit"
+            return f"{round(amount / GIB, 1):,g} MiB/s" if amount else "no limit"
         case What.VCPUS:
             return count(amount, "vCPU")

@@ -111,7 +111,7 @@ def test_each_kind_has_its_own_devices_and_its_own_room() -> None:
     (one,) = resize(question, question.cluster.placement).resizes
     assert (one.what, one.devices, one.shrinks) == (What.NETWORK, ("n0", "n1"), True)
     assert one.reason == (
-        "network traffic on a is 614,400 of 512,000 KiB/s: it leaves its neighbours room"
+        "network traffic on a is 600 of 500 MiB/s: it leaves its neighbours room"
     )
     (back,) = undone((one,))
     assert (back.before, back.after, back.devices, back.shrinks) == (
