@@ -183,12 +183,12 @@ class Executor(Protocol):
         """Change one setting of a guest while it runs, and read it back.
 
         Returns why it is not as wanted; empty once it is. Takes milliseconds for CPU, seconds for
-        memory; a balloon that does not answer is put back to what it was. Never raises.
+        memory; a guest that does not follow is put back to what it was. Never raises.
         """
         ...
 
     def watch(self, taken: Sequence[Resize]) -> None:
-        """Watch guests whose balloons took memory before: under pressure they get it back."""
+        """Watch guests from which memory was taken before: under pressure they get it back."""
         ...
 
     def given_back(self) -> tuple[Resized, ...]:

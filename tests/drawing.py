@@ -15,8 +15,8 @@ machines, models, cpu-model, features, arch, qemu, accelerators, emulates (archi
 images (GiB free for local disks at `/local`). Guest words: cpu, used, peak
 (cores), dirty (MiB/s), pages, owner, tie (kinds), moving (target), networks, storage, devices,
 machine, mode, model, features, arch, accelerator, disk (GiB of a local disk at `/local`), shares (per mille), quota (cores), balloon
-(memory), most-vcpus, plugged-vcpus; and the bare words `paused`, `unknown` (no trustworthy data) and `knobs` (it can be
-resized; so can whoever has one of these five). Lists are parted by commas.
+(memory), most-vcpus, plugged-vcpus, plugged and most-plugged (memory, in blocks of 128 MiB); and the bare words `paused`, `unknown` (no trustworthy data) and `knobs` (it can be
+resized; so can whoever has one of these seven). Lists are parted by commas.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -87,8 +87,11 @@ GUEST_WORDS = {
     "cpu", "used", "peak", "dirty", "pages", "owner", "tie", "moving", "networks", "storage",
     "devices", "machine", "mode", "model", "features", "arch", "accelerator", "shares", "quota",
     "balloon", "disk", "most-vcpus", "plugged-vcpus",
+    "plugged", "most-plugged",
 }  # fmt: skip
-KNOB_WORDS = {"shares", "quota", "balloon", "most-vcpus", "plugged-vcpus"}
+KNOB_WORDS = {
+    "shares", "quota", "balloon", "most-vcpus", "plugged-vcpus", "plugged", "most-plugged",
+}  # fmt: skip
 
 
 def uuid_of(name: str) -> str:
@@ -209,7 +212,8 @@ def placed(cluster: Cluster, **where: str) -> Placement:
 
 
 def _values(guest: Guest, use: Usage) -> dict[str, int]:
-    values = {"cpu": use.cpu, "memory.assigned": guest.allocation["memory"]}
+    unplugged = guest.knobs.most_plugged - guest.knobs.plugged if guest.knobs else 0
+    values = {"cpu": use.cpu, "memory.assigned": guest.allocation["memory"] + unplugged}
     values["memory.rss"] = use.memory
     return values if use.dirty is None else values | {"dirty": use.dirty}
 
@@ -311,6 +315,9 @@ def _knobs(words: list[str]) -> Knobs | None:
         shares=int(keyed.get("shares", "1000")),
         quota=round(float(keyed.get("quota", "0")) * 1000),
         balloon=_mib(keyed["balloon"]) if "balloon" in keyed else 0,
+        plugged=_mib(keyed.get("plugged", "0g")),
+        most_plugged=_mib(keyed.get("most-plugged", "0g")),
+        plug_block=128 if "most-plugged" in keyed else 1,
         most_vcpus=int(keyed.get("most-vcpus", "0")),
         plugged_vcpus=int(keyed.get("plugged-vcpus", "0")),
     )

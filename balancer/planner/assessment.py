@@ -16,7 +16,7 @@ from balancer.planner.model.plan import Outcome, Plan, Result
 from balancer.planner.model.policy import Hot, Policy
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Request
-from balancer.planner.model.resize import What, in_vain
+from balancer.planner.model.resize import OF_MEMORY, in_vain
 from balancer.planner.model.resizing import Resizing
 from balancer.planner.model.resources import CPU, MEMORY
 from balancer.planner.model.rollups import STEP
@@ -96,7 +96,8 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
         return problem
     tables = resizing(policy, problem.cluster)
     failed = in_vain(problem.resized)
-    may = {u: table for u, table in tables.items() if (u, What.BALLOON) not in failed}
+    vain = {uuid for uuid, what in failed if what in OF_MEMORY}
+    may = {uuid: table for uuid, table in tables.items() if uuid not in vain}
     problem = _without_spare(problem, may, working(trusted.observation, may))
     busy = busiest(trusted.observation, tables)
     return _as_it_counts(replace(problem, demand=replace(problem.demand, busiest=busy)))
@@ -105,10 +106,10 @@ def assess(observation: Observation, policy: Policy, request: Request = NOTHING_
 def _without_spare(
     problem: Problem, tables: Mapping[str, Resizing], works: Mapping[str, int]
 ) -> Problem:
-    """Return the problem with memory that balloons may take counted as free."""
+    """Return the problem with memory that may be taken counted as free."""
     if not works:
         return problem
-    mean, peak, resident = as_needed(problem.demand, tables, works)
+    mean, peak, resident = as_needed(problem.demand, problem.cluster, tables, works)
     demand = replace(problem.demand, mean=mean, peak=peak, working=works, resident=resident)
     return replace(problem, demand=demand)
 

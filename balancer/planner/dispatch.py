@@ -13,12 +13,10 @@ it was; what builds upon it is dropped with the reason, and the rest goes on.
 """
 
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from types import MappingProxyType
-
-from typing_extensions import override
 
 from balancer.planner.constraints import all_rules
 from balancer.planner.model.law import Law
@@ -105,8 +103,7 @@ def _surely_startable(state: State, now: float) -> tuple[Action, ...]:
     chosen: list[Action] = []
     busy, used = tally.busy.copy(), tally.used.copy()
     before: dict[str, tuple[str, ...]] = {}
-    past = _Past(state)
-    for action in tally.ready(past) if room > 0 else ():
+    for action in tally.ready() if room > 0 else ():
         if tally.jammed(action, busy, used) or _out_of_turn(state, action, now, chosen):
             continue
         held = tally.held[action.guest]
@@ -123,18 +120,6 @@ def _surely_startable(state: State, now: float) -> tuple[Action, ...]:
     for guest, held in before.items():
         tally.held.put(guest, *held)
     return tuple(chosen)
-
-
-@dataclass(frozen=True, slots=True)
-class _Past(Container[str]):
-    """The ids of actions that are not pending any more."""
-
-    state: State
-
-    @override
-    def __contains__(self, id_: object) -> bool:
-        state = self.state
-        return id_ in state.results or id_ in state.dropped or id_ in state.running
 
 
 def _tally(state: State) -> Tally:

@@ -4,16 +4,19 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from balancer.planner.ballooning import held, short
 from balancer.planner.model.cluster import Guest
 from balancer.planner.model.placement import Placement
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.resize import What
 from balancer.planner.model.resizing import Resizing
 from balancer.planner.model.resources import VCPUS
+from balancer.planner.model.spare import memory_by
 from balancer.planner.model.terms import resizing, terms
-from balancer.planner.model.weighed import Bound, Granted
+from balancer.planner.model.weighed import Bound, Granted, Share
 from balancer.planner.plugging import full, may, most
 from balancer.planner.resize import Sharing
+from balancer.planner.throttling import shares, unlimited
 
 CORE = 1000
 NEARLY = 1.0
@@ -50,7 +53,15 @@ class Grants:
             got=round(float(sharing.then.got[number])),
             bound=bound,
             missing=tuple(self._missing(self._problem.cluster.guest[uuid], sharing, bound)),
+            beside=tuple(self._beside(self._problem.cluster.guest[uuid], host)),
         )
+
+    def _beside(self, guest: Guest, host: str) -> Iterator[Share]:
+        """Yield what it has of memory and of traffic, as the policy wants them divided there."""
+        here = [g for g in self._problem.cluster.guests if self._reached[g.uuid] == host]
+        share = held(self._problem, self._tables, host, here, guest)
+        yield from (share,) if share else ()
+        yield from shares(self._problem, self._tables, host, here, guest)
 
     def _missing(self, guest: Guest, sharing: Sharing, bound: Bound) -> Iterator[str]:
         """Yield what would be needed for more, and what keeps the policy from being carried out."""
@@ -61,16 +72,19 @@ class Grants:
             named = table is not None and table.limit
             yield "a higher limit in its [[resize]]" if named else "a higher quota of its own"
         elif bound is not Bound.NONE:
-            most = np.minimum(sharing.claims.wanted, sharing.claims.limit)
-            short = float(most.sum()) - sharing.room
-            yield f"{short / CORE:.1f} cores more on {sharing.name}, which its guests want beyond what it has"
+            asked = np.minimum(sharing.claims.wanted, sharing.claims.limit)
+            beyond = float(asked.sum()) - sharing.room
+            yield f"{beyond / CORE:.1f} cores more on {sharing.name}, which its guests want beyond what it has"
         if table is None:
             return
         lacks = guest.knobs.missing if guest.knobs else {}
         if guest.uuid not in self._agreed:
             yield lacks.get(What.SHARES) or lacks.get(What.QUOTA) or self._why_not(guest)
-        if table.memory and What.BALLOON in lacks:
+        if table.memory and What.BALLOON in lacks and memory_by(guest) is None:
             yield f"for memory: {lacks[What.BALLOON]} (from its next start on)"
+        if table.memory and What.PLUGGED in lacks and short(self._problem, guest, table):
+            yield f"more memory: {lacks[What.PLUGGED]} (from its next start on)"
+        yield from unlimited(self._problem, table, guest, sharing.name)
 
     def _more_vcpus(self, guest: Guest, table: Resizing | None) -> Iterator[str]:
         """Yield what would be needed for another vCPU."""

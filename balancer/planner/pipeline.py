@@ -286,7 +286,7 @@ def _way(
     before = score(formulation, formulation.start)
     if not _worth_it(before, answer.score, problem.policy):
         target = dict(problem.cluster.placement)
-    ordered = order(problem, target, reasons(problem, formulation, target))
+    ordered = order(problem, target, reasons(problem, formulation, target), request.effort)
     in_full, ordered = ordered, _bounded(formulation, ordered)
     cut = bool(ordered.blocking) or len(ordered.actions) < len(in_full.actions)
     after = score(formulation, _numbers(formulation, ordered.reached))

@@ -15,6 +15,7 @@ from balancer.planner.model.plan import Action
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.resize import Resize, What
 from balancer.planner.model.resources import MEMORY, VCPUS
+from balancer.planner.model.spare import fills
 from balancer.planner.model.terms import resizing
 from balancer.planner.model.violation import baseline, worsened
 from balancer.planner.settable import impossible, unwanted
@@ -89,6 +90,9 @@ def stands(guest: Guest, what: What) -> int:
         What.SHARES: knobs.shares,
         What.QUOTA: knobs.quota,
         What.BALLOON: knobs.balloon,
+        What.PLUGGED: knobs.plugged,
+        What.BLOCK: knobs.block,
+        What.NETWORK: knobs.network,
         What.VCPUS: guest.allocation.get(VCPUS, 0),
     }[what]
 
@@ -127,9 +131,9 @@ class _Replay:
         """Yield what neither the hypervisor nor the policy lets be set."""
         if wrong := impossible(resize, guest):
             yield wrong
-        if resize.what is What.BALLOON:
+        if resize.of_memory:
             yield from self._room(resize)
-        if not self._undoing and (wrong := unwanted(resize, self._tables.get(guest.uuid))):
+        if not self._undoing and (wrong := unwanted(resize, guest, self._tables.get(guest.uuid))):
             yield wrong
 
     def _room(self, resize: Resize) -> Iterator[str]:
@@ -137,15 +141,13 @@ class _Replay:
         if resize.shrinks:
             return
         host = resize.host
-        given = sum(
-            self._now.get((guest.uuid, What.BALLOON), _fills(guest))
-            for guest in self._problem.cluster.guests_on[host]
-        )
+        given = sum(self._fills(guest) for guest in self._problem.cluster.guests_on[host])
         usable = self._problem.host(host).usable.get(MEMORY, 0)
         if given > usable:
             yield f"guests on {host} could fill {given} MiB of {usable}"
 
-
-def _fills(guest: Guest) -> int:
-    """Return the memory that a guest may fill, MiB."""
-    return (guest.knobs.balloon if guest.knobs else 0) or guest.allocation.get(MEMORY, 0)
+    def _fills(self, guest: Guest) -> int:
+        """Return the memory that a guest may fill by now, MiB."""
+        knobs, uuid = guest.knobs or Knobs(), guest.uuid
+        more = self._now.get((uuid, What.PLUGGED), knobs.plugged) - knobs.plugged
+        return self._now.get((uuid, What.BALLOON), fills(guest) + more)

@@ -10,20 +10,23 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from balancer.planner.ballooning import memory
+from balancer.planner.ballooning import Within, memory, short
 from balancer.planner.constraints import all_rules
 from balancer.planner.model.cluster import Guest
 from balancer.planner.model.division import Claims, Division, Floats, divide
-from balancer.planner.model.enlarged import enlarged
+from balancer.planner.model.enlarged import ALLOCATED, enlarged
 from balancer.planner.model.knobs import Knobs
 from balancer.planner.model.placement import Placement
 from balancer.planner.model.plan import Stay
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.resize import Resize, What
+from balancer.planner.model.resizing import Resizing
 from balancer.planner.model.resources import CPU, VCPUS
+from balancer.planner.model.spare import memory_by
 from balancer.planner.model.terms import ALIKE, Terms, resizing, terms
 from balancer.planner.model.violation import baseline, worsened
 from balancer.planner.plugging import full, plugged
+from balancer.planner.throttling import crowded, manages, throttled, unlimited
 
 WORTH_IT = 50.0
 """Millicores that fewer must wait on a host for its guests' shares to be changed."""
@@ -60,7 +63,7 @@ def resize(
     if not problem.policy.resizes:
         return NOTHING
     agreed = terms(problem.policy, problem.cluster, problem.resized)
-    vcpus = _of_vcpus(problem, reached, moving, touched)
+    vcpus = _of_vcpus(problem, reached, moving, _busy(problem, touched))
     grown = {one.guest: one.after for one in vcpus if not one.shrinks}
     hosts = [
         Sharing(problem, agreed, name, here, grown)
@@ -74,29 +77,43 @@ def resize(
         if len(made) + len(one.changes) <= left:
             made += one.changes
             gained += one.gain
-    made += _of_memory(problem, reached, moving, left - len(made))
+    busy = _busy(problem, touched)
+    made += _of_memory(problem, reached, moving, (busy, left - len(made)))
+    made += _of_traffic(problem, reached, moving, left - len(made))
     made += vcpus[: max(0, left - len(made))]
+    made = list(_within_rules(problem, made))
     seconds = problem.policy.forecast.horizon / PER_MILLE
     return Given(resizes=tuple(_numbered(made)), saved=round(gained * seconds, 1))
 
 
 def _of_memory(
-    problem: Problem, reached: Placement, moving: Collection[str], left: int
+    problem: Problem,
+    reached: Placement,
+    moving: Collection[str],
+    bounds: tuple[Collection[str], int],
 ) -> list[Resize]:
-    """Return what balloons take and give, host by host, as far as an hour allows."""
+    """Return what is taken of memory and given, host by host, as far as an hour allows.
+
+    `bounds`: the hosts on which no allocation changes, and how many resizes there may be.
+    """
+    busy, left = bounds
     if not problem.demand.working:
         return []
     tables = resizing(problem.policy, problem.cluster)
-    lately = (one.resize for one in problem.resized_lately if one.resize.what is What.BALLOON)
+    lately = (one.resize for one in problem.resized_lately if one.resize.of_memory)
     taken = sum(max(0, one.before - one.after) for one in lately)
+    coming: dict[str, list[Guest]] = {}
+    for uuid in sorted(moving):
+        coming.setdefault(reached[uuid], []).append(problem.cluster.guest[uuid])
     made: list[Resize] = []
     for host, guests in _guests(problem, reached, moving):
         most = problem.policy.limits.memory_taken_per_hour - taken
+        within = Within(most, coming.get(host, ()), host in busy)
         found = [
             replace(
                 one, id=f"{host} {one.id}", waits_for=tuple(f"{host} {w}" for w in one.waits_for)
             )
-            for one in memory(problem, tables, host, guests, most)
+            for one in memory(problem, tables, host, guests, within)
         ]
         if len(made) + len(found) <= left:
             made += found
@@ -104,13 +121,25 @@ def _of_memory(
     return made
 
 
-def _of_vcpus(
-    problem: Problem, reached: Placement, moving: Collection[str], touched: Collection[str]
+def _of_traffic(
+    problem: Problem, reached: Placement, moving: Collection[str], left: int
 ) -> list[Resize]:
-    """Return which guests get vCPUs and which give some back, as far as no rule is against it."""
+    """Return how disk and network traffic is limited, host by host, as far as an hour allows."""
+    tables = resizing(problem.policy, problem.cluster)
+    made: list[Resize] = []
+    managed = any(manages(table) for table in tables.values())
+    for host, guests in _guests(problem, reached, moving) if managed else ():
+        found = list(throttled(problem, tables, host, guests))
+        if len(made) + len(found) <= left:
+            made += found
+    return made
+
+
+def _of_vcpus(
+    problem: Problem, reached: Placement, moving: Collection[str], busy: Collection[str]
+) -> list[Resize]:
+    """Return which guests get vCPUs and which give some back; nobody on `busy` hosts."""
     tables = {u: t for u, t in resizing(problem.policy, problem.cluster).items() if t.vcpus}
-    flying = problem.cluster.in_flight
-    busy = {*touched, *flying.values(), *(problem.home(uuid) for uuid in flying)}
     hosts = _guests(problem, reached, moving) if tables else ()
     found = [
         one
@@ -118,11 +147,20 @@ def _of_vcpus(
         if host not in busy
         for one in plugged(problem, tables, host, guests)
     ]
-    return list(_within_rules(problem, found))
+    return sorted(_within_rules(problem, found), key=lambda one: not one.shrinks)
+
+
+def _busy(problem: Problem, touched: Collection[str]) -> Collection[str]:
+    """Return the hosts that guests leave or come to, by this plan or by others."""
+    flying = problem.cluster.in_flight
+    return {*touched, *flying.values(), *(problem.home(uuid) for uuid in flying)}
 
 
 def _within_rules(problem: Problem, found: Sequence[Resize]) -> Iterator[Resize]:
-    """Yield those resizes after which no rule is broken more: where one would be, nobody grows."""
+    """Yield those resizes after which no rule is broken more.
+
+    Where one would be, no allocation grows, and no memory is taken that was to be given.
+    """
     kept = list(found)
     rest = problem.rest(problem.cluster.placement)
     while (then := enlarged(problem, kept)) is not problem:
@@ -131,22 +169,42 @@ def _within_rules(problem: Problem, found: Sequence[Resize]) -> Iterator[Resize]
         wrong = worsened(before, now)
         if not wrong:
             break
-        hosts = {v.subject for v in wrong} & {one.host for one in kept if not one.shrinks}
-        kept = [one for one in kept if one.shrinks or (hosts and one.host not in hosts)]
-    yield from sorted(kept, key=lambda one: not one.shrinks)
+        grown = {one.host for one in kept if one.what in ALLOCATED and not one.shrinks}
+        hosts = {v.subject for v in wrong} & grown or grown
+        kept = [one for one in kept if one.host not in hosts or not _in_question(one)]
+    yield from kept
+
+
+def _in_question(one: Resize) -> bool:
+    return one.of_memory or (one.what in ALLOCATED and not one.shrinks)
 
 
 def lacking(problem: Problem, hosts: Collection[str]) -> Iterator[Stay]:
-    """Yield the guests of these hosts that a policy would resize and that cannot be, with the remedy."""
+    """Yield the guests that a policy would resize and that cannot be, with the remedy.
+
+    Where memory cannot be taken only those on these hosts: elsewhere nobody is short of it.
+    """
     for uuid, table in sorted(resizing(problem.policy, problem.cluster).items()):
         guest = problem.cluster.guest[uuid]
         missing = guest.knobs.missing if guest.knobs else {}
-        if table.memory and What.BALLOON in missing and problem.home(uuid) in hosts:
-            why = f"none of its memory can be taken: {missing[What.BALLOON]} (from its next start on)"
+        home = problem.home(uuid)
+        for what, why in _lacks(problem, guest, table):
+            if what in missing and (home in hosts or what is not What.BALLOON):
+                told = f"{why}: {missing[what]} (from its next start on)"
+                yield Stay(subject=guest.name, reason=told)
+        near = home in hosts or (manages(table) and crowded(problem, home))
+        for why in unlimited(problem, table, guest, home) if near else ():
             yield Stay(subject=guest.name, reason=why)
-        if table.vcpus and What.VCPUS in missing and full(problem, guest):
-            why = f"no vCPU can be plugged into it: {missing[What.VCPUS]} (from its next start on)"
-            yield Stay(subject=guest.name, reason=why)
+
+
+def _lacks(problem: Problem, guest: Guest, table: Resizing) -> Iterator[tuple[What, str]]:
+    """Yield what would be done to a guest by the policy if its XML allowed it."""
+    if table.memory and memory_by(guest) is None:
+        yield What.BALLOON, "none of its memory can be taken"
+    if table.memory and short(problem, guest, table):
+        yield What.PLUGGED, "no memory can be plugged into it"
+    if table.vcpus and full(problem, guest):
+        yield What.VCPUS, "no vCPU can be plugged into it"
 
 
 def _numbered(made: Sequence[Resize]) -> Iterator[Resize]:

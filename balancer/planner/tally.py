@@ -8,7 +8,7 @@ number.
 
 from bisect import insort
 from collections import Counter, defaultdict
-from collections.abc import Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from balancer.planner.model.law import Law, link_share
 from balancer.planner.model.plan import Action, Result
@@ -37,12 +37,17 @@ class Tally:
                 self._after[needed].append(i)
         self._ready = [i for i, still in enumerate(self._open) if not still]
         self._aside: dict[str, list[int]] = defaultdict(list)
+        self._past: set[str] = set()
+        """Ids of actions that are not pending any more."""
+        self._share = {
+            host.name: link_share(law.problem, host.name) for host in law.problem.cluster.hosts
+        }
 
-    def ready(self, past: Container[str]) -> Iterator[Action]:
+    def ready(self) -> Iterator[Action]:
         """Yield those that wait for nothing, in the plan's order, but for what is known to be busy."""
         for i in tuple(self._ready):
             action = self.actions[i]
-            if action.id in past:
+            if action.id in self._past:
                 self._ready.remove(i)
             elif host := self.jammed(action, self.busy, self.used):
                 self._ready.remove(i)
@@ -54,18 +59,16 @@ class Tally:
         self, action: Action, busy: Mapping[str, int], used: Mapping[tuple[str, str], int]
     ) -> str:
         """Return the host whose number of moves, or link, has no room for `action`; or nothing."""
-        problem = self.law.problem
-        most = problem.policy.limits.at_once_per_host
+        most = self.law.problem.policy.limits.at_once_per_host
         for host, way in ((action.source, "out"), (action.target, "in")):
-            if busy[host] >= most or used[host, way] + action.rate_kib_s > link_share(
-                problem, host
-            ):
+            if busy[host] >= most or used[host, way] + action.rate_kib_s > self._share[host]:
                 return host
         return ""
 
     def start(self, action: Action) -> None:
         """Let `action` be in flight."""
         self.turn += 1
+        self._past.add(action.id)
         self.running.append(action.id)
         self.held.put(action.guest, *self.held[action.guest], action.target)
         self._occupy(action, 1, action.rate_kib_s)
@@ -74,6 +77,7 @@ class Tally:
     def end(self, action: Action, result: Result, rate_kib_s: int) -> None:
         """Let `action` be over; REFUSED: it never began."""
         self.turn += 1
+        self._past.add(action.id)
         if action.id in self.running:
             self.running.remove(action.id)
             self._occupy(action, -1, -rate_kib_s)
@@ -98,6 +102,7 @@ class Tally:
     def drop(self, ids: Collection[str]) -> None:
         """Let these never be started."""
         self.turn += 1
+        self._past.update(ids)
         for id_ in ids:
             self._count_due(self.actions[self.number[id_]], -1)
 
@@ -108,9 +113,8 @@ class Tally:
 
     def spare(self, action: Action) -> Mapping[str, int]:
         """Return what the links of both ends have to spare, KiB/s."""
-        problem = self.law.problem
         return {
-            host: link_share(problem, host) - self.used[host, way]
+            host: self._share[host] - self.used[host, way]
             for host, way in ((action.source, "out"), (action.target, "in"))
         }
 

@@ -16,6 +16,7 @@ from balancer.planner.model.placement import Placement
 from balancer.planner.model.plan import Action, Prediction, Worth
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.resources import CPU, MEMORY, VCPUS
+from balancer.planner.model.slowness import PER_MILLE
 from balancer.planner.model.usage import MILLICORES
 from balancer.planner.model.waiting import Burden, Room, together, waiting
 
@@ -187,11 +188,14 @@ def _elsewhere(problem: Problem, future: Mapping[str, Burden]) -> Mapping[tuple[
     found = {}
     for uuid, hosts in problem.slower.items():
         for host in hosts:
-            here = future[uuid].running
-            there = problem.cpu_on(host, uuid, round(here * MILLICORES)) / MILLICORES
-            ratio = there / here if here > 0 else 1.0
+            here = round(future[uuid].running * MILLICORES)
+            there = problem.cpu_on(host, uuid, here)
+            needed = here * hosts[host] // PER_MILLE
             found[uuid, host] = replace(
-                future[uuid], running=there, variance=future[uuid].variance * ratio
+                future[uuid],
+                running=there / MILLICORES,
+                variance=future[uuid].variance * (there / here if here else 1.0),
+                within=max(0, needed - there) / MILLICORES,
             )
     return found
 

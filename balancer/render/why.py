@@ -9,12 +9,14 @@ from rich.table import Table
 from rich.text import Text
 
 from balancer.planner.model.plan import Outcome, Plan, Result
+from balancer.planner.model.resize import What
+from balancer.planner.model.resources import MEMORY
 from balancer.planner.model.usage import memory_from
-from balancer.planner.model.weighed import Bound, Granted, Weighed
+from balancer.planner.model.weighed import Bound, Granted, Share, Weighed
 from balancer.ports import GONE, Event, GuestStood, HostStood
 from balancer.render.moments import moment
 from balancer.render.outcomes import WORD
-from balancer.render.words import clean, count, duration, listed, size, waiting
+from balancer.render.words import clean, count, duration, listed, setting, size, waiting
 
 PER_CORE: Final = 1000
 """Millicores."""
@@ -144,10 +146,21 @@ def _granted(given: Granted | None) -> list[tuple[str, str]]:
     told = f"fair division on {given.host} gives it all of the {wanted} cores it wants"
     if given.bound is not Bound.NONE:
         told = f"fair division on {given.host} gives it {got} of the {wanted} cores it wants, by its {given.bound}"
-    rows = [("CPU", told)]
+    rows = [("CPU", told), *((one.what.capitalize(), _share(one)) for one in given.beside)]
     if given.missing:
         rows.append(("For more", "; ".join(given.missing)))
     return rows
+
+
+def _share(one: Share) -> str:
+    """Return what a guest has of memory or traffic."""
+    what = What.BALLOON if one.what == MEMORY else What.BLOCK
+    wanted, got = (
+        setting(what, amount) if amount else "nothing" for amount in (one.wanted, one.got)
+    )
+    if one.bound is Bound.NONE:
+        return f"it has all of the {wanted} it wants" if one.wanted else "it wants none now"
+    return f"it has {got} of the {wanted} it wants, by its {one.bound}"
 
 
 def host(name: str, facts: Sequence[tuple[str, str]]) -> RenderableType:

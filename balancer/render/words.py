@@ -96,7 +96,9 @@ def setting(what: What, amount: int) -> str:
             return f"{amount / PER_MILLE:g}"
         case What.QUOTA:
             return f"{amount / PER_MILLE:g} cores" if amount else "no limit"
-        case What.BALLOON:
+        case What.BALLOON | What.PLUGGED:
             return size(amount)
+        case What.BLOCK | What.NETWORK:
+            return f"{round(amount / GIB, 1):,g} MiB/s" if amount else "no limit"
         case What.VCPUS:
             return count(amount, "vCPU")

@@ -6,7 +6,7 @@ that is killed in between leaves a setting that is either as before or as wanted
 which, the journal is told, and the plan made of that look wants what is still missing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -14,7 +14,7 @@ from balancer.codec import as_data, load_resized_data
 from balancer.planner.model.cluster import Cluster, Guest
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Plan
-from balancer.planner.model.resize import Resize, Resized, What
+from balancer.planner.model.resize import Resize, Resized
 from balancer.planner.model.result import Result
 from balancer.planner.resizable import stands
 from balancer.ports import Event, Executor, Ports
@@ -60,12 +60,25 @@ def carry_out(ports: Ports, executor: Executor, plan: Plan) -> tuple[Resized, ..
     return tuple(ended.values())
 
 
+def unmade(ended: Iterable[Resized]) -> Mapping[tuple[str, str], str]:
+    """Return why there is no room, by guest and target, for those for whom memory was to be taken."""
+    return {
+        (guest, one.resize.host): (
+            f"no room was made for it on {one.resize.host}: {one.resize.name} keeps its memory "
+            f"({one.reason})"
+        )
+        for one in ended
+        if one.result is not Result.DONE
+        for guest in one.resize.room_for
+    }
+
+
 def _why_not(ports: Ports, resize: Resize, ended: dict[str, Resized]) -> str:
     if ports.stop_requested():
         return FROZEN
     if frozen := ports.brake.reason():
         return frozen
-    if resize.what is What.BALLOON and resize.shrinks and not ports.stays:
+    if resize.of_memory and resize.shrinks and not ports.stays:
         return "memory is taken by the service alone, which stays to watch it"
     for needed in resize.waits_for:
         before = ended.get(needed)
@@ -105,7 +118,7 @@ def keep_watch(ports: Ports, seen: Observation) -> tuple[Resized, ...]:
         _tell(ports, "", one)
     taken: dict[str, Resize] = {}
     for one in past(ports, seen.at - WATCHED):
-        if one.resize.what is What.BALLOON and one.result is Result.DONE:
+        if one.resize.of_memory and one.result is Result.DONE:
             before = taken.pop(one.resize.guest, one.resize).before
             if one.resize.shrinks:
                 taken[one.resize.guest] = replace(one.resize, before=before)

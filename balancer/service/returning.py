@@ -45,7 +45,10 @@ def way_back(events: Iterable[Event], plan: str, seen: Observation) -> WayBack:
         {u: o.action.source for u, o in first.items() if u in here and o.action.source != now[u]},
         tuple(_strayed(o, now.get(u, "")) for u, o in last.items() if u not in here),
         tuple(o.action for o in _in_order(done.get(name, ()))) if len(here) == len(last) else (),
-        undone(tuple(r for r in resized.get(name, ()) if _as_left(r, seen)), f"undoes {name}"),
+        undone(
+            tuple(r for r in resized.get(name, ()) if _as_left(r, seen) and not r.room_for),
+            f"undoes {name}",
+        ),
     )
 
 

@@ -159,8 +159,9 @@ def execute(
             **(about or {}),
         }
         ports.journal.write(telling.decided(plan, ports.clock.now(), kept_of_now))
-        resizing.carry_out(ports, ports.executor, plan)
+        resized = resizing.carry_out(ports, ports.executor, plan)
         run = _Run(ports, ports.executor, plan, problem, seen.outcomes)
+        run.unmade = resizing.unmade(resized)
         run.until = until
         return run.to_its_end()
     finally:
@@ -238,6 +239,8 @@ class _Run:
         self._outcomes: dict[str, Outcome] = {}
         self.until = inf
         """When all must have ended, seconds since the epoch."""
+        self.unmade: Mapping[tuple[str, str], str] = {}
+        """Why no room was made, by guest and target, for those that were to have some."""
         self._halted = ""
         """Why nothing more is started."""
         self._fault: UsageError | None = None
@@ -289,6 +292,7 @@ class _Run:
     def _starts(self, action: Action) -> bool:
         """Start `action` if the look just before it finds nothing against it."""
         for_now = self._blackout(action) or self._host_budget(action) or self._too_late(action)
+        for_now = for_now or self.unmade.get((action.guest, action.target), "")
         misfit = "" if for_now else self._executor.look_again(action)
         if objection := for_now or misfit:
             self._state = dispatch.ended(self._state, action.id, Result.REFUSED)

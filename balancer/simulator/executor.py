@@ -61,7 +61,7 @@ class SimulatedExecutor:
         """Change one setting of a guest; empty once it is as wanted."""
         if self._world.placement.get(resize.guest) != resize.host:
             return f"{resize.name} does not run on {resize.host}"
-        if resize.what is not What.BALLOON:
+        if not resize.of_memory:
             return self._world.resize(resize.guest, resize.what, resize.after)
         self._world.advance(self._world.now + abs(resize.after - resize.before) / BALLOON_MIB_S)
         if resize.shrinks and (why := self._short(resize)):
@@ -88,7 +88,11 @@ class SimulatedExecutor:
     def _short(self, taken: Resize) -> str:
         """Return that a guest has not left what it is to keep; empty where it has."""
         guest = self._world.guests.get(taken.guest)
-        left = 0 if guest is None else taken.after - guest.works_mib
+        knobs = guest.spec.knobs if guest is not None else None
+        if guest is None or knobs is None:
+            return ""
+        stands = knobs.plugged if taken.what is What.PLUGGED else knobs.balloon
+        left = guest.may_fill_mib - stands + taken.after - guest.works_mib
         return "" if left >= taken.keep / 2 else f"the guest has {left} MiB unused"
 
     def _look(self, taken: Resize, world: World) -> None:
@@ -98,7 +102,7 @@ class SimulatedExecutor:
         if not why:
             world.plan_to(world.now + WATCH, partial(self._look, taken))
             return
-        world.resize(taken.guest, What.BALLOON, taken.before)
+        world.resize(taken.guest, taken.what, taken.before)
         del self._taken[taken.guest]
         back = replace(taken, before=taken.after, after=taken.before, waits_for=(), reason=why)
         self._given.append(

@@ -7,6 +7,7 @@ from typing import Final
 from balancer.config.reading import Table
 from balancer.config.units import KIB_S, MIB, RATIO, SECONDS
 from balancer.planner.model.cluster import HostState
+from balancer.planner.model.resources import DISK, NETWORK
 from balancer.simulator import arrivals
 from balancer.simulator.naming import guests_named, host_named, rack_named
 from balancer.simulator.population import Population, workload
@@ -15,7 +16,7 @@ from balancer.simulator.world import World
 Happening = Callable[[World], None]
 
 KEYS: Final[Mapping[str, tuple[str, ...]]] = {
-    "load": ("guests", "cpu", "noise", "dirty"),
+    "load": ("guests", "cpu", "noise", "dirty", "disk", "network"),
     "guest_stops": ("guests",),
     "wakes": ("guests", "working"),
     "moved_by_hand": ("guests", "to"),
@@ -61,12 +62,18 @@ def _load(table: Table, population: Population) -> Happening:
             if uuid not in world.guests:
                 continue
             guest = world.guests[uuid]
-            changed = replace(guest, dirty_mib_s=dirty or guest.dirty_mib_s)
+            changed = replace(
+                guest,
+                dirty_mib_s=dirty or guest.dirty_mib_s,
+                disk_kib_s=traffic.get(DISK, guest.disk_kib_s),
+                network_kib_s=traffic.get(NETWORK, guest.network_kib_s),
+            )
             if wanted is not None:
                 changed = replace(changed, cpu=wanted)
             world.guests[uuid] = changed
 
     dirty = int(table.amount("dirty", KIB_S, 0)) // 1024
+    traffic = {n: int(table.amount(n, KIB_S, 0)) for n in (DISK, NETWORK) if n in table.values}
     wanted = workload(table, population.start, population.seed) if "cpu" in table.values else None
     return happen
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from balancer.planner.model.cluster import Cluster
 from balancer.planner.model.observation import History, Observation, Sample, Unseen
-from balancer.planner.model.resources import MEMORY
+from balancer.planner.model.resources import DISK, MEMORY, NETWORK
 from balancer.simulator.world import SimulatedGuest, World
 
 WINDOW: Final = 60.0
@@ -28,6 +28,7 @@ class SimulatedInventory:
         dealt = world.granted()
         wanted = {uuid: asked for uuid, (asked, _) in dealt.items()}
         granted = {uuid: got for uuid, (_, got) in dealt.items()}
+        traffic = {name: world.traffic(name) for name in (DISK, NETWORK) if self._carried(name)}
         return Observation(
             at=world.now,
             cluster=Cluster(
@@ -41,7 +42,14 @@ class SimulatedInventory:
             ),
             history=History(
                 guests={
-                    uuid: (self._sample(_of_guest(guest, wanted[uuid], granted[uuid])),)
+                    uuid: (
+                        self._sample(
+                            {
+                                **_of_guest(guest, wanted[uuid], granted[uuid]),
+                                **{name: of[uuid][1] for name, of in traffic.items()},
+                            }
+                        ),
+                    )
                     for uuid, guest in world.guests.items()
                     if uuid not in world.silent
                 },
@@ -57,6 +65,10 @@ class SimulatedInventory:
                 if not host.alive
             ),
         )
+
+    def _carried(self, name: str) -> bool:
+        """True if any host says how much of that traffic it carries."""
+        return any(name in host.spec.capacity for host in self._world.hosts.values())
 
     def _of_host(
         self, name: str, wanted: Mapping[str, int], granted: Mapping[str, int]
@@ -77,11 +89,12 @@ class SimulatedInventory:
 
 def _of_guest(guest: SimulatedGuest, wanted: int, granted: int) -> Mapping[str, int]:
     assigned = guest.spec.allocation.get(MEMORY, 0)
-    balloon = (guest.spec.knobs.balloon if guest.spec.knobs else 0) or assigned
+    balloon, knobs = guest.may_fill_mib, guest.spec.knobs
+    unplugged = knobs.most_plugged - knobs.plugged if knobs else 0
     return {
         "cpu": granted,
         "cpu.delay": wanted - granted,
-        "memory.assigned": assigned,
+        "memory.assigned": assigned + unplugged,
         "memory.balloon": balloon,
         "memory.rss": guest.memory_mib,
         "memory.unused": max(0, balloon - guest.works_mib),

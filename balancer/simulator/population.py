@@ -28,7 +28,8 @@ from balancer.planner.model.cluster import (
     Tie,
 )
 from balancer.planner.model.knobs import Knobs
-from balancer.planner.model.resources import CPU, MEMORY, VCPUS
+from balancer.planner.model.resize import What
+from balancer.planner.model.resources import CPU, DISK, MEMORY, NETWORK, VCPUS
 from balancer.simulator.counting.power import DEFAULT_WATTS
 from balancer.simulator.workloads import (
     DAY,
@@ -49,15 +50,17 @@ T = TypeVar("T")
 HOST_KEYS: Final = (
     "names", "cpu", "memory", "reserve", "link", "labels", "networks", "storage", "state",
     "qemu", "cpu_models", "power", "local_storage", "architecture", "accelerators", "emulates",
-    "slowdown",
+    "slowdown", "disk", "network",
 )  # fmt: skip
 GUEST_KEYS: Final = (
     "names", "on", "vcpus", "memory", "used", "cpu", "noise", "dirty", "hot_set", "labels",
     "networks", "storage", "owner", "tie", "cpu_model", "local_disk", "patient",
-    "quota", "working", "max_vcpus", "architecture", "accelerator",
+    "quota", "working", "max_vcpus", "max_memory", "architecture", "accelerator", "disk", "network",
 )  # fmt: skip
 NATIVE_HERE: Final = "x86_64"
 """The architecture of hosts and guests that name none."""
+PLUGS: Final = "where memory is plugged, that is how some is taken"
+"""What a guest's balloon says into which memory can be plugged."""
 LOCAL: Final = "/var/lib/libvirt/images"
 """Where local disks lie."""
 SHAPE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -162,6 +165,7 @@ class Population:
         """Return the guest that a table describes, from which everything is drawn already."""
         memory = int(table.amount("memory", MIB, 4096))
         disks = tuple(_disks(table, name))
+        most = int(table.amount("max_memory", MIB, 0))
         used = int(memory * min(1.0, table.amount("used", RATIO, 0.75)))
         spec = Guest(
             uuid=str(uuid5(NAMESPACE_DNS, name)),
@@ -181,7 +185,11 @@ class Population:
             ),
             knobs=Knobs(
                 quota=int(table.amount("quota", MILLICORES, 0)),
-                balloon=memory,
+                balloon=0 if most > memory else memory,
+                most_plugged=max(0, most - memory),
+                missing={What.BALLOON: PLUGS} if most > memory else {},
+                disks=("vda",),
+                nics=("eth0",),
                 most_vcpus=int(table.amount("max_vcpus", COUNT, 0)),
             ),
         )
@@ -192,6 +200,8 @@ class Population:
             dirty_mib_s=int(table.amount("dirty", KIB_S, 0)) // 1024,
             hot_set_mib=int(used * min(1.0, table.amount("hot_set", RATIO, 0.05))),
             working_mib=int(used * min(1.0, table.amount("working", RATIO, 1.0))),
+            disk_kib_s=int(table.amount("disk", KIB_S, 0)),
+            network_kib_s=int(table.amount("network", KIB_S, 0)),
             patient=table.flag("patient", default=False),
         )
 
@@ -289,6 +299,7 @@ def _host(table: Table, name: str) -> Host:
         capacity={
             CPU: int(table.amount("cpu", MILLICORES, 0)),
             MEMORY: int(table.amount("memory", MIB, 0)),
+            **{n: int(table.amount(n, KIB_S, 0)) for n in (DISK, NETWORK) if n in table.values},
         },
         reserve={MEMORY: int(table.amount("reserve", MIB, 0))},
         state=HostState(table.choice("state", ("up", "draining"), "up")),

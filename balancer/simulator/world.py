@@ -16,7 +16,7 @@ from typing import Final
 from balancer.planner.model.cluster import Guest, Host, HostState
 from balancer.planner.model.knobs import USUAL_SHARES, Knobs
 from balancer.planner.model.resize import What
-from balancer.planner.model.resources import CPU, MEMORY, VCPUS
+from balancer.planner.model.resources import CPU, DISK, MEMORY, VCPUS
 from balancer.ports import ABANDONED
 from balancer.simulator.counting.power import DEFAULT_WATTS
 from balancer.simulator.dealing import Ask, dealt
@@ -61,6 +61,10 @@ class SimulatedGuest:
     hot_set_mib: int
     working_mib: int | None = None
     """Of the memory in use, what it works with; None: all."""
+    disk_kib_s: int = 0
+    """Disk traffic it would have if it were alone."""
+    network_kib_s: int = 0
+    """Network traffic, likewise."""
     patient: bool = False
     """True if nobody minds that it waits: its work is done later, and that is all."""
 
@@ -83,7 +87,14 @@ class SimulatedGuest:
     def lacks_memory(self) -> bool:
         """True if it works with more than its balloon leaves it: then it stands still for pages."""
         knobs = self.spec.knobs
-        return bool(knobs and 0 < knobs.balloon < self.works_mib)
+        may = bool(knobs and (knobs.balloon or knobs.most_plugged))
+        return may and self.may_fill_mib < self.works_mib
+
+    @property
+    def may_fill_mib(self) -> int:
+        """What it has for itself: what its balloon leaves it, or all that it is allocated."""
+        balloon = self.spec.knobs.balloon if self.spec.knobs else 0
+        return balloon or self.spec.allocation.get(MEMORY, 0)
 
 
 @dataclass(slots=True, eq=False)
@@ -337,35 +348,18 @@ class World:
         knobs = guest.spec.knobs
         if knobs is None or what in knobs.missing:
             return f"{guest.spec.name} has no {what} that can be changed"
-        match what:
-            case What.SHARES:
-                knobs = replace(knobs, shares=amount)
-            case What.QUOTA:
-                knobs = replace(knobs, quota=amount)
-            case What.BALLOON:
-                knobs = replace(knobs, balloon=amount)
-                guest = replace(guest, memory_mib=self._resident(guest, amount))
-            case What.VCPUS:
-                has = guest.spec.allocation.get(VCPUS, 0)
-                if not has - knobs.plugged_vcpus <= amount <= max(has, knobs.most_vcpus):
-                    return f"{guest.spec.name} cannot be brought from {has} vCPUs to {amount}"
-                knobs = replace(knobs, plugged_vcpus=knobs.plugged_vcpus + amount - has)
-                allocation = {**guest.spec.allocation, VCPUS: amount}
-                guest = replace(guest, spec=replace(guest.spec, allocation=allocation))
-        self.guests[uuid] = replace(guest, spec=replace(guest.spec, knobs=knobs))
+        changed = _changed(guest, knobs, what, amount)
+        if isinstance(changed, str):
+            return changed
+        self.guests[uuid] = changed
         return ""
-
-    @staticmethod
-    def _resident(guest: SimulatedGuest, balloon: int) -> int:
-        """Return what a guest uses whose balloon leaves it so much: at once what it works with."""
-        return min(balloon, max(guest.memory_mib, guest.works_mib))
 
     def works_with(self, uuid: str, mib: int) -> None:
         """Let a guest work with so much memory from now on."""
         if guest := self.guests.get(uuid):
             guest = replace(guest, working_mib=mib)
-            most = guest.spec.knobs.balloon if guest.spec.knobs else mib
-            self.guests[uuid] = replace(guest, memory_mib=self._resident(guest, most))
+            most = guest.may_fill_mib if guest.spec.knobs else mib
+            self.guests[uuid] = replace(guest, memory_mib=_resident(guest, most))
 
     def granted(self) -> Mapping[str, tuple[int, int]]:
         """Return what each guest wants of CPU at this moment, and what it gets, millicores."""
@@ -379,6 +373,24 @@ class World:
             has = self.hosts[host].spec.capacity.get(CPU, 0)
             for uuid, got in zip(uuids, dealt(asks, has, by_shares=self.by_shares), strict=True):
                 found[uuid] = (wanted[uuid], got)
+        return found
+
+    def traffic(self, name: str) -> Mapping[str, tuple[int, int]]:
+        """Return what each guest wants of `disk` or `network` traffic, and what it has, KiB/s.
+
+        Where a host is asked for more than it carries, everybody has the same share of what it asks
+        for within its limit.
+        """
+        wants = {uuid: _asked(guest, name) for uuid, guest in self.guests.items()}
+        asked: Counter[str] = Counter()
+        for uuid, (_, most) in wants.items():
+            asked[self.placement[uuid]] += most
+        found = {}
+        for uuid, (wanted, most) in wants.items():
+            host = self.placement[uuid]
+            carries = self.hosts[host].spec.capacity.get(name, 0)
+            has = most * carries // asked[host] if 0 < carries < asked[host] else most
+            found[uuid] = (wanted, has)
         return found
 
     def _wants(self, uuid: str, guest: SimulatedGuest) -> int:
@@ -460,6 +472,55 @@ class World:
                 self._break(move, move.doomed[1])
 
 
+def _changed(guest: SimulatedGuest, knobs: Knobs, what: What, amount: int) -> SimulatedGuest | str:
+    """Return the guest with a setting changed, or why it cannot be."""
+    match what:
+        case What.SHARES | What.QUOTA | What.BLOCK | What.NETWORK:
+            return _with(guest, replace(knobs, **{what.value: amount}))  # type: ignore[arg-type]
+        case What.BALLOON:
+            changed = _with(guest, replace(knobs, balloon=amount))
+            return replace(changed, memory_mib=_resident(guest, amount))
+        case What.PLUGGED:
+            return _with_plugged(guest, knobs, amount)
+        case What.VCPUS:
+            return _with_vcpus(guest, knobs, amount)
+
+
+def _with(guest: SimulatedGuest, knobs: Knobs, **allocated: int) -> SimulatedGuest:
+    allocation = {**guest.spec.allocation, **allocated}
+    return replace(guest, spec=replace(guest.spec, knobs=knobs, allocation=allocation))
+
+
+def _with_plugged(guest: SimulatedGuest, knobs: Knobs, amount: int) -> SimulatedGuest | str:
+    if not 0 <= amount <= knobs.most_plugged:
+        return f"{guest.spec.name} can have {knobs.most_plugged} MiB plugged, not {amount}"
+    has = guest.spec.allocation.get(MEMORY, 0) + amount - knobs.plugged
+    changed = _with(guest, replace(knobs, plugged=amount), **{MEMORY: has})
+    return replace(changed, memory_mib=_resident(guest, has))
+
+
+def _with_vcpus(guest: SimulatedGuest, knobs: Knobs, amount: int) -> SimulatedGuest | str:
+    has = guest.spec.allocation.get(VCPUS, 0)
+    if not has - knobs.plugged_vcpus <= amount <= max(has, knobs.most_vcpus):
+        return f"{guest.spec.name} cannot be brought from {has} vCPUs to {amount}"
+    plugged = knobs.plugged_vcpus + amount - has
+    return _with(guest, replace(knobs, plugged_vcpus=plugged), **{VCPUS: amount})
+
+
+def _resident(guest: SimulatedGuest, has: int) -> int:
+    """Return what a guest uses that may fill so much: at once what it works with."""
+    return min(has, max(guest.memory_mib, guest.works_mib))
+
+
 def _weight(knobs: Knobs | None) -> tuple[int, int]:
     """Return a guest's weight and quota; the usual ones where nothing can be set of it."""
     return (knobs.shares, knobs.quota) if knobs else (USUAL_SHARES, 0)
+
+
+def _asked(guest: SimulatedGuest, name: str) -> tuple[int, int]:
+    """Return the traffic that a guest wants, and what of it its limit lets through."""
+    knobs = guest.spec.knobs or Knobs()
+    disk = name == DISK
+    wanted = guest.disk_kib_s if disk else guest.network_kib_s
+    most = knobs.block if disk else knobs.network
+    return wanted, min(wanted, most) if most else wanted

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 KERNEL_ARGUMENTS = (
     "console=ttyS0 quiet nokaslr mitigations=off no_timer_check tsc=unstable panic=1"
     " cryptomgr.notests random.trust_cpu=on rcupdate.rcu_expedited=1"
+    " memhp_default_state=online_movable"
 )
 READY = "laboratory guest ready"
 LABELS_NAMESPACE = "urn:balancer:guest:1"
@@ -58,6 +59,8 @@ class GuestSpec:
     host: str = "h1"
     memory_mib: int = 128
     """64 MiB panics under TCG; 128 is right for working sets up to 40 MiB."""
+    most_mib: int = 0
+    """More than ``memory_mib``: the rest can be plugged by virtio-mem, none of which is at first."""
     vcpus: int = 1
     max_vcpus: int | None = None
     """More than ``vcpus``: vCPUs can be plugged (costs 128 MiB, see ``tb_cache_mib``)."""
@@ -235,7 +238,7 @@ def domain_xml(spec: GuestSpec, identity: str, image: Image) -> str:
   <name>{escape(spec.name)}</name>
   <uuid>{identity}</uuid>
   <metadata>{_labels(spec.labels)}{spec.metadata}</metadata>
-  <memory unit='MiB'>{spec.memory_mib}</memory>
+  {_most_memory(spec)}<memory unit='MiB'>{spec.memory_mib}</memory>
   <vcpu current='{spec.vcpus}'>{most}</vcpu>
   <os>
     <type arch='x86_64' machine='{spec.machine}'>hvm</type>
@@ -245,7 +248,7 @@ def domain_xml(spec: GuestSpec, identity: str, image: Image) -> str:
   </os>
   <features><acpi/><tcg><tb-cache unit='MiB'>{cache}</tb-cache></tcg></features>
   <cpu mode='custom' match='exact' check='none'>
-    <model fallback='forbid'>{spec.cpu_model}</model>
+    <model fallback='forbid'>{spec.cpu_model}</model>{_cell(spec, most)}
   </cpu>
   <on_reboot>restart</on_reboot>
   <on_crash>restart</on_crash>
@@ -264,13 +267,37 @@ def domain_xml(spec: GuestSpec, identity: str, image: Image) -> str:
     </serial>
     {_passthrough(spec)}
     {_shmem(spec)}
+    {_pluggable(spec)}
     {spec.devices}
     <memballoon model='virtio'{" autodeflate='on'" * spec.autodeflate}>
-      <stats period='{1 if spec.autodeflate else 2}'/>
+      <stats period='{1 if spec.autodeflate or spec.most_mib else 2}'/>
     </memballoon>
   </devices>
 </domain>
 """
+
+
+def _most_memory(spec: GuestSpec) -> str:
+    if not spec.most_mib:
+        return ""
+    return f"<maxMemory slots='1' unit='MiB'>{spec.most_mib}</maxMemory>\n  "
+
+
+def _cell(spec: GuestSpec, cpus: int) -> str:
+    """Return the one NUMA cell without which libvirt before 9.6 plugs no memory."""
+    if not spec.most_mib:
+        return ""
+    size = f"memory='{spec.memory_mib}' unit='MiB'"
+    return f"<numa><cell id='0' cpus='0-{cpus - 1}' {size}/></numa>"
+
+
+def _pluggable(spec: GuestSpec) -> str:
+    if not spec.most_mib:
+        return ""
+    return (
+        f"<memory model='virtio-mem'><target><size unit='MiB'>{spec.most_mib - spec.memory_mib}</size>"
+        "<node>0</node><block unit='MiB'>2</block><requested unit='MiB'>0</requested></target></memory>"
+    )
 
 
 def _labels(labels: Mapping[str, str]) -> str:

@@ -23,7 +23,7 @@ from .command import run
 from .paths import SOURCE, cache
 
 KERNEL_PACKAGE = "linux-image-cloud-amd64"
-MODULES = ("virtio_pci", "virtio_balloon", "virtio_blk", "virtio_net")
+MODULES = ("virtio_pci", "virtio_balloon", "virtio_blk", "virtio_net", "virtio_mem")
 """What a guest needs of the package; what these need in turn is found in the modules."""
 
 
@@ -86,7 +86,8 @@ def load_order(modules: Mapping[str, Path]) -> list[str]:
 
 def _kernel() -> Path:
     """Unpacked kernel of any version already in the cache, else a freshly downloaded one."""
-    ready = sorted(cache().glob("kernel-*"))
+    folders = sorted(cache().glob("kernel-*"))
+    ready = [f for f in folders if all((f / f"{module}.ko").exists() for module in MODULES)]
     if ready:
         return ready[-1]
     with tempfile.TemporaryDirectory() as scratch:
@@ -96,14 +97,15 @@ def _kernel() -> Path:
         run(["dpkg", "-x", package, folder / "x"])
         (bzimage,) = (folder / "x" / "boot").glob("vmlinuz-*")
         version = bzimage.name.removeprefix("vmlinuz-")
-        with _new_folder(cache() / f"kernel-{version}") as kernel_folder:
+        ready = cache() / f"kernel-{version}-{len(MODULES)}"
+        with _new_folder(ready) as kernel_folder:
             (kernel_folder / "vmlinux").write_bytes(vmlinux(bzimage.read_bytes()))
             modules = {path.stem: path for path in (folder / "x" / "lib").rglob("*.ko")}
             order = load_order(modules)
             for module in order:
                 shutil.copy(modules[module], kernel_folder)
             (kernel_folder / "order").write_text("".join(f"{module}\n" for module in order))
-    return cache() / f"kernel-{version}"
+    return ready
 
 
 def _download(folder: Path) -> Path:

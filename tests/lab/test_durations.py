@@ -17,7 +17,9 @@ from balancer.planner.assessment import assess
 from balancer.planner.calibrate import learned
 from balancer.planner.model.calibration import UNCALIBRATED, Calibration
 from balancer.planner.model.duration import expect, load
+from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Migration, Outcome, Prediction, Result
+from balancer.ports import UsageError
 
 from .cluster import Laboratory
 from .guest import Guest, GuestSpec, Load
@@ -66,6 +68,20 @@ class Track:
         self.inventory.close()
         self.executor.close()
 
+    def _look(self, times: int = 30) -> Observation:
+        """Return what is seen once all answer; on a machine that is busy, not at the first try."""
+        try:
+            seen = self.inventory.observe()
+        except UsageError:
+            if times <= 1:
+                raise
+            return self._look(times - 1)
+        return (
+            seen
+            if len(seen.cluster.hosts) == len(self.hosts) or times <= 1
+            else self._look(times - 1)
+        )
+
     def move(self, guest: Guest, rate: int) -> Trial:
         (home,) = guest.running_on()
         action = Migration(
@@ -73,7 +89,7 @@ class Track:
             target="h2" if home == "h1" else "h1", rate_kib_s=rate * 1024, downtime_ms=300,
             predicted=Prediction(seconds=1, seconds_p90=1, mib=1, downtime_ms=1),
         )  # fmt: skip
-        seen = replace(self.inventory.observe(), calibration=self.known)
+        seen = replace(self._look(), calibration=self.known)
         problem = assess(seen, default_policy())
         while not isinstance(expected := expect(problem, action), Prediction):
             action = replace(action, rate_kib_s=action.rate_kib_s + 1024)  # as a schedule would
@@ -111,7 +127,7 @@ def tried(
         track.close()
 
 
-def kept(trials: Sequence[Trial]) -> tuple[float, float]:
+def kept(trials: Sequence[Trial], name: str) -> tuple[float, float]:
     """Return the median and the 90th percentile of the errors; keep all of it where asked to."""
     errors = sorted(trial.error for trial in trials)
     median, p90 = errors[len(errors) // 2], errors[int(0.9 * (len(errors) - 1) + 0.5)]
@@ -119,7 +135,7 @@ def kept(trials: Sequence[Trial]) -> tuple[float, float]:
     told = [{**vars(t), "error": round(t.error, 3)} for t in trials]
     summary = {"n": len(trials), "median": median, "p90": p90, "within_p90": inside, "all": told}
     if folder := os.environ.get("BALANCER_FIGURES"):
-        Path(folder, "durations.json").write_text(json.dumps(summary, indent=1))
+        Path(folder, f"durations-{name}.json").write_text(json.dumps(summary, indent=1))
     return median, p90
 
 
@@ -127,7 +143,7 @@ def kept(trials: Sequence[Trial]) -> tuple[float, float]:
 @pytest.mark.timeout(1800)
 def test_predictions_hold_on_a_shaped_link(lab: Laboratory) -> None:
     """24 migrations of guests of all kinds; to reach 15 % and 35 %, failing beyond twice that."""
-    median, p90 = kept(tried(lab, GUESTS, lessons=2, trials=4))
+    median, p90 = kept(tried(lab, GUESTS, lessons=2, trials=4), "shaped")
     assert median <= 0.30
     assert p90 <= 0.70
 
@@ -135,5 +151,5 @@ def test_predictions_hold_on_a_shaped_link(lab: Laboratory) -> None:
 @pytest.mark.soak
 def test_a_lesson_makes_predictions_hold(lab: Laboratory) -> None:
     """Six migrations, the first two of which teach."""
-    median, _ = kept(tried(lab, GUESTS[:2], lessons=1, trials=2, times=3))
+    median, _ = kept(tried(lab, GUESTS[:2], lessons=1, trials=2, times=3), "lesson")
     assert median <= 0.30

@@ -7,7 +7,9 @@ import pytest
 
 from balancer.config import default_policy
 from balancer.planner.assessment import assess
+from balancer.planner.ballooning import Within, memory
 from balancer.planner.explain import SPARE
+from balancer.planner.model.cluster import Guest
 from balancer.planner.model.knobs import Knobs
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Plan
@@ -198,3 +200,22 @@ def test_whose_memory_is_not_the_policys_is_left() -> None:
     take = made(seen, policy_of(TABLE)).resizes[0]
     low = replace(take, after=4000)
     assert any("less than its floor of 4096 MiB" in fault for fault in faults(problem, (low,)))
+
+
+def test_what_comes_is_room_that_is_not_given_away() -> None:
+    """A neighbour is given what is free but for what an arrival may fill; what is short is taken for it."""
+    text = FULL.replace("| db 4v/16g used=15", "") + "\n"
+    seen = assess(working(text, idle=8, hot=15), policy_of(TABLE))
+    guests = seen.cluster.guests_on["a"]
+    (coming,) = seen.cluster.guests_on["b"]
+    tables = {guest.uuid: TABLE for guest in guests}
+
+    def given(*arriving: Guest) -> list[tuple[str, int, tuple[str, ...]]]:
+        found = memory(seen, tables, "a", guests, Within(1 << 20, arriving))
+        return [(one.name, one.after - one.before, one.room_for) for one in found]
+
+    assert given() == [("hot", 2816, ())]
+    large = replace(coming, allocation={**coming.allocation, "memory": 16 << 10}, knobs=None)
+    ((idle, taken, whom), (hot, more, _)) = given(large)
+    assert (idle, taken, whom) == ("idle", -2816, (coming.uuid,))
+    assert (hot, more) == ("hot", 2816)

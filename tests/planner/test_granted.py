@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from balancer.config import default_policy
 from balancer.planner.assessment import assess
 from balancer.planner.granted import Grants
@@ -14,7 +16,11 @@ from balancer.planner.model.selector import Selector
 from balancer.planner.model.weighed import Bound, Granted
 from balancer.planner.pipeline import consider
 from tests.drawing import uuid_of
+from tests.planner.test_ballooning import FULL, working
+from tests.planner.test_ballooning import TABLE as MEMORY
+from tests.planner.test_ballooning import policy_of as memory_of
 from tests.planner.test_resize import BATCH, SHARED, delayed, policy_of
+from tests.planner.test_throttling import GIVING, posed
 
 SHORT = """
     a 8c/64g : db 8v/8g cpu=6 knobs | w1 4v/4g cpu=3 knobs | w2 4v/4g cpu=1 quota=1
@@ -44,6 +50,61 @@ def test_each_bound_is_named_with_what_is_missing() -> None:
     assert held.missing == ("a higher limit in its [[resize]]",)
     own = granted("w2", policy_of(Resizing(guests=Selector(("db",)))), SHARED.replace("w2 4v/4g cpu=2 knobs", "w2 4v/4g cpu=1 quota=1"))  # fmt: skip
     assert (own.got, own.missing) == (1000, ("a higher quota of its own",))
+
+
+def test_what_keeps_traffic_from_being_limited_is_told() -> None:
+    """A host that says nothing of what it carries."""
+    policy = policy_of(replace(BATCH, disk_least=1024))
+    (_, said) = granted("w1", policy).missing
+    assert said.startswith("its disk traffic is not divided: how much a carries is not declared")
+
+
+def test_memory_and_traffic_are_told_where_a_table_manages_them() -> None:
+    """What is wanted, what it is left or given, by what it is bound; nothing of what is not managed."""
+    seen = assess(working(FULL, idle=8, hot=15), memory_of(MEMORY))
+    grants = Grants(seen, seen.cluster.placement)
+
+    def beside(name: str) -> list[tuple[str, int, int, Bound]]:
+        found = grants.of(uuid_of(name))
+        assert found is not None
+        return [(one.what, one.wanted, one.got, one.bound) for one in found.beside]
+
+    assert beside("idle") == [("memory", 10240, 10240, Bound.NONE)]
+    assert beside("hot") == [("memory", 19200, 19200, Bound.NONE)]
+    assert beside("db") == beside("x") == []
+    seen = assess(working(FULL, idle=30, hot=15), memory_of(MEMORY))
+    grants = Grants(seen, seen.cluster.placement)
+    assert beside("hot") == [("memory", 19200, 16384, Bound.SHARE)]
+    small = FULL.replace("hot 4v/32g", "hot 4v/16g")
+    seen = assess(working(small, idle=8, hot=15), memory_of(MEMORY))
+    grants = Grants(seen, seen.cluster.placement)
+    assert beside("hot") == [("memory", 19200, 16384, Bound.LIMIT)]
+
+
+@pytest.mark.parametrize(
+    ("uses", "now", "most", "told"),
+    [
+        ({"noisy": 300, "db": 150, "web": 150}, 0, 0, (300, 150, Bound.SHARE)),
+        ({"noisy": 100}, 0, 0, (100, 100, Bound.NONE)),
+        ({"noisy": 150, "db": 20}, 150, 0, (300, 300, Bound.NONE)),
+        ({"noisy": 150}, 0, 100, (150, 100, Bound.LIMIT)),
+    ],
+)
+def test_what_traffic_is_bound_by(
+    uses: dict[str, int], now: int, most: int, told: tuple[int, int, Bound]
+) -> None:
+    """Its part of what a host carries, the policy's limit, or nothing."""
+    question = posed(replace(GIVING, disk_limit=most * 1024), now={"noisy": now}, **uses)
+    found = Grants(question, question.cluster.placement).of(uuid_of("noisy"))
+    assert found is not None
+    (one,) = found.beside
+    assert (one.what, one.wanted // 1024, one.got // 1024, one.bound) == ("disk", *told)
+    rests = replace(
+        question, demand=replace(question.demand, unknown=frozenset({uuid_of("noisy")}))
+    )
+    found = Grants(rests, rests.cluster.placement).of(uuid_of("noisy"))
+    assert found is not None
+    assert found.beside[0].bound in (Bound.NONE, Bound.LIMIT)
 
 
 def test_what_is_given_is_what_there_is() -> None:

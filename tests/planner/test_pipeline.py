@@ -320,7 +320,7 @@ def test_an_order_that_reaches_nothing_worth_having_is_dropped(
 ) -> None:
     """If only useless moves of a good placement can be ordered, none is made."""
 
-    def half(asked, target, reasons):  # type: ignore[no-untyped-def]
+    def half(asked, target, reasons, _):  # type: ignore[no-untyped-def]
         whole = order(asked, target, reasons)
         pointless = {**asked.cluster.placement, uuid_of("web-4"): "b"}
         return replace(order(asked, pointless, {}), left=whole.left)

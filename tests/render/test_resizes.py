@@ -10,7 +10,7 @@ from rich.console import Console
 
 from balancer.codec import dump_plan, load_plan
 from balancer.planner.model.resize import Resize, What
-from balancer.planner.model.weighed import Bound, Granted, Weighed
+from balancer.planner.model.weighed import Bound, Granted, Share, Weighed
 from balancer.render.export.ansible import ansible
 from balancer.render.export.btrplace import btrplace
 from balancer.render.export.ends import End
@@ -19,6 +19,7 @@ from balancer.render.export.table import table
 from balancer.render.export.virsh import virsh
 from balancer.render.plan import plan as plan_text
 from balancer.render.why import stays
+from balancer.render.words import size
 from tests.planner.test_ballooning import FULL, TABLE, working
 from tests.planner.test_ballooning import made as taken
 from tests.planner.test_ballooning import policy_of as twice
@@ -74,6 +75,24 @@ def test_a_script_makes_them_first() -> None:
     assert "--set vcpu_quota=-1 --set global_quota=-1\n" in virsh(lifted, end)
 
 
+def test_limits_of_traffic_are_set_on_each_device() -> None:
+    """Disks in one group, network devices in even parts; nought lifts them; in MiB/s for people."""
+    disks = replace(QUOTA, what=What.BLOCK, before=0, after=2048, devices=("vda", "vdb"))
+    both = replace(BOTH, resizes=(disks, replace(disks, what=What.NETWORK, devices=("m1", "m2"))))
+    script = virsh(both, end)
+    for disk in ("vda", "vdb"):
+        limit = "--total-bytes-sec=2097152 --group-name=balancer --live\n"
+        assert f"blkdeviotune --domain=g --device={disk} {limit}" in script
+    assert "domiftune --domain=g --interface=m2 --inbound=1024 --outbound=1024 --live\n" in script
+    lifted = virsh(
+        replace(both, resizes=tuple(replace(r, before=9, after=0) for r in both.resizes)), end
+    )
+    assert "--device=vdb --total-bytes-sec=0 --live\n" in lifted
+    assert "--interface=m1 --inbound=0 --outbound=0 --live\n" in lifted
+    assert len(yaml.safe_load(ansible(both, end))[0]["tasks"]) == 4
+    assert "block no limit → 2 MiB/s  g" in shown(both)
+
+
 def test_a_playbook_and_a_table_make_them_first() -> None:
     """The same commands as the script's; a line of its own for each."""
     tasks = yaml.safe_load(ansible(BOTH, end))[0]["tasks"]
@@ -110,9 +129,21 @@ def test_why_tells_what_a_guest_gets_and_what_is_missing_for_more() -> None:
         out.getvalue()
     )
     assert "this; that" in out.getvalue()
-    free = replace(held, bound=Bound.NONE, missing=())
+    free = replace(
+        held,
+        bound=Bound.NONE,
+        missing=(),
+        beside=(
+            Share(what="memory", wanted=4096, got=2048, bound=Bound.SHARE),
+            Share(what="disk", wanted=2048, got=2048, bound=Bound.NONE),
+            Share(what="network", wanted=0, got=0, bound=Bound.NONE),
+        ),
+    )
     terminal.print(stays("g", "a", Weighed(guest="g", stays="held", resized=free), ()))
     assert "fair division on a gives it all of the 4.0 cores it wants" in out.getvalue()
+    assert f"it has {size(2048)} of the {size(4096)} it wants, by its share" in out.getvalue()
+    assert "it has all of the 2 MiB/s it wants" in out.getvalue()
+    assert "it wants none now" in out.getvalue()
     before = len(out.getvalue())
     terminal.print(stays("g", "a", Weighed(guest="g", stays="held"), ()))
     assert "fair division" not in out.getvalue()[before:]

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from balancer.planner.model.plan import Plan
 from balancer.planner.model.resize import Resize, What
+from balancer.planner.model.result import Result
+from balancer.service.returning import way_back
 from balancer.simulator.executor import SimulatedExecutor
 from balancer.simulator.run import Simulation, SimulationReport
 from balancer.simulator.scenario import load_scenario
@@ -68,6 +71,66 @@ def test_a_full_host_is_relieved_where_it_stands_and_the_idle_one_wakes(tmp_path
     assert woken.spec.knobs is not None
     assert not woken.lacks_memory
     assert report.figures.counted.contention <= 60
+
+
+CROWDED = """
+length = "30min"
+interval = "5min"
+
+[policy]
+[policy.capacity]
+memory_overcommit = 2
+
+[[policy.resize]]
+guests = "idle-*"
+memory = true
+idle = "0min"
+
+[[hosts]]
+names = "kvm[1-2]"
+cpu = 16
+memory = "64GiB"
+
+[[guests]]
+names = "hot-[1-4]"
+on = "kvm1"
+vcpus = 4
+memory = "14GiB"
+used = "90%"
+cpu = 3.9
+
+[[guests]]
+names = "idle-[1-2]"
+on = "kvm2"
+memory = "28GiB"
+used = "95%"
+working = "20%"
+"""
+
+
+def test_room_that_a_move_counts_on_is_made_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One plan takes and moves; undo leaves what was taken to the watch. No balloon, no move."""
+    path = tmp_path / "crowded.toml"
+    path.write_text(CROWDED)
+    simulation = Simulation(load_scenario(path))
+    report = simulation.run()
+    assert (report.figures.moves, report.figures.refused) == (1, 0)
+    (plan,) = [d for c in report.cycles if isinstance(d := c.decision, Plan) and d.actions]
+    (take,), (move,) = plan.resizes, plan.actions
+    assert (take.host, take.room_for) == (move.target, (move.guest,))
+    assert take.reason.endswith(f"unused that kvm2 is short of for {move.name} to come")
+    seen = simulation.ports.inventory.observe()
+    assert way_back(simulation.journal.read(), plan.id, seen).resizes == ()
+
+    monkeypatch.setattr(SimulatedExecutor, "resize", lambda *_: "its balloon does not answer")
+    deaf = Simulation(load_scenario(path)).run()
+    assert deaf.figures.moves == 0
+    why = [o.reason for o in deaf.outcomes if o.result is Result.REFUSED]
+    assert why[0] == (
+        "no room was made for it on kvm2: idle-1 keeps its memory (its balloon does not answer)"
+    )
 
 
 @pytest.fixture

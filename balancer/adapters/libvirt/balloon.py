@@ -1,6 +1,6 @@
-"""Memory taken by balloon in steps, watched, and given back at the first sign of pressure.
+"""Memory taken in steps, watched, and given back at the first sign of pressure.
 
-A balloon that does not answer is put back to what it was. What is taken stays watched for as long as
+By balloon or by virtio-mem (`taps`). A guest that does not answer is put back to what it was. What is taken stays watched for as long as
 this process lives; whoever starts anew hands over what an earlier one took. A guest under pressure
 gets all of it back without anybody being asked.
 """
@@ -14,6 +14,7 @@ from typing import Final
 
 import libvirt
 
+from balancer.adapters.libvirt.taps import Tap, tap_of
 from balancer.planner.model.resize import Resize, Resized
 from balancer.planner.model.result import Result
 
@@ -22,42 +23,37 @@ ANSWERING: Final = 10.0
 POLL: Final = 0.1
 WATCH: Final = 1.0
 """Seconds between two looks at guests from which memory was taken."""
-CLOSE: Final = 0.03
-"""Share of the memory, and MiB beside, by which a balloon may miss what it was told."""
-CLOSE_MIB: Final = 2
 FAULTS: Final = 200
 """Major faults between two looks that are pressure."""
 KIB: Final = 1024
-LIVE: Final[int] = libvirt.VIR_DOMAIN_AFFECT_LIVE
-NO_ANSWER: Final = "its balloon does not answer"
 
 
 def inflate(domain: libvirt.virDomain, wanted: Resize) -> str:
     """Take memory step by step; return why not all was taken, and then none is. Raises libvirtError."""
-    now = wanted.before
+    tap, now = tap_of(domain, wanted.what), wanted.before
     while now > wanted.after:
         now = max(wanted.after, now - (wanted.step or wanted.before))
-        if not _follows(domain, now):
-            domain.setMemoryFlags(wanted.before * KIB, LIVE)
-            return f"{NO_ANSWER}: put back to {wanted.before} MiB"
+        if not _follows(tap, now):
+            tap.tell(wanted.before)
+            return f"{tap.deaf}: put back to {wanted.before} MiB"
         if now > wanted.after and (why := _after_fresh(domain, wanted)):
-            domain.setMemoryFlags(wanted.before * KIB, LIVE)
+            tap.tell(wanted.before)
             return f"{why}: put back to {wanted.before} MiB"
     return ""
 
 
 def deflate(domain: libvirt.virDomain, wanted: Resize) -> str:
     """Give memory; return why not. Raises libvirtError."""
-    return "" if _follows(domain, wanted.after) else NO_ANSWER
+    tap = tap_of(domain, wanted.what)
+    return "" if _follows(tap, wanted.after) else tap.deaf
 
 
-def _follows(domain: libvirt.virDomain, mib: int) -> bool:
-    """Tell a balloon, and return whether it is there in time."""
-    domain.setMemoryFlags(mib * KIB, LIVE)
+def _follows(tap: Tap, mib: int) -> bool:
+    """Tell a guest, and return whether it is there in time."""
+    tap.tell(mib)
     deadline = monotonic() + ANSWERING
     while True:
-        now = int(domain.memoryStats().get("actual", 0)) // KIB
-        if abs(now - mib) <= CLOSE_MIB + CLOSE * mib:
+        if tap.there(mib):
             return True
         if monotonic() > deadline:
             return False

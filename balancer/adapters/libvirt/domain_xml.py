@@ -17,7 +17,7 @@ from balancer.adapters.libvirt.document import (
     text_of,
 )
 from balancer.adapters.libvirt.ties import tie, ties
-from balancer.adapters.libvirt.tuning import Tuning, read_tuning
+from balancer.adapters.libvirt.tuning import Tuning, read_tuning, unplugged_kib
 from balancer.planner.model.cluster import GuestCpu, Tie
 from balancer.planner.model.resources import HUGEPAGES, MEMORY, VCPUS, Resources
 
@@ -91,7 +91,7 @@ def _allocation(root: Element) -> Resources:
     if memory is None:
         raise Unreadable("its XML names no memory")
     vcpus = "1" if vcpu is None else vcpu.get("current") or (vcpu.text or "").strip()
-    size = kib(memory, "memory")
+    size = max(0, kib(memory, "memory") - unplugged_kib(root))
     return {
         VCPUS: max(1, natural(vcpus, "the number of vCPUs")),
         MEMORY: max(1, -(-size // 1024)),

@@ -22,7 +22,7 @@ from balancer.adapters.libvirt.sighting import running_job
 from balancer.adapters.libvirt.workers import within
 from balancer.config.host import HostConfig
 from balancer.planner.model.plan import Action
-from balancer.planner.model.resize import Resize, Resized, What
+from balancer.planner.model.resize import Resize, Resized
 from balancer.planner.model.resources import HUGEPAGES, Resources
 from balancer.ports import Begun, Clock, Execution, Passing
 
@@ -147,7 +147,7 @@ class LibvirtExecutor:
         fault = self._asked(
             resize.host, lambda connection: make(connection, resize), takes_at_most(resize)
         )
-        if resize.what is What.BALLOON and not fault:
+        if resize.of_memory and not fault:
             if resize.shrinks:
                 self._keeper.watch((resize,))
             else:
@@ -155,11 +155,11 @@ class LibvirtExecutor:
         return str(fault)
 
     def watch(self, taken: Sequence[Resize]) -> None:
-        """Watch what balloons took before, too."""
+        """Watch from whom memory was taken before, too."""
         self._keeper.watch(one for one in taken if one.host in self._hosts)
 
     def given_back(self) -> tuple[Resized, ...]:
-        """Return what balloons gave back since last asked."""
+        """Return what guests were given back since last asked."""
         return self._keeper.given_back()
 
     def _domain(self, resize: Resize) -> libvirt.virDomain:

@@ -12,9 +12,10 @@ from balancer.adapters.libvirt import vcpus
 from balancer.adapters.libvirt.balloon import ANSWERING, deflate, inflate
 from balancer.adapters.libvirt.document import Unreadable
 from balancer.adapters.libvirt.domain_xml import DomainFacts, read_domain
+from balancer.adapters.libvirt.traffic import limit
 from balancer.adapters.libvirt.tuning import USUAL_PERIOD, usual_shares
 from balancer.planner.model.knobs import USUAL_SHARES
-from balancer.planner.model.resize import Resize, What
+from balancer.planner.model.resize import TRAFFIC, Resize, What
 from balancer.planner.model.resources import VCPUS
 
 LEAST_SHARES: Final = 2
@@ -32,7 +33,7 @@ def takes_at_most(wanted: Resize) -> float:
     """Return the seconds a change may take beside what any answer may take."""
     if wanted.what is What.VCPUS:
         return vcpus.takes_at_most(wanted)
-    if wanted.what is not What.BALLOON:
+    if not wanted.of_memory:
         return 0.0
     steps = abs(wanted.before - wanted.after) / (wanted.step or wanted.before or 1)
     return 2 * ANSWERING * (1 + steps)
@@ -46,8 +47,10 @@ def resize(connection: libvirt.virConnect, wanted: Resize) -> str:
     facts = _facts(domain)
     if isinstance(facts, str):
         return facts
-    if wanted.what is What.BALLOON:
+    if wanted.of_memory:
         return inflate(domain, wanted) if wanted.shrinks else deflate(domain, wanted)
+    if wanted.what in TRAFFIC:
+        return limit(domain, facts.tuning.traffic, wanted.what, wanted.after)
     if wanted.what is What.VCPUS:
         return vcpus.set_vcpus(domain, wanted, LEAST_QUOTA)
     asked = _parameters(connection, facts, wanted)

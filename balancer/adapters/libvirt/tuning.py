@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element
 import libvirt
 
 from balancer.adapters.libvirt.document import attribute, kib, natural, text_of
+from balancer.adapters.libvirt.traffic import Traffic, read_traffic
 from balancer.planner.model.knobs import USUAL_SHARES, Knobs
 from balancer.planner.model.resize import What
 
@@ -17,6 +18,8 @@ CGROUP_SHARES: Final = 1024
 USUAL_PERIOD: Final = 100_000
 """Microseconds within which a quota is counted, where the XML names none."""
 PER_CORE: Final = 1000
+KIB: Final = 1024
+PLUGGABLE: Final = "devices/memory[@model='virtio-mem']"
 UNPLUGGABLE: Final = frozenset({"aarch64", "armv7l", "riscv64"})
 """Architectures of which QEMU plugs no vCPUs."""
 CACHE_KIB: Final = 128 * 1024
@@ -33,6 +36,13 @@ class Tuning:
     """The most CPU its vCPUs get together, millicores; 0 for no limit."""
     balloon: int = 0
     """Memory that its balloon leaves it, MiB."""
+    plugged: int = 0
+    """Memory that is plugged into it, MiB: asked for, or what it still has if that is more."""
+    most_plugged: int = 0
+    """Memory that can be plugged into it, MiB."""
+    plug_block: int = 1
+    """MiB in whose multiples."""
+    traffic: Traffic = field(default_factory=lambda: Traffic(missing={}))
     most_vcpus: int = 0
     """As many vCPUs as it can be brought to."""
     plugged_vcpus: int = 0
@@ -46,9 +56,16 @@ class Tuning:
             shares=shares,
             quota=self.quota,
             balloon=self.balloon,
+            plugged=self.plugged,
+            most_plugged=self.most_plugged,
+            plug_block=self.plug_block,
+            block=self.traffic.block,
+            network=self.traffic.network,
+            disks=self.traffic.disks,
+            nics=self.traffic.nics,
             most_vcpus=self.most_vcpus,
             plugged_vcpus=self.plugged_vcpus,
-            missing=self.missing,
+            missing={**self.missing, **self.traffic.missing},
         )
 
 
@@ -57,17 +74,23 @@ def read_tuning(root: Element, vcpus: int) -> Tuning:
     shares = text_of(root, "cputune/shares")
     missing = {
         What.BALLOON.value: _balloon_lacks(root),
+        What.PLUGGED.value: _memory_lacks(root, vcpus),
         What.VCPUS.value: _vcpus_lack(root, vcpus),
     }
+    devices = root.findall(PLUGGABLE)
     current = root.find("currentMemory")
     memory = root.find("memory")
     size = kib(current if current is not None else memory, "memory") if memory is not None else 0
     return Tuning(
         shares=natural(shares, "the CPU shares") if shares else 0,
         quota=_quota(root, vcpus),
-        balloon=0 if missing[What.BALLOON] else size // 1024,
+        balloon=0 if missing[What.BALLOON] else size // KIB,
+        plugged=sum(map(plugged_kib, devices)) // KIB,
+        most_plugged=sum(size_kib(device, "size") for device in devices) // KIB,
+        plug_block=max(1, *(size_kib(device, "block") // KIB for device in devices), 1),
         most_vcpus=_most_vcpus(root, vcpus),
         plugged_vcpus=_plugged_vcpus(root),
+        traffic=read_traffic(root),
         missing={what: lacks for what, lacks in missing.items() if lacks},
     )
 
@@ -87,8 +110,54 @@ def _cores(root: Element, prefix: str) -> float:
     return natural(quota, "the CPU quota") / (known or USUAL_PERIOD)
 
 
+def size_kib(device: Element, name: str) -> int:
+    """Return one of the sizes of a virtio-mem device, KiB; 0 where it is not told. Raises Unreadable."""
+    found = device.find(f"target/{name}")
+    return kib(found, f"the {name} of a memory device") if found is not None else 0
+
+
+def plugged_kib(device: Element) -> int:
+    """Return what a guest has of a virtio-mem device, KiB: what was asked for, or still more."""
+    return max(size_kib(device, "requested"), size_kib(device, "current"))
+
+
+def unplugged_kib(root: Element) -> int:
+    """Return what could still be plugged into a domain, KiB: its `<memory>` counts it. Raises Unreadable."""
+    devices = root.findall(PLUGGABLE)
+    return sum(max(0, size_kib(device, "size") - plugged_kib(device)) for device in devices)
+
+
+def _device_lacks(root: Element, vcpus: int) -> str:
+    """Return what to add to the XML for as much memory again to be pluggable."""
+    memory = root.find("memory")
+    size = -(-kib(memory, "memory") // KIB) if memory is not None else 1024
+    most, cpus = f"{2 * size}</maxMemory>", f"0-{_most_vcpus(root, vcpus) - 1}"
+    node = f"<numa><cell id='0' cpus='{cpus}' memory='{size}' unit='MiB'/></numa> within <cpu>"
+    device = f"<size unit='MiB'>{size}</size><node>0</node><block unit='MiB'>2</block><requested>0</requested>"
+    parts = [
+        "" if root.find("maxMemory") is not None else f"<maxMemory slots='1' unit='MiB'>{most}",
+        "" if root.find("cpu/numa") is not None else node,
+        f"<memory model='virtio-mem'><target>{device}</target></memory> within <devices>",
+    ]
+    return "add " + ", ".join(filter(None, parts))
+
+
+def _memory_lacks(root: Element, vcpus: int) -> str:
+    """Return the change to the XML without which no memory may be plugged; empty for none."""
+    devices = root.findall(PLUGGABLE)
+    if not devices:
+        return _device_lacks(root, vcpus)
+    if len(devices) > 1:
+        return "keep one <memory model='virtio-mem'>: of several it is not known which is meant"
+    if attribute(root, "devices/memballoon/stats", "period") in {"", "0"}:
+        return "add <memballoon model='virtio'><stats period='5'/></memballoon>, by which it tells what it uses"
+    return ""
+
+
 def _balloon_lacks(root: Element) -> str:
     """Return the change to the XML without which no memory may be taken; empty for none."""
+    if root.find(PLUGGABLE) is not None:
+        return "where memory can be plugged (virtio-mem), that is how some is taken"
     if attribute(root, "devices/memballoon", "model") in {"", "none"}:
         return "add <memballoon model='virtio' autodeflate='on'><stats period='5'/></memballoon>"
     if attribute(root, "devices/memballoon", "autodeflate") != "on":

@@ -110,7 +110,7 @@ def _energy(problem: Problem, reached: Placement) -> Energy:
 def _watts(problem: Problem, placement: Placement) -> float:
     busy = dict.fromkeys(_in_use(placement), 0)
     for uuid, name in placement.items():
-        busy[name] += problem.demand.mean.get(uuid, {}).get(CPU, 0)
+        busy[name] += problem.on(name, uuid, problem.demand.mean).get(CPU, 0)
     hosts = ((problem.host(name), load) for name, load in sorted(busy.items()))
     return sum(
         power(host.power or DEFAULT_WATTS, load / max(1, host.capacity.get(CPU, 0)))
@@ -139,11 +139,17 @@ def least(problem: Problem) -> int:
         {
             VCPUS: g.allocation.get(VCPUS, 0),
             MEMORY: g.allocation.get(MEMORY, 0),
-            CPU: problem.demand.mean.get(g.uuid, {}).get(CPU, 0),
+            CPU: _least_cpu(problem, g.uuid),
         }
         for g in here
     )
     return elsewhere + max((_hosts_for(needs.get(n, 0), n, room) for n in needs), default=0)
+
+
+def _least_cpu(problem: Problem, uuid: str) -> int:
+    """Return what a guest uses where it uses least."""
+    here = problem.demand.mean.get(uuid, {}).get(CPU, 0)
+    return min([here, *(problem.cpu_on(h, uuid, here) for h in problem.slower.get(uuid, ()))])
 
 
 def _hosts_for(need: int, name: str, room: dict[str, Resources]) -> int:

@@ -18,6 +18,7 @@ class Barred:
     """
 
     hard: ClassVar[bool] = True
+    singly: ClassVar[bool] = True
 
     name: str = ""
 

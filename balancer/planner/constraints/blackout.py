@@ -21,6 +21,7 @@ class Blackout:
     """
 
     hard: ClassVar[bool] = True
+    singly: ClassVar[bool] = True
 
     when: tuple[str, ...]
     guests: Selector = EVERYTHING

@@ -1,7 +1,7 @@
 """What hosts have is not given out twice: memory, vCPUs and huge pages, as allocated."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from balancer.planner.formulation import HARD, Formulation, Level, Penalty, Row
 from balancer.planner.model.allotment import paged_mib, taken_of, takes
 from balancer.planner.model.cluster import Host
+from balancer.planner.model.ledger import Ledger
 from balancer.planner.model.placement import Occupancy
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.resources import (
@@ -128,11 +129,11 @@ class Capacity:
         rooms, taken = self.rooms(problem), taken_of(problem)
         found: list[Violation] = []
         hosts = rooms.keys() if touched is None else rooms.keys() & set(touched)
-        for host, uuids in problem.holders(occupancy, hosts).items():
-            for dimension, room in rooms[host].items():
-                held = sum(map(taken[dimension].__getitem__, uuids)) if dimension in taken else 0
-                if held > room:
-                    found.append(self._over(host, dimension, held, room, uuids))
+        for host, dimension, held in _held(problem, occupancy, sorted(hosts), taken):
+            room = rooms[host].get(dimension, held)
+            if held > room:
+                uuids = problem.holders(occupancy, (host,))[host]
+                found.append(self._over(host, dimension, held, room, uuids))
         return tuple(found)
 
     def _over(
@@ -148,6 +149,23 @@ class Capacity:
             guests=uuids,
             hard=self.hard,
         )
+
+
+def _held(
+    problem: Problem,
+    occupancy: Occupancy,
+    hosts: Sequence[str],
+    taken: Mapping[str, Mapping[str, int]],
+) -> Iterator[tuple[str, str, int]]:
+    """Yield what guests hold of each dimension on each of `hosts`."""
+    if isinstance(occupancy, Ledger):
+        for host in hosts:
+            for dimension, amounts in taken.items():
+                yield host, dimension, occupancy.sum_on(host, amounts)
+    else:
+        for host, uuids in problem.holders(occupancy, hosts).items():
+            for dimension, amounts in taken.items():
+                yield host, dimension, sum(map(amounts.__getitem__, uuids))
 
 
 def _landing(problem: Problem) -> Mapping[str, Resources]:

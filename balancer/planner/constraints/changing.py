@@ -22,6 +22,7 @@ class Changing:
     """
 
     hard: ClassVar[bool] = True
+    singly: ClassVar[bool] = True
     steadying: ClassVar[bool] = True
 
     name: str = ""

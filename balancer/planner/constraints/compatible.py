@@ -20,6 +20,7 @@ class Compatible:
     """
 
     hard: ClassVar[bool] = True
+    singly: ClassVar[bool] = True
 
     name: str = ""
 

@@ -23,6 +23,7 @@ class Cooling:
     """
 
     hard: ClassVar[bool] = True
+    singly: ClassVar[bool] = True
     steadying: ClassVar[bool] = True
 
     name: str = ""

@@ -86,7 +86,7 @@ class Headroom:
         hosts = limits.keys() if touched is None else limits.keys() & set(touched)
         found: list[Violation] = []
         for host, uuids in sorted(problem.holders(occupancy, hosts).items()):
-            borne = total(problem.on(host, uuid, problem.demand.peak) for uuid in uuids)
+            borne = total(problem.all_on(host, uuids, problem.demand.peak))
             for name, limit in limits[host].items():
                 if borne.get(name, 0) > limit:
                     found.append(self._tight(problem, host, name, borne[name], uuids))

@@ -19,6 +19,7 @@ class Held:
     """
 
     hard: ClassVar[bool] = True
+    singly: ClassVar[bool] = True
 
     name: str = ""
 

@@ -17,6 +17,7 @@ class NeverMove:
     """`guests` stay where they are, whatever else is asked."""
 
     hard: ClassVar[bool] = True
+    singly: ClassVar[bool] = True
 
     guests: Selector
     name: str = ""

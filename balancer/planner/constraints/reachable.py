@@ -20,6 +20,7 @@ class Reachable:
     """
 
     hard: ClassVar[bool] = True
+    singly: ClassVar[bool] = True
 
     name: str = ""
 

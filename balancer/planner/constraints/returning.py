@@ -29,6 +29,7 @@ class Returning:
     """
 
     hard: ClassVar[bool] = True
+    singly: ClassVar[bool] = True
     steadying: ClassVar[bool] = True
 
     name: str = ""

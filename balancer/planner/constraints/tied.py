@@ -23,6 +23,7 @@ class Tied:
     """
 
     hard: ClassVar[bool] = True
+    singly: ClassVar[bool] = True
 
     name: str = ""
 
@@ -52,7 +53,11 @@ class Tied:
 
 def because(problem: Problem) -> Mapping[str, str]:
     """Return, for each guest that is tied, by what; ordered by uuid."""
-    reasons = {guest.uuid: bonds_left(problem, guest) for guest in problem.cluster.guests}
+    reasons = {
+        guest.uuid: bonds_left(problem, guest)
+        for guest in problem.cluster.guests
+        if guest.ties or guest.owner
+    }
     return {uuid: reason for uuid, reason in sorted(reasons.items()) if reason}
 
 

@@ -22,6 +22,7 @@ class UnknownData:
     """
 
     hard: ClassVar[bool] = True
+    singly: ClassVar[bool] = True
 
     name: str = ""
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from balancer.planner.model.ledger import Ledger
 from balancer.planner.model.placement import Occupancy, at_rest
-from balancer.planner.model.policy import Constraint, throughout
+from balancer.planner.model.policy import Constraint, singly, throughout
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.violation import Violation, baseline, worsened
 
@@ -51,10 +51,20 @@ class Law:
         """Return what is worse on `touched` hosts, by the rules that hold at every instant.
 
         None asks about all hosts, and about rules on the plan as a whole, such as budgets. Where
-        `guest` alone has changed what it holds, no rule is asked that does not speak of it.
+        `guest` alone has changed what it holds, no rule is asked that does not speak of it, nor
+        about others a rule that speaks of each guest by itself.
         """
-        rules = self._always if guest is None else self._of.get(guest, ())
-        return worsened(self._before, self._broken(rules, occupancy, touched))
+        if guest is None:
+            return worsened(self._before, self._broken(self._always, occupancy, touched))
+        return worsened(self._before, self._changed(occupancy, touched, guest))
+
+    def _changed(
+        self, occupancy: Occupancy, touched: Collection[str] | None, guest: str
+    ) -> Iterator[Violation]:
+        mine = {guest: occupancy[guest]}
+        for rule in self._of.get(guest, ()):
+            held = mine if singly(rule) else occupancy
+            yield from rule.violations(self.problem, held, touched)
 
     def worse_at_rest(self, occupancy: Occupancy) -> tuple[Violation, ...]:
         """Return what is worse anywhere, by the rules that are asked only where a plan ends."""

@@ -101,6 +101,15 @@ def throughout(rule: Constraint) -> bool:
     return bool(getattr(rule, "throughout", True))
 
 
+def singly(rule: Constraint) -> bool:
+    """True if `rule` speaks of each guest by itself: what others hold is nothing to it.
+
+    A rule says so by a class attribute `singly = True`. Who asks about one guest need not look at
+    the others on its hosts.
+    """
+    return bool(getattr(rule, "singly", False))
+
+
 def steadying(rule: Constraint) -> bool:
     """True if `rule` is there against flapping alone: whoever breaks another rule is free of it."""
     return bool(getattr(rule, "steadying", False))

@@ -143,6 +143,14 @@ class Problem:
             return amounts
         return {**amounts, CPU: there(amounts[CPU], ratio, most(self.cluster.guest[uuid]))}
 
+    def all_on(
+        self, host: str, uuids: Iterable[str], use: Mapping[str, Resources]
+    ) -> Iterable[Resources]:
+        """Return the same of many guests, quickly where none of them differs by host."""
+        if not self.slower:
+            return (use.get(uuid, NOTHING) for uuid in uuids)
+        return (self.on(host, uuid, use) for uuid in uuids)
+
     def cpu_on(self, host: str, uuid: str, millicores: int) -> int:
         """Return what a guest that uses so much CPU here uses on that host."""
         return self.on(host, uuid, {uuid: {CPU: millicores}})[CPU]

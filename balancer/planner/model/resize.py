@@ -1,10 +1,11 @@
 """A change of what a guest may have where it is, beside migrations: it moves nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
+from balancer.planner.model.resources import DISK, NETWORK
 from balancer.planner.model.result import Result
 
 
@@ -17,8 +18,24 @@ class What(StrEnum):
     """The most CPU all its vCPUs get together: millicores; 0 for no limit."""
     BALLOON = "balloon"
     """Memory that its balloon leaves it: MiB."""
+    PLUGGED = "plugged"
+    """Memory that is plugged into it by virtio-mem, beside what it booted with: MiB."""
     VCPUS = "vcpus"
     """How many virtual processors it has."""
+    BLOCK = "block"
+    """The most traffic all its disks have together, read and written: KiB/s; 0 for no limit."""
+    NETWORK = "network"
+    """The most traffic all its network devices have together, each way: KiB/s; 0 for no limit."""
+
+
+TRAFFIC: Final[Mapping[What, str]] = {What.BLOCK: DISK, What.NETWORK: NETWORK}
+"""The resource that each limit of traffic is of."""
+LIMITS: Final = frozenset((What.QUOTA, *TRAFFIC))
+"""What is without limit where it is 0."""
+
+
+OF_MEMORY: Final = frozenset({What.BALLOON, What.PLUGGED})
+"""The two ways in which memory is taken from a guest that runs, and given back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,16 +58,25 @@ class Resize:
     reason: str = ""
     """Why, in one sentence."""
     step: int = 0
-    """For a balloon: MiB that are taken at a time; 0 for all at once."""
+    """Of memory: MiB that are taken at a time; 0 for all at once."""
     keep: int = 0
-    """For a balloon: MiB that the guest is to have unused; once it has less than half of that, all
+    """Of memory: MiB that the guest is to have unused; once it has less than half of that, all
     that was taken is given back."""
+    room_for: tuple[str, ...] = ()
+    """For a balloon: uuids of guests that the same plan moves there, and that need what is taken."""
+    devices: tuple[str, ...] = ()
+    """For a limit of traffic: the disks, or the addresses of the network devices, that share it."""
     kind: Literal["resize"] = "resize"
+
+    @property
+    def of_memory(self) -> bool:
+        """True if it takes memory, or gives some."""
+        return self.what in OF_MEMORY
 
     @property
     def shrinks(self) -> bool:
         """True if the guest may have less afterwards."""
-        if self.what is What.QUOTA and 0 in {self.before, self.after}:
+        if self.what in LIMITS and 0 in {self.before, self.after}:
             return self.before == 0
         return self.after < self.before
 
@@ -69,7 +95,7 @@ class Resized:
     @property
     def in_vain(self) -> bool:
         """True if it failed, or nobody was there who might have taken memory: it is left alone for a day."""
-        refused = self.result is Result.REFUSED and self.resize.what is What.BALLOON
+        refused = self.result is Result.REFUSED and self.resize.of_memory
         return refused or self.result is Result.FAILED
 
 
@@ -103,6 +129,7 @@ def undone(done: tuple[Resize, ...], reason: str = "") -> tuple[Resize, ...]:
             before=resize.after,
             after=resize.before,
             waits_for=tuple(waits[resize.id]),
+            devices=resize.devices,
             reason=reason or f"undoes {resize.id}",
         )
         for resize in reversed(done)

@@ -45,6 +45,15 @@ class Resizing:
     """Virtual processors that are never exceeded; 0 for as many as its XML allows."""
     least_vcpus: int = 0
     """Virtual processors below which none is taken."""
+    disk_limit: int = 0
+    """What the disks of each carry at most, KiB/s; 0 for no limit."""
+    disk_least: int = 0
+    """What they carry at least where their host has not enough for all, KiB/s: it is divided by
+    shares then, and nobody is held any more once there is room. 0: they give way to nobody."""
+    network_limit: int = 0
+    """What the network devices of each carry at most, each way, KiB/s; 0 for no limit."""
+    network_least: int = 0
+    """What they carry at least where their host has not enough for all, KiB/s; as `disk_least`."""
     name: str = ""
 
     @property
@@ -68,3 +77,11 @@ class Resizing:
             raise ValueError("most_vcpus must not be less than least_vcpus")
         if self.memory and not self.step:
             raise ValueError("step must be more than nothing")
+        self._check("disk", self.disk_least, self.disk_limit)
+        self._check("network", self.network_least, self.network_limit)
+
+    def _check(self, kind: str, least: int, most: int) -> None:
+        if 0 < most < least:
+            raise ValueError(f"{kind}_limit must not be less than {kind}_least")
+        if self.dedicated and (least or most):
+            raise ValueError(f"dedicated guests give nothing: no {kind}_least, no {kind}_limit")

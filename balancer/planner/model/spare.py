@@ -1,4 +1,4 @@
-"""How much memory guests work with, as they say themselves: what balloons may leave them least."""
+"""How much memory guests work with, as they say themselves: the least that may be left to them."""
 
 from collections.abc import Mapping
 from math import ceil
@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from balancer.planner.model.cluster import Guest
+from balancer.planner.model.cluster import Cluster, Guest
 from balancer.planner.model.demand import Demand
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.resize import What
@@ -23,9 +23,30 @@ PERCENTILE: Final = 99
 USED: Final = "memory.used"
 
 
-def target(table: Resizing, working: int) -> int:
-    """Return the memory a guest should have that works with so much, MiB."""
-    return max(table.floor, ceil(working * (1 + table.margin)))
+def target(table: Resizing, guest: Guest, working: int) -> int:
+    """Return the memory a guest should have that works with so much, MiB.
+
+    Where memory is plugged, never less than the guest booted with: only the rest can be taken.
+    """
+    booted = 0
+    if memory_by(guest) is What.PLUGGED and guest.knobs is not None:
+        booted = guest.allocation.get(MEMORY, 0) - guest.knobs.plugged
+    return max(table.floor, booted, ceil(working * (1 + table.margin)))
+
+
+def memory_by(guest: Guest) -> What | None:
+    """Return by what memory is taken from a guest and given to it; None for nothing."""
+    knobs = guest.knobs
+    if knobs is None:
+        return None
+    if knobs.most_plugged and What.PLUGGED not in knobs.missing:
+        return What.PLUGGED
+    return What.BALLOON if knobs.balloon and What.BALLOON not in knobs.missing else None
+
+
+def fills(guest: Guest) -> int:
+    """Return the memory that a guest may fill, MiB."""
+    return (guest.knobs.balloon if guest.knobs else 0) or guest.allocation.get(MEMORY, 0)
 
 
 def working(observation: Observation, tables: Mapping[str, Resizing]) -> Mapping[str, int]:
@@ -56,10 +77,7 @@ def working(observation: Observation, tables: Mapping[str, Resizing]) -> Mapping
 def _may(guest: Guest, tables: Mapping[str, Resizing]) -> bool:
     """True if the policy lets its memory be taken, and the guest has what that needs."""
     table = tables.get(guest.uuid)
-    ready = guest.knobs is not None and What.BALLOON not in guest.knobs.missing
-    return (
-        table is not None and table.memory and ready and bool(guest.knobs and guest.knobs.balloon)
-    )
+    return table is not None and table.memory and memory_by(guest) is not None
 
 
 def _now(observation: Observation, guest: Guest) -> int | None:
@@ -76,10 +94,10 @@ def _now(observation: Observation, guest: Guest) -> int | None:
 
 
 def as_needed(
-    demand: Demand, tables: Mapping[str, Resizing], works: Mapping[str, int]
+    demand: Demand, cluster: Cluster, tables: Mapping[str, Resizing], works: Mapping[str, int]
 ) -> tuple[Mapping[str, Resources], Mapping[str, Resources], Mapping[str, int]]:
     """Return mean and peak in which memory that may be taken is not used, and what is resident."""
-    found = {uuid: target(tables[uuid], amount) for uuid, amount in works.items()}
+    found = {u: target(tables[u], cluster.guest[u], amount) for u, amount in works.items()}
 
     def part(amounts: Mapping[str, Resources]) -> Mapping[str, Resources]:
         cut = {

@@ -27,6 +27,8 @@ class Burden:
     memory: float = 0.0
     """In use, MiB."""
     memory_variance: float = 0.0
+    within: float = 0.0
+    """vCPUs' worth of work for which guests have no vCPU there: it waits within them."""
 
     def plus(self, other: "Burden", times: int = 1) -> "Burden":
         """Return this and `other`, or with `times` = -1 this without it."""
@@ -35,6 +37,7 @@ class Burden:
             self.variance + times * other.variance,
             self.memory + times * other.memory,
             self.memory_variance + times * other.memory_variance,
+            self.within + times * other.within,
         )
 
 
@@ -55,6 +58,7 @@ def together(burdens: Iterable[Burden]) -> Burden:
         fsum(b.variance for b in found),
         fsum(b.memory for b in found),
         fsum(b.memory_variance for b in found),
+        fsum(b.within for b in found),
     )
 
 
@@ -63,7 +67,7 @@ def waiting(load: Burden, room: Room) -> float:
     for_cpu = excess(load.running - room.processors, load.variance)
     swapped = excess(load.memory - room.memory, load.memory_variance)
     share = min(1.0, THRASH * swapped / max(1.0, load.memory))
-    return for_cpu + share * max(0.0, load.running - for_cpu)
+    return for_cpu + share * max(0.0, load.running - for_cpu) + load.within
 
 
 def excess(over: float, variance: float) -> float:

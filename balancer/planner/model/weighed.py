@@ -19,6 +19,18 @@ class Bound(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What one guest has of something other than CPU that a `[[resize]]` manages."""
+
+    what: str
+    """`memory` (MiB), `disk` or `network` (KiB/s)."""
+    wanted: int
+    """Of memory with the margin; of a guest at a limit of its traffic: twice that limit."""
+    got: int
+    bound: Bound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Granted:
     """What fair division gives one guest of its host's CPU, as the policy wants it set."""
 
@@ -30,6 +42,8 @@ class Granted:
     bound: Bound
     missing: tuple[str, ...] = ()
     """What would be needed for more, one phrase each."""
+    beside: tuple[Share, ...] = ()
+    """The same of memory and traffic, where its `[[resize]]` manages them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -439,7 +439,7 @@ class Work:
         if self.effort.exact > 0 and len(first.trips) <= EXACT and self.solved(first):
             return
         walks = self.setting_out(self.best or first)
-        windows = Windows(self, self.effort.exact)
+        windows = Windows(self, 0.0 if first.steps_aside else self.effort.exact)
         chunk = max(2, min(200, 100_000 // len(first.trips), self.effort.rounds // 20))
         chunk = min(chunk, SHORT) if first.steps_aside else chunk
         while self.over() < 1 and not self.reached():

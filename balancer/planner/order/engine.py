@@ -8,6 +8,7 @@ import numpy as np
 
 from balancer.planner.model.ledger import Ledger
 from balancer.planner.model.plan import Prediction
+from balancer.planner.model.request import Effort as Asked
 from balancer.planner.order.arrange import Effort, Schedule, arrange
 from balancer.planner.order.cost import KIB
 from balancer.planner.order.guard import Guard
@@ -41,30 +42,44 @@ class Arrangement:
     """Steps aside that any order of these moves has; 0 where that is not known."""
 
 
-def arrangement(guard: Guard, travel: Travel, able: Sequence[Move]) -> Arrangement | None:
+LOOKING: Final = {
+    Asked.INSTANT: (1, 0.0),
+    Asked.QUICK: (1, 0.1),
+    Asked.NORMAL: (5, 0.5),
+    Asked.THOROUGH: (25, 2.0),
+}
+"""By the effort asked for: how many times the least rounds, and CP-SAT's deterministic seconds, of
+which each is some seconds of processor time."""
+
+
+def arrangement(
+    guard: Guard, travel: Travel, able: Sequence[Move], asked: Asked = Asked.QUICK
+) -> Arrangement | None:
     """Return how all of `able` are best made; None if no way was found for all of them."""
     if not able:
         return None
     able = sorted(able, key=lambda move: (guard.problem.name(move.guest), move.guest))
     yard = pose(travel, able)
-    found = arrange(yard, _effort(len(able)))
+    found = arrange(yard, _effort(len(able), asked))
     made = None if found.schedule is None else _checked(guard, travel, able, found.schedule)
     return None if made is None else replace(made, least=found.least)
 
 
-def _effort(moves: int) -> Effort:
+def _effort(moves: int, asked: Asked) -> Effort:
     """Return work that takes some tenths of a second for hundreds of moves, compiled or not.
 
     Durations are not known to a tenth, so that the last hundredths of a schedule are not sought.
     """
     compiled = moves > COMPILED_FROM
+    times, exact = LOOKING[asked]
     rounds = 40_000 // moves if compiled else 10_000 // moves
     return Effort(
-        rounds=min(400, max(12, rounds)),
+        rounds=times * min(400, max(12, rounds)),
         roams=1500 if compiled else 60,
         price_of_a_step_aside=max(CHEAPEST, min(DEAREST, PRICE / moves)),
         aside=ASIDE,
         fewest=FEWEST,
+        exact=exact,
         enough=ENOUGH,
         compiled_from=COMPILED_FROM,
     )

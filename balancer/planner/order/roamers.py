@@ -16,6 +16,10 @@ DRAWN: Final = 5
 FEW: Final = (0.8, 0.6, 0.5, 0.5, 0.7)
 """Where steps aside are dear: how often none is made eagerly, who is chosen by looking ahead, all
 goes alone, turns go by size, and guests return last."""
+QUICK: Final = 0.5
+"""How often guests step aside eagerly who open most room for the time that links take."""
+SHARPLY: Final = 4.0
+"""The power to which that counts."""
 SHORT: Final = (0.2, 0.0, 0.05, 0.8, 0.1)
 """The same where short schedules matter more."""
 RARELY: Final = 0.1
@@ -25,7 +29,7 @@ USUALLY: Final = 0.7
 def first_settings(turn: int, *, aside: bool) -> Floats:
     """Return the careful settings that are tried first: side by side, then one at a time."""
     alone = float(turn)
-    return np.array([0.0, alone, 1.0, 0.0, 0.0, 1.0, alone, 1.0, float(aside), 0.0, 0.0])
+    return np.array([0.0, alone, 1.0, 0.0, 0.0, 1.0, alone, 1.0, float(aside), 0.0, 0.0, 0.0])
 
 
 def drawn_settings(rng: np.random.Generator, movers: int, *, aside: bool, few: bool) -> Floats:
@@ -38,7 +42,7 @@ def drawn_settings(rng: np.random.Generator, movers: int, *, aside: bool, few: b
         who = 0.0
     return np.array(
         [quota, r() < RARELY, 1.0, r(), 2 * r() ** 2, r() < USUALLY, r() < alone, r() < size,
-         aside, r() < lazy, who]
+         aside, r() < lazy, who, SHARPLY * (r() < QUICK)]
     )  # fmt: skip
 
 

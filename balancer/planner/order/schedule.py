@@ -9,6 +9,7 @@ from balancer.planner.model.copying import copied
 from balancer.planner.model.placement import Placement
 from balancer.planner.model.plan import Action, Migration, Reach, Stay
 from balancer.planner.model.problem import Problem
+from balancer.planner.model.request import Effort
 from balancer.planner.order.cost import WillNotConverge
 from balancer.planner.order.dependencies import Waits, waits
 from balancer.planner.order.engine import Arrangement, arrangement
@@ -46,22 +47,28 @@ class Ordered:
     that is not known."""
 
 
-def order(problem: Problem, target: Placement, reasons: Mapping[str, str] = NO_REASONS) -> Ordered:
+def order(
+    problem: Problem,
+    target: Placement,
+    reasons: Mapping[str, str] = NO_REASONS,
+    effort: Effort = Effort.QUICK,
+) -> Ordered:
     """Return safe actions that lead from where guests run to `target`, as far as that goes.
 
     At every instant a guest in flight counts on both hosts, and no hard rule is broken that is
-    not broken now, nor any worse. `reasons` are sentences by guest, handed through.
+    not broken now, nor any worse. `reasons` are sentences by guest, handed through. `effort` is
+    how hard to look for a short schedule.
     """
     wanted = _moves(problem, target)
     if not wanted:  # as in most cycles of a quiet day
         return Ordered(actions=(), left=(), reached=dict(problem.cluster.placement))
     travel, guard = Travel(problem), Guard(problem)
     able, left = _able(travel, wanted)
-    found, wishes = _found(guard, travel, able)
+    found, wishes = _found(guard, travel, able, effort)
     while torn := _torn(guard, found, able):
         able = [move for move in able if move not in torn]
         left += [_stay(problem, move, sentence) for move, sentence in torn.items()]
-        found, wishes = _found(guard, travel, able)
+        found, wishes = _found(guard, travel, able, effort)
     settled = settle(guard, travel, able) if found.left else Settled()
     if settled.moves is not None and not guard.split(_by_search(guard, settled.moves).rest):
         found, wishes = _by_search(guard, settled.moves), ()
@@ -92,18 +99,20 @@ def _by_search(guard: Guard, moves: Sequence[Move]) -> Sequenced:
     return Sequenced(tuple(moves), (), rest)
 
 
-def _found(guard: Guard, travel: Travel, able: Sequence[Move]) -> tuple[Sequenced, Sequence[Wish]]:
+def _found(
+    guard: Guard, travel: Travel, able: Sequence[Move], effort: Effort
+) -> tuple[Sequenced, Sequence[Wish]]:
     """Return how far one gets, in which order, and when and how fast each move would best go.
 
     The engine first; where it does not get all the way, as far as one can get move by move, and
     the engine again for those moves.
     """
-    whole_way = arrangement(guard, travel, able)
+    whole_way = arrangement(guard, travel, able, effort)
     if whole_way is not None:
         return _sequenced(whole_way, ())
     found = sequence(guard, travel, able)
     left = {move.guest for move in found.left}
-    part = arrangement(guard, travel, [move for move in able if move.guest not in left])
+    part = arrangement(guard, travel, [move for move in able if move.guest not in left], effort)
     return (found, ()) if part is None else _sequenced(part, found.left)
 
 

@@ -27,6 +27,8 @@ STEP: Final = 4.0
 """Each run of the race starts so many times cooler than the one before."""
 SPAN: Final = 300.0
 """A run cools down by so much, then quickly on to the coldest."""
+WIDEST: Final = 300_000.0
+"""By up to so much half of the further runs do: where much is decided late, all heats count."""
 COLDEST: Final = 0.3
 """Prices are integers: below this nothing that loses is accepted any more."""
 TAIL: Final = 0.12
@@ -52,9 +54,10 @@ HOTTER: Final = 2.0**0.5
 STARTS: Final = 0.6
 """Share of all work after which nobody starts from the beginning any more."""
 WARMTH: Final = (0.002, 0.1)
-"""The best is warmed up to a heat between these shares of the first."""
+"""The best is warmed up to a heat between these shares of the first, or from `ABOVE` its last on."""
+ABOVE: Final = 3.0
 WARMED: Final = 0.03
-"""Share of all work for one such run; it cools down by `SPAN` of the first heat, or by `LEAST`."""
+"""Share of all work for one such run; it cools down to where the way did, or by `LEAST`."""
 LEAST: Final = 10.0
 CHUNK: Final = 100_000
 EVICTIONS: Final = 5_000
@@ -128,15 +131,15 @@ class Calibrated:
 
     def warm(self, way: Course, spent: Spent, end: float = 1.0) -> None:
         """Warm the best up again and again until `spent` says `end`; `way` led to it."""
-        warmth = self._drawn()
+        warmth = self._drawn(way)
         while (now := spent(self.steps)) < end:
             before = self.reached
             hot = warmth * way.hot
-            cold = min(hot / LEAST, way.hot / SPAN)
+            cold = min(hot / LEAST, way.cold)
             lenient = bool(self.chance.random() < HALF)
             course = Course(hot, cold, way.pull, lenient)
             self._follow(course, self.stand, spent, min(end, now + WARMED))
-            warmth = warmth * self._about() if self.reached < before else self._drawn()
+            warmth = warmth * self._about() if self.reached < before else self._drawn(way)
 
     def _race(self, begin: tuple[Ints, ...], spent: Spent) -> "_Runner":
         """Return the best of short runs from several heats, lenient and not."""
@@ -175,13 +178,18 @@ class Calibrated:
     def _varied(self, course: Course) -> Course:
         hot = course.hot * self._about() * HOTTER
         lenient = course.lenient ^ bool(self.chance.random() < OTHERWISE)
-        return Course(hot, hot / SPAN, course.pull * self._about(), lenient)
+        span = course.hot / course.cold
+        if self.chance.random() < HALF:
+            span = float(np.exp(self.chance.uniform(*np.log((SPAN, WIDEST)))))
+        return Course(hot, hot / span, course.pull * self._about(), lenient)
 
     def _about(self) -> float:
         return float(2.0 ** self.chance.uniform(-VARIED, VARIED))
 
-    def _drawn(self) -> float:
-        return float(np.exp(self.chance.uniform(*np.log(WARMTH))))
+    def _drawn(self, way: Course) -> float:
+        least, most = WARMTH
+        least = min(least, ABOVE * way.cold / way.hot)
+        return float(np.exp(self.chance.uniform(*np.log((least, most)))))
 
     def _follow(self, course: Course, origin: tuple[Ints, ...], spent: Spent, end: float) -> Rank:
         """Walk along `course` from `origin` until `end` of the budget; return what that comes to."""

@@ -49,6 +49,10 @@ def _possible(guest: Guest, values: Mapping[str, int]) -> str:
     """Compare with what the guest is allocated; its helper threads may use as much again."""
     cpu = DOUBTFUL * guest.allocation.get(VCPUS, 0) * MILLICORES
     memory = guest.allocation.get(MEMORY, 0)
+    if (
+        guest.knobs is not None
+    ):  # hypervisors count what can still be plugged among what it is given
+        memory += guest.knobs.most_plugged - guest.knobs.plugged
     most = {
         CPU: cpu,
         "cpu.delay": cpu,

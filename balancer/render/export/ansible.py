@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 
 from balancer.planner.model.plan import Action, Plan
-from balancer.render.export.ends import End, bandwidth, copying, migrate_uri, resizing
+from balancer.render.export.ends import End, bandwidth, commands, copying, migrate_uri
 from balancer.render.words import clean
 
 
@@ -16,9 +16,10 @@ def ansible(plan: Plan, end: Callable[[str], End]) -> str:
     tasks = "".join(
         _command(
             f"{one.id}: {one.name} on {one.host}: {one.what} {one.before} to {one.after}",
-            ("virsh", "-q", "-c", end(one.host).uri, *resizing(one)),
+            ("virsh", "-q", "-c", end(one.host).uri, *words),
         )
         for one in plan.resizes
+        for words in commands(one)
     )
     tasks += "".join(
         _cold(action, end) if action.cold else _task(action, end) for action in plan.actions

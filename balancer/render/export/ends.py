@@ -56,6 +56,8 @@ def resizing(one: Resize) -> tuple[str, ...]:
     guest = f"--domain={one.guest}"
     if one.what is What.BALLOON:
         return ("setmem", guest, f"--size={one.after}MiB", "--live")
+    if one.what is What.PLUGGED:
+        return ("update-memory-device", guest, f"--requested-size={one.after}MiB", "--live")
     if one.what is What.VCPUS:
         return ("setvcpus", guest, f"--count={one.after}", "--live")
     words = ("schedinfo", guest, "--live")
@@ -67,3 +69,22 @@ def resizing(one: Resize) -> tuple[str, ...]:
         else ("global_quota=-1",)
     )
     return (*words, *(word for s in ("vcpu_quota=-1", *quota) for word in ("--set", s)))
+
+
+def commands(one: Resize) -> tuple[tuple[str, ...], ...]:
+    """Return what `virsh -c URI` is told, one command after the other, to make a change."""
+    if one.what is What.BLOCK:
+        group = ("--group-name=balancer",) if len(one.devices) > 1 and one.after else ()
+        limit = f"--total-bytes-sec={one.after * 1024}"
+        return tuple(
+            ("blkdeviotune", f"--domain={one.guest}", f"--device={disk}", limit, *group, "--live")
+            for disk in one.devices
+        )
+    if one.what is What.NETWORK:
+        each = max(1, one.after // max(1, len(one.devices))) if one.after else 0
+        ways = (f"--inbound={each}", f"--outbound={each}")
+        return tuple(
+            ("domiftune", f"--domain={one.guest}", f"--interface={nic}", *ways, "--live")
+            for nic in one.devices
+        )
+    return (resizing(one),)

@@ -6,7 +6,7 @@ from typing import Final
 
 from balancer.planner.model.plan import Action, Plan
 from balancer.planner.model.resize import Resize, What
-from balancer.render.export.ends import End, bandwidth, copying, migrate_uri, resizing
+from balancer.render.export.ends import End, bandwidth, commands, copying, migrate_uri
 from balancer.render.words import clean
 
 HEAD: Final = """\
@@ -109,8 +109,10 @@ def _resize(one: Resize, end: Callable[[str], End]) -> str:
     said = f"# {_word(one.id)}: {_word(one.name)} on {_word(one.host)}: {one.what} {one.before} to {one.after}\n"
     if one.what is What.SHARES:
         said += "# 1024 is the usual weight with version 1 of cgroups; with version 2 write 100 for 1024\n"
-    words = ("virsh", "-q", "-c", end(one.host).uri, *resizing(one))
-    return said + " ".join(shlex.quote(word.replace(chr(0), "")) for word in words) + "\n"
+    for told in commands(one):
+        words = ("virsh", "-q", "-c", end(one.host).uri, *told)
+        said += " ".join(shlex.quote(word.replace(chr(0), "")) for word in words) + "\n"
+    return said
 
 
 def _word(text: str) -> str:

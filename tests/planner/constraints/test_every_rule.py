@@ -157,3 +157,17 @@ def test_draining_hosts_are_emptied_beside_those_that_a_policy_names() -> None:
 def test_levels_are_compared_in_order() -> None:
     """Repair comes before overload, overload before cost."""
     assert sorted(Level) == [Level.REPAIR, Level.OVERLOAD, Level.COST]
+
+
+@pytest.mark.parametrize("kind", [k for k in RULES if getattr(k, "singly", False)], ids=str)
+@given(data=st.data())
+@settings(max_examples=15)
+def test_who_speaks_of_each_guest_by_itself_needs_no_others(
+    kind: type, data: st.DataObject
+) -> None:
+    """What is found of all guests is what is found of each, asked about alone."""
+    question, rule, placement = data.draw(cases(kind))
+    held = {g: (home, placement[g]) for g, home in question.cluster.placement.items()}
+    one_by_one = [v for g, hosts in held.items() for v in rule.violations(question, {g: hosts})]
+    found = rule.violations(question, held)
+    assert sorted(found, key=lambda v: v.sentence) == sorted(one_by_one, key=lambda v: v.sentence)

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer.planner.calibrate import slower
+from balancer.planner.capacity.shrink import _least_cpu, _watts
 from balancer.planner.constraints.capacity import Capacity
 from balancer.planner.constraints.headroom import Headroom
+from balancer.planner.constraints.returning import Returning
 from balancer.planner.formulation import Row, formulate
 from balancer.planner.model.calibration import UNCALIBRATED, Calibration
 from balancer.planner.model.placement import at_rest
@@ -24,9 +26,11 @@ from balancer.planner.objectives.even import Even
 from balancer.planner.objectives.overload import Overload
 from balancer.planner.pipeline import plan
 from balancer.planner.place.evaluate import excesses
-from balancer.planner.prove import Heat
+from balancer.planner.prove import Heat, prove
+from balancer.planner.resize import Sharing, wanted
 from balancer.planner.worth import Currency
 from tests.drawing import observation, placed, policy, problem, uuid_of
+from tests.planner.puzzles import move
 
 X86 = "16c/64g emulates=aarch64 accelerators=kvm,qemu"
 ARM = "16c/64g arch=aarch64 accelerators=kvm,qemu machines=virt models=cortex-a57"
@@ -168,3 +172,49 @@ def test_what_cannot_be_believed_teaches_nothing() -> None:
     assert slower(TWICE, "aarch64", "x86_64", 1000.0) is TWICE
     known = slower(TWICE, "aarch64", "x86_64", 3.0).slowdowns["aarch64"]["x86_64"]
     assert (known.value, known.jobs) == (2.5, 2)
+
+
+def test_proofs_and_divisions_are_of_the_host_it_comes_to() -> None:
+    """The room that is left there, and what it wants there of what is divided."""
+    question = posed()
+    (proof,) = prove(question, [move("x", "arm", "two")])
+    assert proof.target.cpu_millicores == 16_000 - 2000
+    guest = question.cluster.guest[uuid_of("x")]
+    assert wanted(question, guest, "two") == 2000
+    assert Sharing(question, {}, "two", [guest]).wanted.tolist() == [2000.0]
+
+
+@pytest.mark.parametrize(("known", "barred"), [(UNCALIBRATED, False), (TWICE, True)])
+def test_going_back_pays_by_what_it_uses_there(known: Calibration, *, barred: bool) -> None:
+    """It would bring the host that it left near its limit again, which at home's use it would not."""
+    text = f"arm {ARM} : x 16v/1g cpu=7 {GUEST} | z 8v/1g cpu=8 arch=aarch64\none {X86} :"
+    question = replace(
+        problem(text, Returning(), rules=policy(hot=Hot(cpu_used=0.8))),
+        calibration=known,
+        left={uuid_of("x"): frozenset({"one"})},
+    )
+    found = Returning().violations(question, at_rest(placed(question.cluster, x="one")))
+    assert bool(found) == barred
+
+
+def test_what_hosts_draw_and_how_few_would_do_are_reckoned_with_it() -> None:
+    """A host that takes a foreign guest draws more; a bound counts what it uses where that is least."""
+    question = posed()
+    assert _watts(question, placed(question.cluster, x="two")) > _watts(
+        replace(question, calibration=slower(UNCALIBRATED, "aarch64", "x86_64", 1.0)),
+        placed(question.cluster, x="two"),
+    )
+    assert _least_cpu(question, uuid_of("w")) == 500
+    assert _least_cpu(question, uuid_of("x")) == _least_cpu(question, uuid_of("v")) // 2 == 1000
+
+
+def test_work_for_which_a_guest_has_no_vcpu_waits_within_it() -> None:
+    """Three busy vCPUs of four are six where it is twice as slow: four run, two wait, on an empty host."""
+    question = posed()
+    currency = Currency(question)
+    (waits,) = currency.waits(placed(question.cluster, y="two"), ["two"])
+    assert waits == pytest.approx(2.0, abs=0.01)
+    saved = currency.saved(
+        currency.sums(placed(question.cluster, y="two")), uuid_of("y"), "arm", "two"
+    )
+    assert saved == pytest.approx(-2.0 * currency.horizon, rel=0.01)

@@ -204,7 +204,9 @@ def roam(
     if bigger ones are to be waited for; 6 one if everything goes alone; 7 ranks by size (1) or at
     random (0); 8 steps aside allowed; 9 one if who stepped aside returns only when nobody else
     can go; 10 who steps aside when stuck: 0 little to send, 1 big, 2 from wanted hosts, 3 both, 4
-    whoever lets most others go.
+    whoever lets most others go; 11 for
+    eager ones: 0 weighs what is sent against who waits, else what a third host's link is held for
+    against the room that it opens counts alone, to this power.
     """
     n = len(movers.source)
     hosts = len(ground.zone)
@@ -329,8 +331,11 @@ def roam(
                     elif knobs[10] == 3.0:
                         score = 1.0 / (movers.size[m] * wanted[a] + 1e-12)
                     score *= 1.0 + 10.0 * parked[m]
+                elif knobs[11] > 0.0:
+                    score = (movers.setup[m] + movers.volume[m] / movers.top[m]) / movers.size[m]
+                    score = score ** knobs[11]
                 score *= 1.0 + knobs[4] * draw(dice)
-                if not stuck:
+                if not stuck and knobs[11] <= 0.0:
                     score /= wanted[a] - total_free[a] - incoming[a] + movers.size[m]
                 if score >= best and not (stuck and knobs[10] == 4.0):
                     continue
