@@ -88,6 +88,19 @@ def test_the_present_cluster_is_the_default(balancer: Terminal) -> None:
     assert balancer("check", "plan.json").code == 0
 
 
+@pytest.mark.usefixtures("world")
+def test_live_asks_the_hosts(balancer: Terminal) -> None:
+    """0 while guests are where the plan starts; 2 once it is carried out, by the hosts alone."""
+    balancer("observe", "-o", "then.json")
+    balancer("plan", "-o", "plan.json")
+    assert balancer("check", "plan.json", "--live").code == 0
+    assert balancer("apply", "plan.json", "--yes").code == 0
+    answer = balancer("check", "plan.json", "--live")
+    assert answer.code == 2
+    assert "it starts from placement" in answer.out
+    assert balancer("check", "plan.json", "--against", "then.json").code == 0
+
+
 def test_no_solver_is_loaded(balancer: Terminal, hot: Path) -> None:
     """The judge shares nothing with what made the plan."""
     balancer("plan", "--from", hot, "-o", "plan.json")

@@ -161,7 +161,7 @@ def test_a_hot_guest_is_given_what_an_idle_one_does_not_use(
     try:
         ports = replace(planner.ports, stays=True)
         usable = lambda: hot.domain().memoryStats().get("usable", 1 << 30) // 1024  # noqa: E731
-        until(lambda: usable() < 30, what=f"for pressure: {hot.domain().memoryStats()}")
+        until(lambda: usable() < 22, what=f"for pressure: {hot.domain().memoryStats()}")
         began = time.monotonic()
         done = resized(ports, planner, until_who="hot")
         took = time.monotonic() - began
@@ -205,7 +205,10 @@ def test_a_vcpu_is_plugged_into_a_guest_that_uses_all_it_has(
         assert [e.data["resized"]["result"] for e in planner.events("resized")] == ["done"] * 2  # type: ignore[index]
         assert (seen := knobs(lab)["busy"]) is not None
         assert (seen.quota, seen.most_vcpus, seen.plugged_vcpus) == (1500, 2, 1)
-        assert 1.2 < used([busy], 1.0)[0] < 1.7
+        second = lambda: busy.domain().vcpus()[0][1][2]  # noqa: E731 - its nanoseconds
+        before = second()
+        assert used([busy], 1.0)[0] < 1.7
+        assert second() - before > 1e8
     finally:
         planner.close()
 

@@ -3,8 +3,11 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from balancer.planner.assessment import assess
+from balancer.planner.constraints.capacity import Capacity
 from balancer.planner.model.enlarged import enlarged
 from balancer.planner.model.knobs import Knobs
 from balancer.planner.model.plan import Plan
@@ -103,6 +106,15 @@ def test_where_rules_are_against_it_nothing_is_taken_either() -> None:
     assert resize(state, here, (), ("a",)).resizes == ()
 
 
+def test_a_vcpu_that_no_rule_lets_be_plugged_keeps_no_memory_back() -> None:
+    """Each is tried by itself before all are together."""
+    text = "a 16c/64g : hot 4v/8g cpu=4 used=7.9 most-plugged=8g most-vcpus=8"
+    policy = replace(
+        once(replace(TABLE, vcpus=True)), constraints=(Capacity(vcpus_per_core=0.25),)
+    )
+    assert told(made(working(text, hot=7.9), policy)) == [("hot", "plugged", 0, 2048)]
+
+
 def test_what_was_taken_in_vain_rests() -> None:
     """A failure rests for a day, what was done for five minutes; each hour has its share."""
     seen, policy = working(TIGHT, idle=4, hot=11.5), once(TABLE)
@@ -155,6 +167,8 @@ def test_allocations_grow_by_what_is_plugged() -> None:
     assert memory(take) == [16, 12]
     assert memory(take, plug()) == [16, 13]
     assert memory(take, plug(waits_for=("r0",))) == [12, 13]
+    other = plug(id="r2", what=What.VCPUS, before=4, after=5, waits_for=("r0",))
+    assert memory(take, other) == [16, 12]
     assert memory(take, plug(waits_for=("r0",)), plug(id="r2", after=2048)) == [16, 15]
 
 
@@ -183,3 +197,45 @@ def test_what_is_missing_for_more_memory_is_told() -> None:
     found = consider(seen, policy_of(TABLE), uuid_of("hot")).resized
     assert found is not None
     assert found.missing == ("more memory: add <maxMemory> (from its next start on)",)
+
+
+GUESTS = st.lists(
+    st.tuples(
+        st.integers(1, 6),  # vCPUs
+        st.sampled_from([1.0, 0.95, 0.5, 0.1]),  # of which in use
+        st.integers(2, 12),  # GiB
+        st.sampled_from([1.0, 0.97, 0.6, 0.2]),  # of which it works with
+        st.sampled_from(["knobs", "balloon", "most-plugged=8g", "plugged=2g most-plugged=4g"]),
+        st.sampled_from(["", "most-vcpus=8", "plugged-vcpus=1 most-vcpus=6", "quota=1"]),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(guests=GUESTS, cores=st.sampled_from([4, 8, 24]), overcommit=st.sampled_from([1.0, 1.5]))
+def test_the_judge_accepts_whatever_is_made(
+    guests: list[tuple[int, float, int, float, str, str]], cores: int, overcommit: float
+) -> None:
+    """Full hosts or empty ones, held down or not: and no host gives out more than before where it is too much."""
+    words, works = [], {}
+    for number, (vcpus, busy, gib, of_it, memory, more) in enumerate(guests):
+        has = f"balloon={gib}g" if memory == "balloon" else memory
+        size = gib + 2 * memory.startswith("plugged")
+        words.append(
+            f"g{number} {vcpus}v/{size}g cpu={vcpus * busy} used={size * of_it} {has} {more}"
+        )
+        works[f"g{number}"] = size * of_it
+    text = f"a {cores}c/32g : {' | '.join(words)}"
+    table = Resizing(guests=Selector(("*",)), memory=True, vcpus=True, idle=0, limit=2500)
+    rules = (Capacity(vcpus_per_core=1.0, memory_overcommit=overcommit),)
+    policy = replace(once(table), constraints=rules)
+    state = assess(working(text, **works), policy)
+    made_ = resize(state, state.cluster.placement).resizes
+    assert faults(state, made_) == ()
+    for one in made_:
+        knobs = state.cluster.guest[one.guest].knobs
+        assert knobs is not None
+        assert one.what is not What.VCPUS or one.after <= max(one.before, knobs.most_vcpus)
+        assert one.what is not What.PLUGGED or 0 <= one.after <= knobs.most_plugged

@@ -15,7 +15,7 @@ from balancer.planner.model.selector import Selector
 from balancer.planner.pipeline import plan
 from balancer.ports import Event, Ports, Refused
 from balancer.service import execute, observe
-from balancer.service.resizing import ENDED, left_open, mend, past
+from balancer.service.resizing import ENDED, keep_watch, left_open, mend, past
 from balancer.service.returning import way_back
 from balancer.service.turn import cycle, recheck
 from balancer.simulator.executor import SimulatedExecutor
@@ -197,3 +197,37 @@ def test_a_vcpu_is_plugged_and_taken_back_by_undo(monkeypatch: pytest.MonkeyPatc
     answer = cycle(ports, policy).decision
     assert isinstance(answer, Plan)
     assert answer.resizes == ()
+
+
+def test_memory_that_is_plugged_is_taken_by_whoever_stays() -> None:
+    """A plan by hand gives some, and takes none: nobody would watch."""
+    text = "a 8c/64g : x 1v/8g used=2 plugged=4g most-plugged=8g"
+    world, journal = world_of(text), MemoryJournal()
+    table = Resizing(guests=Selector(("x",)), memory=True, idle=0)
+    policy, uuid = replace(default_policy(), resizes=(table,)), uuid_of("x")
+    ports = ports_of(world, journal=journal)
+    take = Resize(
+        id="r1",
+        guest=uuid,
+        name="x",
+        host="a",
+        what=What.PLUGGED,
+        before=4096,
+        after=2048,
+        keep=1024,
+    )
+    by_hand = replace(made(ports, policy), id="P-take", resizes=(take,))
+    execute(ports, policy, by_hand)
+    assert (
+        past(ports, 0.0)[-1].reason
+        == "memory is taken by the service alone, which stays to watch it"
+    )
+    assert world.guests[uuid].spec.allocation["memory"] == 8192
+    stays = replace(ports, stays=True)
+    execute(stays, policy, replace(by_hand, id="P-stays"))
+    assert world.guests[uuid].spec.allocation["memory"] == 6144
+    world.works_with(uuid, 6000)
+    world.advance(world.now + 60)
+    (back,) = keep_watch(stays, observe(stays, policy))
+    assert (back.resize.what, world.guests[uuid].spec.allocation["memory"]) == (What.PLUGGED, 8192)
+    assert keep_watch(stays, observe(stays, policy)) == ()

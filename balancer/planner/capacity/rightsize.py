@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from balancer.planner.model.cluster import Cluster, Guest
+from balancer.planner.model.knobs import Knobs
 from balancer.planner.model.resources import HUGEPAGES, MEMORY, VCPUS
 from balancer.planner.model.rollups import Floats, Rollups
 
@@ -164,7 +165,7 @@ def _sized(
         vcpus=vcpus,
         memory=size,
         unknown=tuple(unknown),
-        notes=tuple(_notes(guest, size)),
+        notes=tuple(_notes(guest, vcpus, size)),
     )
 
 
@@ -185,7 +186,18 @@ def _little(what: str, row: Floats, wish: Wish) -> str:
     return f"{what}: {days:.1f} days are known, {wish.least_days:g} are needed"
 
 
-def _notes(guest: Guest, memory: Side | None) -> Iterator[str]:
+def _live(guest: Guest, vcpus: Side | None, memory: Side | None) -> Iterator[str]:
+    """Yield how much more it can be given while it runs."""
+    knobs = guest.knobs or Knobs()
+    if vcpus is not None and vcpus.now < vcpus.set and knobs.most_vcpus > vcpus.now:
+        yield f"up to {knobs.most_vcpus} vCPUs can be plugged while it runs"
+    more = knobs.most_plugged - knobs.plugged
+    if memory is not None and memory.now < memory.set and more > 0:
+        yield f"{more} MiB more can be plugged while it runs"
+
+
+def _notes(guest: Guest, vcpus: Side | None, memory: Side | None) -> Iterator[str]:
+    yield from _live(guest, vcpus, memory)
     pages = [name for name in guest.allocation if name.startswith(HUGEPAGES)]
     if pages and memory is not None and memory.set != memory.now:
         yield "its memory is in huge pages: their number changes with it"

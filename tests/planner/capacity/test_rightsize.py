@@ -167,3 +167,18 @@ def test_a_size_is_the_least_that_covers_the_share(
         assert side.set % step == 0
         if margin == 0 and side.set > step:
             assert np.mean(row > (side.set - step) * unit) > 1 - percentile - 1e-9
+
+
+def test_what_can_be_given_while_it_runs_is_noted() -> None:
+    """vCPUs and memory of one that is to grow; nothing of one whose XML allows no more."""
+    hungry = past(cpu=flat(8000), memory_unused=flat(10), memory_cache=flat(0))
+    able = one(hungry, text="a 64c/256g : x 8v/16g most-vcpus=12 plugged=2g most-plugged=8g")
+    assert able.notes[:2] == (
+        "up to 12 vCPUs can be plugged while it runs",
+        "6144 MiB more can be plugged while it runs",
+    )
+    full = one(hungry, text="a 64c/256g : x 8v/16g most-vcpus=8 plugged=8g most-plugged=8g")
+    assert not any("plugged" in note for note in full.notes)
+    idle = past(cpu=flat(1000), memory_unused=flat(16384 - 3000))
+    calm = one(idle, text="a 64c/256g : x 8v/16g most-vcpus=12 most-plugged=8g")
+    assert calm.notes == ()

@@ -4,7 +4,9 @@ import csv
 import io
 import itertools
 import json
+import os
 import re
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +17,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from balancer.planner.model.plan import Outcome, Plan, Quality, Result, Score
+from balancer.planner.model.plan import Outcome, Plan, Prediction, Quality, Result, Score
 from balancer.render.export.ansible import ansible
 from balancer.render.export.btrplace import btrplace
 from balancer.render.export.ends import End, unknown
@@ -29,6 +31,7 @@ HOSTILE = (
     "--help", "{{ lookup('pipe', 'id') }}", "=1+1", "<script>alert(1)</script>", "\x1b[31m", "é→漢",
     "", " ", "\\", "%s%n", "!boom", "& | ;", "\x00", "\ud800",
 )  # fmt: skip
+SHORT = Prediction(seconds=1.0, seconds_p90=2.0, mib=10, downtime_ms=50)
 NONE = Score(repair=0, overload=0, cost=0)
 ENDS = {
     "a": End("qemu+ssh://a/system", "qemu+tcp://a/system", "10.0.0.1"),
@@ -75,7 +78,8 @@ def run(script: str, folder: Path) -> list[list[str]]:
     calls = folder / "calls"
     path = folder / "script.sh"
     path.write_bytes(script.encode("utf-8", "replace"))
-    subprocess.run(["dash", "-n", path], check=True)
+    for shell in (["dash", "-n"], ["bash", "-n"]):
+        subprocess.run([*shell, path], check=True)
     subprocess.run(
         ["dash", path], check=True, cwd=folder, capture_output=True,
         env={"PATH": f"{folder}:/usr/bin:/bin", "CALLS": str(calls)},
@@ -109,6 +113,18 @@ def test_the_script_moves_each_guest_by_its_uuid(tmp_path):
     assert "--unsafe" not in calls[2]
     assert {"--copy-storage-all", "--migrate-disks=vda,vdb"} <= set(calls[5])
     assert not any("disks" in word for word in calls[2])
+
+
+@pytest.mark.skipif(not shutil.which("shellcheck"), reason="needs shellcheck")
+def test_shellcheck_finds_nothing(tmp_path):
+    """In the script of live and of cold moves."""
+    for plan in (TWO, COLD):
+        path = tmp_path / "script.sh"
+        path.write_text(virsh(plan, end))
+        done = subprocess.run(
+            ["shellcheck", "-s", "sh", path], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout
 
 
 def test_the_script_stops_where_a_guest_is_not_as_planned(tmp_path):
@@ -154,6 +170,55 @@ def test_the_playbook_is_yaml_and_holds_the_same_words(name):
     assert argv[-2] == f"--domain={name}".encode("utf-8", "replace").decode()
     for line in text.splitlines():
         assert "{{" not in line or "!unsafe" in line
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(
+    not shutil.which("ansible-playbook"), reason="needs ansible-playbook (ansible-core)"
+)
+def test_ansible_takes_the_playbook(tmp_path):
+    """Its own check of the syntax, of live and cold moves and of every hostile name."""
+    moves = [replace(move("x", "a", "b"), guest=name, name=name) for name in HOSTILE]
+    plans = [TWO, COLD, plan_of(*moves)]
+    for number, plan in enumerate(plans):
+        path = tmp_path / f"{number}.yml"
+        path.write_text(ansible(plan, end), encoding="utf-8")
+        done = subprocess.run(
+            ["ansible-playbook", "--syntax-check", "-i", "localhost,", path],
+            capture_output=True, text=True, check=False, cwd=tmp_path,
+            env={**os.environ, "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_btrplace_read_back_is_the_plan():
+    """From the JSON alone: who goes where, and a mapping that its moves carry to its end."""
+    plan = plan_of(
+        *(move(f"g{i}", f"h{i % 3}", f"h{(i + 1) % 3}", start=11.0 * i) for i in range(9))
+    )
+    told = json.loads(btrplace(plan))
+    names = {
+        kind: {int(n): a["name"] for n, a in told["origin"]["attributes"][kind].items()}
+        for kind in ("vms", "nodes")
+    }
+    nodes = told["origin"]["mapping"]["onlineNodes"]
+    at = {vm: int(node) for node, held in nodes.items() for vm in held["runningVMs"]}
+    for step in sorted(told["actions"], key=lambda step: step["start"]):
+        assert at[step["vm"]] == step["from"]
+        at[step["vm"]] = step["to"]
+    assert {names["vms"][vm]: names["nodes"][node] for vm, node in at.items()} == {
+        action.name: action.target for action in plan.actions
+    }
+
+
+def test_the_table_read_back_is_the_plan():
+    """Every move with its ends, its times and its rate."""
+    read = list(csv.DictReader(io.StringIO(table(TWO))))
+    assert [(r["name"], r["source"], r["target"]) for r in read] == [
+        (a.name, a.source, a.target) for a in TWO.actions
+    ]
+    assert [float(r["start_s"]) for r in read] == [a.start for a in TWO.actions]
+    assert [int(r["rate_kib_s"]) for r in read] == [a.rate_kib_s for a in TWO.actions]
 
 
 def test_an_empty_plan_is_a_playbook_of_nothing():
@@ -232,6 +297,30 @@ def test_bars_of_one_lane_never_overlap(drawn):
     for bars in lanes.values():
         ordered = sorted(bars)
         assert all(a[1] <= b[0] + 1.6 for a, b in itertools.pairwise(ordered))
+
+
+def test_a_hundred_moves_can_be_read():
+    """Every short bar has its guest's name in full, beside the next bar and not below it; in the dark, too."""
+    actions = [
+        move(f"database-{i}", f"h{i % 7}", f"k{i % 5}", start=3.0 * i, predicted=SHORT)
+        for i in range(100)
+    ]
+    drawn = gantt(plan_of(*actions))
+    assert "prefers-color-scheme:dark" in drawn
+    lanes: dict[str, list[tuple[float, float]]] = {}
+    for group in ET.fromstring(drawn).iter("{http://www.w3.org/2000/svg}g"):
+        rect, text = (
+            group.find(f"{{http://www.w3.org/2000/svg}}{kind}") for kind in ("rect", "text")
+        )
+        assert rect is not None
+        assert text is not None
+        assert (text.text or "").startswith("database-")
+        letters = len((text.text or "").split(" ")[0])
+        span = (float(rect.attrib["x"]), float(text.attrib["x"]) + 6.5 * letters)
+        assert span[1] <= 1330
+        lanes.setdefault(rect.attrib["y"], []).append(span)
+    for spans in lanes.values():
+        assert all(a[1] <= b[0] for a, b in itertools.pairwise(sorted(spans)))
 
 
 COLD = plan_of(move("x", "a", "b", cold=True, start=1.0))
