@@ -5,9 +5,10 @@ longer conflicts without any one of its rules. Found by QuickXplain (Junker, 200
 answered by the complete model.
 
 The question is first asked of the guests concerned, and of those who share a rule with them, as if
-there were no others: what conflicts there conflicts among all, and it is soon answered. Then, in
-clusters that are not too large, of all guests: whether that is all it takes, and if nothing was
-found before.
+there were no others: what conflicts there conflicts among all, and it is soon answered. Then of
+all guests: whether that is all it takes, and if nothing was found before. In large clusters guests
+and hosts are then counted by kind (`place.pooled`): what no count allows conflicts, and a rule is
+part of the least set if without it some count is left. Each way out rests on a placement.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -22,7 +23,7 @@ from balancer.planner.model.policy import Constraint
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.relaxation import Conflict, Relaxation
 from balancer.planner.model.violation import Violation
-from balancer.planner.place.feasible import feasible, least, small_enough
+from balancer.planner.place.feasible import feasible, least, ruled_out, small_enough
 
 CONFLICTS: Final = 3
 """Conflicts that are told apart; more come to light once these are solved."""
@@ -111,13 +112,16 @@ def _conflict(
         if small_enough(_written(question, rules)):
             core = _core(_Fits(question, keep_going), core or rules) or core
             asked = question
+        elif question is problem:
+            pooled = _core(_Counts(question, keep_going), core or rules)
+            core, asked = (pooled, question) if pooled else (core, asked)
     if not core:
         return None
     ways = [way for rule in core if (way := _way_out(asked, (rules, core), rule, keep_going))]
     return core, sorted(ways, key=lambda way: way.told.guests)
 
 
-def _core(fits: "_Fits", rules: Rules) -> Rules:
+def _core(fits: "_Fits | _Counts", rules: Rules) -> Rules:
     """Return the least of `rules` that conflict; nothing if they do not, or if that stays open."""
     if fits(rules) or fits.open:
         return ()
@@ -139,7 +143,28 @@ class _Fits:
         return answer is not False
 
 
-def _quick_xplain(fits: _Fits, ground: Rules, asked: bool, rules: Rules) -> Rules:  # noqa: FBT001
+class _Counts:
+    """Whether certain rules are not ruled out by counts alone; open only if nobody waits."""
+
+    def __init__(self, problem: Problem, keep_going: Callable[[], bool]) -> None:
+        self.problem, self.keep_going = problem, keep_going
+        self.open = False
+        self.written = {rule: _written(problem, (rule,)) for rule in _hard(problem)}
+
+    def __call__(self, rules: Rules) -> bool:
+        if not self.keep_going():
+            self.open = True
+            return True
+        together = Formulation(self.problem)
+        for rule in rules:
+            one = self.written[rule]
+            together.allowed &= one.allowed
+            together.held |= one.held
+            together.primitives += one.primitives
+        return not ruled_out(together, self.keep_going)
+
+
+def _quick_xplain(fits: _Fits | _Counts, ground: Rules, asked: bool, rules: Rules) -> Rules:  # noqa: FBT001
     """Return the least of `rules` that conflict with `ground`; `asked`: it has grown."""
     if asked and not fits(ground):
         return ()

@@ -28,6 +28,8 @@ from balancer.planner.model.violation import Violation
 PLAIN: Final = 100
 """Overcommit is written with two decimals, and so are shares."""
 GIB: Final = 1024
+EXCEPTED: Final = 20
+"""Guests that are left out of a rule one by one; of more, the rule as a whole becomes a wish."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +120,8 @@ def _exceptions(
     """Return who is left out of the rule where it speaks of one guest at a time, else: a wish."""
     guests = getattr(rule, "guests", None)
     single = all(len(v.guests) == 1 and v.amount == 1 for v in broken)
-    if single and isinstance(guests, Selector):
-        names = [u for violation in broken for u in violation.guests]
+    names = [u for violation in broken for u in violation.guests]
+    if single and isinstance(guests, Selector) and len(set(names)) <= EXCEPTED:
         known = [_pattern(problem, uuid) for uuid in dict.fromkeys(names)]
         return {"guests": replace(guests, patterns=(*guests.patterns, *known), may_be_empty=True)}
     return {"hard": False} if "hard" in _keys(rule) else {}

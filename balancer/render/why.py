@@ -144,7 +144,9 @@ def _granted(given: Granted | None) -> list[tuple[str, str]]:
         return []
     wanted, got = (f"{amount / PER_CORE:.1f}" for amount in (given.wanted, given.got))
     told = f"fair division on {given.host} gives it all of the {wanted} cores it wants"
-    if given.bound is not Bound.NONE:
+    if given.bound is Bound.VCPUS:
+        told += ": all that its vCPUs can use, and it keeps them busy"
+    elif given.bound is not Bound.NONE:
         told = f"fair division on {given.host} gives it {got} of the {wanted} cores it wants, by its {given.bound}"
     rows = [("CPU", told), *((one.what.capitalize(), _share(one)) for one in given.beside)]
     if given.missing:

@@ -94,7 +94,8 @@ def order_target(snapshot: Path, plan: Path, target: Path) -> None:
     }
     plan.write_text(json.dumps(document))
     print(
-        f"{len(wanted)} wanted, {len(found.actions)} migrations, {aside} steps aside, "
+        f"{len(wanted)} wanted, {len(found.actions)} migrations, {aside} steps aside "
+        f"(at least {found.least_aside}), "
         f"{len(found.left)} left, {spent:.2f} s of processor time, "
         f"{'valid' if verdict.valid else verdict.faults[0]}"
     )

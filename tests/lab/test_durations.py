@@ -68,19 +68,20 @@ class Track:
         self.inventory.close()
         self.executor.close()
 
-    def _look(self, times: int = 30) -> Observation:
-        """Return what is seen once all answer; on a machine that is busy, not at the first try."""
-        try:
-            seen = self.inventory.observe()
-        except UsageError:
-            if times <= 1:
-                raise
-            return self._look(times - 1)
-        return (
-            seen
-            if len(seen.cluster.hosts) == len(self.hosts) or times <= 1
-            else self._look(times - 1)
-        )
+    def _look(self) -> Observation:
+        """Return what is seen once all answer: a machine that is busy may need several tries.
+
+        Each with connections of its own, as a host that was silent once is not asked again at once.
+        """
+        for _ in range(10):
+            try:
+                seen = self.inventory.observe()
+            except UsageError:
+                seen = None
+            if seen and len(seen.cluster.hosts) == len(self.hosts):
+                return seen
+            self.inventory = LibvirtInventory(self.hosts, WallClock(), 0.5, read_only=False)
+        return self.inventory.observe()
 
     def move(self, guest: Guest, rate: int) -> Trial:
         (home,) = guest.running_on()

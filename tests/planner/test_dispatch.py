@@ -23,6 +23,7 @@ from balancer.planner.dispatch import (
 from balancer.planner.model.plan import Result
 from balancer.planner.model.policy import Limits
 from balancer.planner.order.schedule import order
+from balancer.planner.verify import judge
 from tests.drawing import problem, select, uuid_of
 from tests.planner.puzzles import Naive, Puzzle, move, puzzles
 
@@ -400,3 +401,43 @@ def test_what_is_kept_up_to_date_is_what_adding_up_anew_gives(puzzle, data):
             result = data.draw(st.sampled_from([Result.DONE] * 4 + [Result.FAILED, Result.LOST]))
             state = ended(state, id_, result)
     assert ids(startable(first)) == told
+
+
+def test_nothing_waits_for_others_that_began_with_what_it_waits_for():
+    """No barriers: z follows x at once, while y, which began together with x, is still on its way."""
+    text = """
+    a 99c/8g link=100 : x 1v/4g | y 1v/4g
+    b 99c/9g link=100 :
+    c 99c/4g link=100 : z 1v/4g
+    """
+    plan = (
+        move("x", "a", "b"),
+        move("y", "a", "b"),
+        move("z", "c", "a", start=10.0, waits_for=("x→b",)),
+    )
+    state = begin(problem(text, limits=WIDE), plan)
+    assert ids(startable(state)) == ["x→b", "y→b"]
+    state = ended(started(started(state, "x→b"), "y→b"), "x→b", Result.DONE)
+    assert ids(startable(state)) == ["z→a"]
+    assert state.running == ("y→b",)
+
+
+@settings(max_examples=50, deadline=None)
+@given(puzzles(), st.data())
+def test_after_an_interruption_a_new_plan_goes_on_from_there(puzzle, data):
+    """Whatever had ended well or failed: what is planned from there is judged sound, and runs to its end."""
+    run = Run(puzzle, order(puzzle.problem, puzzle.target).actions)
+    for _ in range(data.draw(st.integers(1, 6), label="events")):
+        for action in startable(run.state)[:2]:
+            run.state = started(run.state, action.id)
+        if run.state.running:
+            fate = data.draw(st.sampled_from([Result.DONE, Result.FAILED]), label="how")
+            run.state = ended(run.state, run.state.running[0], fate)
+    while run.state.running:
+        run.state = ended(run.state, run.state.running[0], Result.DONE)
+    now = {guest: next(iter(hosts)) for guest, hosts in run.held(run.state).items()}
+    cluster = replace(puzzle.problem.cluster, placement=now)
+    later = replace(puzzle, problem=replace(puzzle.problem, cluster=cluster))
+    actions = order(later.problem, later.target).actions
+    assert judge(later.problem, actions).faults == ()
+    assert dropped(Run(later, actions).run(data, st.just(Result.DONE))) == {}

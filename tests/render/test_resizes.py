@@ -144,6 +144,9 @@ def test_why_tells_what_a_guest_gets_and_what_is_missing_for_more() -> None:
     assert f"it has {size(2048)} of the {size(4096)} it wants, by its share" in out.getvalue()
     assert "it has all of the 2 MiB/s it wants" in out.getvalue()
     assert "it wants none now" in out.getvalue()
+    busy = Granted(host="a", wanted=1900, got=1900, bound=Bound.VCPUS)
+    terminal.print(stays("g", "a", Weighed(guest="g", resized=busy), ()))
+    assert "all of the 1.9 cores it wants: all that its vCPUs can use" in out.getvalue()
     before = len(out.getvalue())
     terminal.print(stays("g", "a", Weighed(guest="g", stays="held"), ()))
     assert "fair division" not in out.getvalue()[before:]

@@ -79,6 +79,11 @@ class _Clockwork:
         self._wakes: list[float] = []
         """When somebody's turn comes, seconds."""
         self._tail = self._tails()
+        turns = sorted(range(len(moves)), key=lambda i: (self._turn(i), i))
+        self._rank = [0] * len(moves)
+        """By move: its place among all turns. Ready moves are sorted by it at every end."""
+        for place, i in enumerate(turns):
+            self._rank[i] = place
         self.ready: list[int] = []
         self._make_ready(i for i, still in enumerate(self._open) if not still)
 
@@ -92,7 +97,7 @@ class _Clockwork:
 
     def _make_ready(self, numbers: Iterable[int]) -> None:
         self.ready.extend(numbers)
-        self.ready.sort(key=lambda i: (self._turn(i), i))
+        self.ready.sort(key=self._rank.__getitem__)
 
     def _turn(self, i: int) -> float:
         return self.wishes[i].start if self.wishes else -self._tail[i]
@@ -105,7 +110,10 @@ class _Clockwork:
         """
         self._wakes.clear()
         waiting = []
-        for i in self.ready:
+        for place, i in enumerate(self.ready):
+            if len(self.running) >= self.limits.at_once_total:
+                waiting += self.ready[place:]
+                break
             timed = self._chance(i)
             if timed is None:
                 waiting.append(i)
@@ -116,8 +124,6 @@ class _Clockwork:
     def _chance(self, i: int) -> Timed | None:
         """Return how move `i` would go if it started now, or None if it has to wait."""
         move, most = self.moves[i], self.limits.at_once_per_host
-        if len(self.running) >= self.limits.at_once_total:
-            return None
         if self._busy[move.source] >= most or self._busy[move.target] >= most:
             return None
         turn = self._turn_of(move.guest)

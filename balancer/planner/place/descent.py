@@ -40,9 +40,10 @@ class Descent:
 
     def forget(self, guests: Ints) -> None:
         """Fall back to a plain bound for `guests`: what is remembered of them no longer holds."""
-        self.hope[:, guests] = self.state.potential(guests)
+        of_groups = self.state.group_bound(guests)
+        self.hope[:, guests] = self.state.potential_without_groups(guests) + of_groups
         self.hope[:, guests[self.state.formulation.held[guests]]] = UNBOUNDED
-        self.group_hope[:, guests] = self.state.group_bound(guests)
+        self.group_hope[:, guests] = of_groups
         self.bound[:, guests] = self.hope[:, guests]
         self.exact[guests] = False
 

@@ -22,12 +22,16 @@ from balancer.planner.formulation import (
     Refuge,
     Row,
 )
+from balancer.planner.model.request import Effort
 from balancer.planner.place.exact import booleans
+from balancer.planner.place.solve import solve
 
 MOST: Final = 8_000
 """Open decisions up to which the question is asked."""
 WORK: Final = 2.0
 """Deterministic time for one question; a unit is about a second of one core."""
+POOLED: Final = 0.5
+"""The same where guests and sites are counted by kind."""
 Priced = Row | AtMostPerDomain | DomainCount | Near | Apart | Packing | Refuge
 STEP: Final = Penalty(Level.COST)
 
@@ -44,6 +48,15 @@ def feasible(formulation: Formulation, keep_going: Callable[[], bool]) -> bool |
     from balancer.planner.place.model import Model  # noqa: PLC0415 - OR-Tools takes a second
 
     return Model(formulation).possible(WORK, keep_going)
+
+
+def ruled_out(formulation: Formulation, keep_going: Callable[[], bool]) -> bool:
+    """True if counts alone show that no placement keeps every hard rule written there."""
+    if _plainly_not(formulation):
+        return True
+    from balancer.planner.place.pooled import impossible  # noqa: PLC0415 - as above
+
+    return impossible(formulation, POOLED, keep_going)
 
 
 def least(
@@ -67,6 +80,9 @@ def least(
             both.primitives.append(_softened(primitive))
     if _plainly_not(formulation):
         return None
+    if not small_enough(both):
+        found = solve(both, Effort.INSTANT, 1, keep_going)
+        return None if found.score.repair else found.placement
     model = Model(both)
     model.hold(Level.REPAIR, 0)
     return model.minimise(Level.COST, both.start, WORK, 1, keep_going).placement

@@ -1,7 +1,7 @@
 """Primitives over groups of guests, kept up to date while guests are shifted one by one."""
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -374,3 +374,7 @@ class Boxes:
     def lawful(self) -> bool:
         """True if no site has more without a box than it had."""
         return bool((self.left <= self.cap).all())
+
+
+ALIKE: Final = (Crowds, Domains)
+"""Groups of which `best` is the same for all members on one site."""

@@ -11,7 +11,7 @@ import numpy as np
 from balancer.planner.formulation import Bools, Budget, Formulation, Ints, Level, Row
 from balancer.planner.model.plan import Score
 from balancer.planner.place.evaluate import PER_MILLE, per_mille, price, score
-from balancer.planner.place.groups import Group, groups
+from balancer.planner.place.groups import ALIKE, Group, groups
 
 LEVELS: Final = len(Level)
 UNBOUNDED: Final = 2**62
@@ -124,6 +124,10 @@ class State:
 
     def potential(self, guests: Ints) -> Ints:
         """Return [levels, guests]: bounds from below of what any one shift can add."""
+        return self.potential_without_groups(guests) + self.group_bound(guests)
+
+    def potential_without_groups(self, guests: Ints) -> Ints:
+        """Return the same, but for what groups account for."""
         given = self.formulation
         source = self.site[guests]
         bound = np.zeros((LEVELS, len(guests)), dtype=np.int64)
@@ -138,14 +142,23 @@ class State:
         bound[Level.REPAIR] -= at_home & self.fault_at_home[guests]
         bound[Level.COST] += self.cheapest_pair[guests] - given.soft_pairs[guests, source]
         bound[Level.COST] -= given.site_cost[source] * (self.guests_at[source] == 1)
-        return bound + self.group_bound(guests)
+        return bound
 
     def group_bound(self, guests: Ints) -> Ints:
         """Return the part of `potential` that groups account for."""
         bound = np.zeros((LEVELS, len(guests)), dtype=np.int64)
-        for number, guest in enumerate(guests.tolist()):
+        known: dict[tuple[int, int], int] = {}
+        for number, (guest, site) in enumerate(
+            zip(guests.tolist(), self.site[guests].tolist(), strict=True)
+        ):
             for group in self.groups_of[guest]:
-                bound[group.level, number] += group.best(guest, int(self.site[guest]))
+                if not isinstance(group, ALIKE):
+                    bound[group.level, number] += group.best(guest, site)
+                    continue
+                at = id(group), site
+                if at not in known:
+                    known[at] = group.best(guest, site)
+                bound[group.level, number] += known[at]
         return bound
 
     def tight(self) -> bool:

@@ -24,6 +24,10 @@ GAP: Final = 7
 HEAD: Final = 62
 LETTER: Final = 6.9
 """Pixels of a letter, about; letters are 11 pixels high."""
+INSIDE: Final = 8
+"""Pixels of a bar beside the name in it."""
+BESIDE: Final = 6
+"""Pixels around a name beside its bar."""
 SHORTEST: Final = 5
 """Letters of a name that say more than none."""
 TICKS: Final = 10
@@ -32,7 +36,16 @@ NAMED: Final = 40
 STYLE: Final = """\
 text{font:11px system-ui,sans-serif;fill:#24292f}.t{font-size:14px;font-weight:600}
 .h{font-weight:600}.g{stroke:#d8dee4}.b{fill:#f6f8fa}.o{fill:#2f81c7}.i{fill:#fff;stroke:#2f81c7}
-.s{fill:#b58900}.d{fill:#2da44e}.f{fill:#cf222e}.w{fill:#fff}.m{fill:#57606a}"""
+.s{fill:#b58900}.d{fill:#2da44e}.f{fill:#cf222e}.w{fill:#fff}.m{fill:#57606a}
+@media(prefers-color-scheme:dark){text{fill:#e6edf3}.g{stroke:#30363d}.b{fill:#161b22}.i{fill:#0d1117}
+rect.w{fill:#0d1117}.m{fill:#9da7b1}}"""
+"""Light, or dark where the reader's screen is."""
+ROUND: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800)
+"""Seconds between lines."""
+MARGIN: Final = 100
+"""Pixels kept at the right, for names beside the last bars."""
+READABLE: Final = 120
+"""Moves up to which every bar is given room for its guest's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +63,10 @@ class Bar:
 
 def gantt(plan: Plan, outcomes: Sequence[Outcome] = ()) -> str:
     """Return the picture as SVG that needs nothing else."""
-    bands = _bands(_bars(plan, outcomes))
-    over = max((bar.end for bars in bands.values() for lane in bars for bar in lane), default=1.0)
-    scale = WIDTH / max(1e-9, over)
+    bars = _bars(plan, outcomes)
+    over = max((bar.end for mine in bars.values() for bar in mine), default=1.0)
+    scale = (WIDTH - MARGIN) / max(1e-9, over)
+    bands = _bands(bars, scale if len(plan.actions) <= READABLE else 0.0)
     tall = LANE * 2 if outcomes else LANE
     shades, parts, y = [], [], float(HEAD)
     for i, (host, lanes) in enumerate(bands.items()):
@@ -93,13 +107,13 @@ def _bars(plan: Plan, outcomes: Sequence[Outcome]) -> Mapping[str, list[Bar]]:
     return dict(sorted(bars.items()))
 
 
-def _bands(bars: Mapping[str, list[Bar]]) -> Mapping[str, list[list[Bar]]]:
-    """Return each host's bars in lanes, none of which overlap."""
+def _bands(bars: Mapping[str, list[Bar]], scale: float) -> Mapping[str, list[list[Bar]]]:
+    """Return each host's bars in lanes, none of which overlap; nor names, where a scale is given."""
     bands: dict[str, list[list[Bar]]] = {}
     for host, mine in bars.items():
         lanes: list[list[Bar]] = []
         for bar in sorted(mine, key=lambda bar: (bar.start, bar.end)):
-            free = (lane for lane in lanes if lane[-1].end <= bar.start + 1e-6)
+            free = (lane for lane in lanes if _taken(lane[-1], scale) <= bar.start + 1e-6)
             lane = next(free, None)
             if lane is None:
                 lanes.append([bar])
@@ -107,6 +121,15 @@ def _bands(bars: Mapping[str, list[Bar]]) -> Mapping[str, list[list[Bar]]]:
                 lane.append(bar)
         bands[host] = lanes
     return bands
+
+
+def _taken(bar: Bar, scale: float) -> float:
+    """Return when what is drawn of `bar` ends, s: with its name, where that stands beside it."""
+    predicted = bar.action.start + bar.action.predicted.seconds
+    letters = len(clean(bar.action.name)) * LETTER
+    if not scale or letters <= (predicted - bar.action.start) * scale - INSIDE:
+        return bar.end
+    return max(bar.end, predicted + (letters + BESIDE) / scale)
 
 
 def _host(name: str, y: float) -> str:
@@ -150,7 +173,7 @@ def _label(bar: Bar, start: float, end: float, y: float, scale: float, until: fl
     """Return the guest's name inside its bar, or beside it, or nothing where there is no room."""
     other = bar.action.target if bar.leaves else bar.action.source
     full = f"{clean(bar.action.name)} {'→' if bar.leaves else '←'} {clean(other)}"
-    inside, beside = (end - start) * scale - 6, (until - end) * scale - 6
+    inside, beside = (end - start) * scale - INSIDE, (until - end) * scale - BESIDE + 1e-6
     for text in (full, clean(bar.action.name)):
         if len(text) * LETTER <= inside:
             colour = "w" if bar.leaves else "m"
@@ -183,11 +206,12 @@ def _grid(over: float, scale: float, bottom: float) -> str:
     """Return lines at round times, and what they are."""
     rough = over / TICKS
     power = 10 ** floor(log10(max(1e-6, rough)))
-    step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough)
+    decimal = next(m * power for m in (1, 2, 5, 10) if m * power >= rough)
+    step = next((s for s in ROUND if s >= rough), decimal) if rough > 1 else decimal
     lines = []
     for i in range(ceil(over / step) + 1):
         x = LEFT + i * step * scale
-        if x <= LEFT + WIDTH + 1:
+        if x <= LEFT + WIDTH - 3 * LETTER:
             lines.append(
                 f'<line class="g" x1="{x:.1f}" y1="{HEAD - 8}" x2="{x:.1f}" y2="{bottom:.1f}"/>'
                 f'<text class="m" x="{x + 2:.1f}" y="{HEAD - 12}">{_said(_clock(i * step))}</text>'

@@ -17,7 +17,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from balancer.planner.model.plan import Outcome, Plan, Quality, Result, Score
+from balancer.planner.model.plan import Outcome, Plan, Prediction, Quality, Result, Score
 from balancer.render.export.ansible import ansible
 from balancer.render.export.btrplace import btrplace
 from balancer.render.export.ends import End, unknown
@@ -31,6 +31,7 @@ HOSTILE = (
     "--help", "{{ lookup('pipe', 'id') }}", "=1+1", "<script>alert(1)</script>", "\x1b[31m", "é→漢",
     "", " ", "\\", "%s%n", "!boom", "& | ;", "\x00", "\ud800",
 )  # fmt: skip
+SHORT = Prediction(seconds=1.0, seconds_p90=2.0, mib=10, downtime_ms=50)
 NONE = Score(repair=0, overload=0, cost=0)
 ENDS = {
     "a": End("qemu+ssh://a/system", "qemu+tcp://a/system", "10.0.0.1"),
@@ -296,6 +297,30 @@ def test_bars_of_one_lane_never_overlap(drawn):
     for bars in lanes.values():
         ordered = sorted(bars)
         assert all(a[1] <= b[0] + 1.6 for a, b in itertools.pairwise(ordered))
+
+
+def test_a_hundred_moves_can_be_read():
+    """Every short bar has its guest's name in full, beside the next bar and not below it; in the dark, too."""
+    actions = [
+        move(f"database-{i}", f"h{i % 7}", f"k{i % 5}", start=3.0 * i, predicted=SHORT)
+        for i in range(100)
+    ]
+    drawn = gantt(plan_of(*actions))
+    assert "prefers-color-scheme:dark" in drawn
+    lanes: dict[str, list[tuple[float, float]]] = {}
+    for group in ET.fromstring(drawn).iter("{http://www.w3.org/2000/svg}g"):
+        rect, text = (
+            group.find(f"{{http://www.w3.org/2000/svg}}{kind}") for kind in ("rect", "text")
+        )
+        assert rect is not None
+        assert text is not None
+        assert (text.text or "").startswith("database-")
+        letters = len((text.text or "").split(" ")[0])
+        span = (float(rect.attrib["x"]), float(text.attrib["x"]) + 6.5 * letters)
+        assert span[1] <= 1330
+        lanes.setdefault(rect.attrib["y"], []).append(span)
+    for spans in lanes.values():
+        assert all(a[1] <= b[0] for a, b in itertools.pairwise(sorted(spans)))
 
 
 COLD = plan_of(move("x", "a", "b", cold=True, start=1.0))
