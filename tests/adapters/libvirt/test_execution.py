@@ -441,7 +441,7 @@ def test_auto_converge_begins_anew(climb, moving, hosts):
 def test_what_speaks_against_it_by_then_ends_it(climb, moving, hosts):
     """It rests on its source, with the reason."""
     anew(hosts, moving)
-    outcome = ended(climb(SLOWED, look_again=lambda _: "b is full"))
+    outcome = ended(climb(SLOWED, look_again=lambda _: "b is full", least=5.0))
     assert (outcome.result, outcome.reason) == (
         Result.ABORTED,
         "it was not begun anew: b is full",
