@@ -325,7 +325,6 @@ def test_what_a_killed_planner_left_is_mended(lab: Laboratory, tmp_path: Path) -
         planner.close()
 
 
-@pytest.mark.soak
 def test_a_balloon_that_does_not_answer_is_put_back(
     lab: Laboratory, executor: LibvirtExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -342,7 +341,6 @@ def test_a_balloon_that_does_not_answer_is_put_back(
     assert executor.given_back() == ()
 
 
-@pytest.mark.soak
 def test_where_no_balloon_helps_a_guest_moves(lab: Laboratory, tmp_path: Path) -> None:
     """Both work with what they have, and their host is too full: one of them goes to another."""
     both = lab.boot(
