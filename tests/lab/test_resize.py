@@ -141,7 +141,7 @@ def resized(ports: Ports, planner: Planner, until_who: str) -> list[tuple[str, b
         done.extend((one.name, one.shrinks) for one in report.decision.resizes)
         return until_who in [name for name, _ in done]
 
-    until(seen, patience=5, what=f"for {until_who} to be resized: {done}")
+    until(seen, patience=20, what=f"for {until_who} to be resized: {done}")
     return done
 
 
