@@ -19,6 +19,7 @@ from balancer.planner.assessment import asked as asked  # noqa: PLC0414
 from balancer.planner.assessment import assess as assess  # noqa: PLC0414 - callers find both stages here
 from balancer.planner.assessment import orders_of as orders_of  # noqa: PLC0414
 from balancer.planner.constraints import all_rules
+from balancer.planner.constraints import broken as broken_at_rest
 from balancer.planner.constraints.budget import affordable
 from balancer.planner.diagnose import conflicts
 from balancer.planner.explain import for_load, hot, loads, reasons, summary
@@ -500,8 +501,7 @@ def weighed(problem: Problem, reached: Placement, uuids: Iterable[str]) -> tuple
 
 def broken(problem: Problem, placement: Placement) -> tuple[Violation, ...]:
     """Return every rule broken when guests rest as in `placement`, hard ones first."""
-    occupancy = problem.rest(placement)
-    found = [v for rule in all_rules(problem) for v in rule.violations(problem, occupancy)]
+    found = broken_at_rest(problem, placement)
     return tuple(sorted(found, key=lambda v: (not v.hard, v.rule, v.subject)))
 
 

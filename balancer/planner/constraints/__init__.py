@@ -3,7 +3,7 @@
 Some rules are in force whatever the policy says: `all_rules` gives those and the policy's own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from balancer.planner.constraints.apart import Apart
@@ -35,9 +35,11 @@ from balancer.planner.constraints.survive import Survive
 from balancer.planner.constraints.tied import Tied
 from balancer.planner.constraints.together import Together
 from balancer.planner.constraints.unknown_data import UnknownData
+from balancer.planner.model.placement import Placement
 from balancer.planner.model.policy import Constraint
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.selector import EVERYTHING
+from balancer.planner.model.violation import Violation
 
 CONSTRAINTS: Final[Mapping[str, type]] = {
     "capacity": Capacity,
@@ -86,3 +88,10 @@ def all_rules(problem: Problem) -> tuple[Constraint, ...]:
     own = problem.policy.constraints
     replaced = {type(r) for r in own if getattr(r, "hosts", EVERYTHING) == EVERYTHING} - {Drain}
     return (*(rule for rule in ALWAYS if type(rule) not in replaced), *own)
+
+
+def broken(problem: Problem, placement: Placement) -> Iterator[Violation]:
+    """Yield all that any rule in force finds broken when guests rest as in `placement`."""
+    occupancy = problem.rest(placement)
+    for rule in all_rules(problem):
+        yield from rule.violations(problem, occupancy)
