@@ -15,7 +15,7 @@ from typing import Final
 from balancer.planner.model.cluster import Guest
 from balancer.planner.model.knobs import Knobs
 from balancer.planner.model.problem import Problem
-from balancer.planner.model.resize import Resize, What
+from balancer.planner.model.resize import Resize, What, memory_taken
 from balancer.planner.model.resizing import Resizing
 from balancer.planner.model.resources import MEMORY
 from balancer.planner.model.spare import fills, memory_by, target
@@ -93,9 +93,15 @@ def memory(
     free = usable - sum(one.has for one in held) - sum(fills(guest) for guest in arriving)
     wanted = sum(one.wants for one in wanting)
     missing = max(wanted - free if wanted else 0, _too_full(problem, [*guests, *arriving], usable))
-    takes = tuple(_for(arriving, one) for one in _takes(held, host, min(missing, within.most)))
+    takes = tuple(_for(arriving, one) for one in _takes(held, host, missing, within.most))
     free += sum(resize.before - resize.after for resize in takes)
     return (*takes, *_gives(wanting, host, free, tuple(take.id for take in takes)))
+
+
+def takeable(problem: Problem) -> int:
+    """Return the MiB that may still be taken within this hour."""
+    lately = memory_taken(one.resize for one in problem.resized_lately)
+    return problem.policy.limits.memory_taken_per_hour - lately
 
 
 def short(problem: Problem, guest: Guest, table: Resizing) -> bool:
@@ -138,13 +144,14 @@ def _too_full(problem: Problem, guests: Sequence[Guest], usable: int) -> int:
     return used - int(usable * max(0.0, hot - BELOW)) if used > usable * hot else 0
 
 
-def _takes(held: Sequence[_Held], host: str, missing: int) -> Iterator[Resize]:
+def _takes(held: Sequence[_Held], host: str, missing: int, most: int) -> Iterator[Resize]:
     """Yield what is taken, from whoever has most to spare first."""
     for number, one in enumerate(sorted(held, key=lambda one: (-one.spare, one.guest.uuid)), 1):
-        amount = min(one.spare, -(-missing // one.block) * one.block)
+        needed, allowed = -(-missing // one.block), most // one.block
+        amount = min(one.spare, min(needed, allowed) * one.block)
         if one.table is None or amount < LEAST:
             return
-        missing -= amount
+        missing, most = missing - amount, most - amount
         why = f"it has left {one.spare} MiB unused that {host} is short of"
         yield _resize(f"take {number}", one, host, -amount, (why, ()))
 
@@ -191,10 +198,7 @@ def held(
     one = _held(problem, tables, guest)
     if one.table is None:
         return None
-    lately = (done.resize for done in problem.resized_lately if done.resize.of_memory)
-    most = problem.policy.limits.memory_taken_per_hour
-    most -= sum(max(0, resize.before - resize.after) for resize in lately)
-    made = memory(problem, tables, host, guests, Within(most))
+    made = memory(problem, tables, host, guests, Within(takeable(problem)))
     changed = {r.guest: r.after - r.before for r in made}
     got = one.has + changed.get(guest.uuid, 0)
     bound = Bound.NONE

@@ -1,19 +1,20 @@
 """The judge of resizes: replays them in order and says everything that is wrong with them.
 
-It shares no code with the stage that makes them. Limits are held to what the policy says, memory to
-what a host has at every step; what is given must have been taken before.
+It shares no decision with the stage that makes them, only what both are about: the model and the
+rules. Limits are held to what the policy says, memory to what a host has at every step; what is
+given must have been taken before.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from balancer.planner.constraints import all_rules
+from balancer.planner.constraints import broken
 from balancer.planner.model.cluster import Guest
 from balancer.planner.model.enlarged import ALLOCATED, enlarged
 from balancer.planner.model.knobs import Knobs
 from balancer.planner.model.plan import Action
 from balancer.planner.model.problem import Problem
-from balancer.planner.model.resize import Resize, What
+from balancer.planner.model.resize import Resize, What, memory_taken
 from balancer.planner.model.resources import MEMORY, VCPUS
 from balancer.planner.model.spare import fills
 from balancer.planner.model.terms import resizing
@@ -43,7 +44,20 @@ def faults(
             f"{len(resizes)} resizes after {len(problem.resized_lately)} within the hour: "
             f"limit resizes_per_hour is {problem.policy.limits.resizes_per_hour}"
         )
+    if not undoing:
+        found += _too_much(problem, resizes)
     return tuple(dict.fromkeys(found))
+
+
+def _too_much(problem: Problem, resizes: Sequence[Resize]) -> Iterator[str]:
+    """Yield that more memory is taken than an hour allows."""
+    before = memory_taken(one.resize for one in problem.resized_lately)
+    now, most = memory_taken(resizes), problem.policy.limits.memory_taken_per_hour
+    if now and before + now > most:
+        yield (
+            f"{now} MiB of memory are taken after {before} within the hour: limit "
+            f"memory_taken_per_hour is {most}"
+        )
 
 
 def _ids(resizes: Sequence[Resize]) -> Iterator[str]:
@@ -73,10 +87,9 @@ def _broken(problem: Problem, resizes: Sequence[Resize]) -> Iterator[str]:
     then = enlarged(problem, resizes)
     if then is problem:
         return
-    rest = problem.rest(problem.cluster.placement)
-    before = baseline(v for rule in all_rules(problem) for v in rule.violations(problem, rest))
-    now = (v for rule in all_rules(then) for v in rule.violations(then, rest))
-    yield from (f"{fault.rule}: {fault.sentence}" for fault in worsened(before, now))
+    here = problem.cluster.placement
+    for fault in worsened(baseline(broken(problem, here)), broken(then, here)):
+        yield f"{fault.rule}: {fault.sentence}"
 
 
 def _said(resize: Resize) -> str:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from balancer.planner.ballooning import Within, memory, short
-from balancer.planner.constraints import all_rules
+from balancer.planner.ballooning import Within, memory, short, takeable
+from balancer.planner.constraints import broken
 from balancer.planner.model.cluster import Guest
 from balancer.planner.model.division import Claims, Division, Floats, divide
 from balancer.planner.model.enlarged import ALLOCATED, enlarged
@@ -19,12 +19,12 @@ from balancer.planner.model.knobs import Knobs
 from balancer.planner.model.placement import Placement
 from balancer.planner.model.plan import Stay
 from balancer.planner.model.problem import Problem
-from balancer.planner.model.resize import Resize, What
+from balancer.planner.model.resize import Resize, What, memory_taken
 from balancer.planner.model.resizing import Resizing
 from balancer.planner.model.resources import CPU, VCPUS
 from balancer.planner.model.spare import memory_by
 from balancer.planner.model.terms import ALIKE, Terms, resizing, terms
-from balancer.planner.model.violation import baseline, worsened
+from balancer.planner.model.violation import Baseline, baseline, worsened
 from balancer.planner.plugging import full, plugged
 from balancer.planner.throttling import crowded, manages, throttled, unlimited
 
@@ -63,7 +63,8 @@ def resize(
     if not problem.policy.resizes:
         return NOTHING
     agreed = terms(problem.policy, problem.cluster, problem.resized)
-    vcpus = _of_vcpus(problem, reached, moving, _busy(problem, touched))
+    busy = _busy(problem, touched)
+    vcpus = _of_vcpus(problem, reached, moving, busy)
     grown = {one.guest: one.after for one in vcpus if not one.shrinks}
     hosts = [
         Sharing(problem, agreed, name, here, grown)
@@ -77,7 +78,6 @@ def resize(
         if len(made) + len(one.changes) <= left:
             made += one.changes
             gained += one.gain
-    busy = _busy(problem, touched)
     made += _of_memory(problem, reached, moving, (busy, left - len(made)))
     made += _of_traffic(problem, reached, moving, left - len(made))
     made += vcpus[: max(0, left - len(made))]
@@ -100,14 +100,12 @@ def _of_memory(
     if not problem.demand.working:
         return []
     tables = resizing(problem.policy, problem.cluster)
-    lately = (one.resize for one in problem.resized_lately if one.resize.of_memory)
-    taken = sum(max(0, one.before - one.after) for one in lately)
+    most = takeable(problem)
     coming: dict[str, list[Guest]] = {}
     for uuid in sorted(moving):
         coming.setdefault(reached[uuid], []).append(problem.cluster.guest[uuid])
     made: list[Resize] = []
     for host, guests in _guests(problem, reached, moving):
-        most = problem.policy.limits.memory_taken_per_hour - taken
         within = Within(most, coming.get(host, ()), host in busy)
         found = [
             replace(
@@ -117,7 +115,7 @@ def _of_memory(
         ]
         if len(made) + len(found) <= left:
             made += found
-            taken += sum(max(0, one.before - one.after) for one in found)
+            most -= memory_taken(found)
     return made
 
 
@@ -161,12 +159,11 @@ def _within_rules(problem: Problem, found: Sequence[Resize]) -> Iterator[Resize]
 
     Where one would be, no allocation grows, and no memory is taken that was to be given.
     """
-    kept = list(found)
-    rest = problem.rest(problem.cluster.placement)
+    kept, here = list(found), problem.cluster.placement
+    before: Baseline | None = None
     while (then := enlarged(problem, kept)) is not problem:
-        before = baseline(v for rule in all_rules(problem) for v in rule.violations(problem, rest))
-        now = (v for rule in all_rules(then) for v in rule.violations(then, rest))
-        wrong = worsened(before, now)
+        before = baseline(broken(problem, here)) if before is None else before
+        wrong = worsened(before, broken(then, here))
         if not wrong:
             break
         grown = {one.host for one in kept if one.what in ALLOCATED and not one.shrinks}

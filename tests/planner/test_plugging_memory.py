@@ -124,7 +124,16 @@ def test_what_was_taken_in_vain_rests() -> None:
     done = replace(failed, result=Result.DONE)
     short = replace(policy, limits=replace(policy.limits, memory_taken_per_hour=4000))
     again = made(replace(seen, resized=(done,)), short)
-    assert [r.before - r.after for r in again.resizes if r.shrinks] == [1664]
+    assert [r.before - r.after for r in again.resizes if r.shrinks] == [
+        1536
+    ]  # whole blocks of 1568
+    state = assess(replace(seen, resized=(done,)), short)
+    more = replace(take, before=take.after, after=take.after - 1664)
+    (fault,) = (f for f in faults(state, (more,)) if "memory_taken_per_hour" in f)
+    assert fault == (
+        "1664 MiB of memory are taken after 2432 within the hour: limit memory_taken_per_hour is 4000"
+    )
+    assert not any("per_hour" in f for f in faults(state, (more,), undoing=True))
     watched = replace(take, id="r9")
     assert watched.of_memory
 

@@ -104,6 +104,11 @@ def in_vain(resized: Iterable[Resized]) -> frozenset[tuple[str, What]]:
     return frozenset((one.resize.guest, one.resize.what) for one in resized if one.in_vain)
 
 
+def memory_taken(resizes: Iterable[Resize]) -> int:
+    """Return the MiB of memory that these take from guests, whatever they give to others."""
+    return sum(max(0, one.before - one.after) for one in resizes if one.of_memory)
+
+
 BACK = "-back"
 """What is added to the id of a resize for the one that undoes it."""
 
