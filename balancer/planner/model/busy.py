@@ -2,19 +2,12 @@
 
 from collections.abc import Mapping
 from math import ceil
-from typing import Final
-
-import numpy as np
 
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.resizing import Resizing
 from balancer.planner.model.resources import CPU
 from balancer.planner.model.rollups import STEP
-
-FRESH: Final = 60.0
-"""Seconds after which a sample says nothing about now."""
-ALMOST_ALL: Final = 0.8
-"""Share of the steps that must be known for a processor to have been unused all along."""
+from balancer.planner.model.spare import FRESH, all_along
 
 
 def busiest(observation: Observation, tables: Mapping[str, Resizing]) -> Mapping[str, int]:
@@ -37,11 +30,9 @@ def busiest(observation: Observation, tables: Mapping[str, Resizing]) -> Mapping
     found = {}
     for guest, row in zip(asked, rows, strict=True):
         samples = observation.history.guests.get(guest.uuid, ())
-        steps = int(tables[guest.uuid].idle // STEP)
-        lately = row[len(row) - min(steps, len(row)) :]
-        known = lately[~np.isnan(lately)].tolist()
-        if not samples or observation.at - samples[-1].at > FRESH:
+        known = all_along(row, tables[guest.uuid].idle)
+        if known is None or not samples or observation.at - samples[-1].at > FRESH:
             continue
-        if CPU in samples[-1].values and len(known) >= ALMOST_ALL * steps:
+        if CPU in samples[-1].values:
             found[guest.uuid] = ceil(max(samples[-1].values[CPU], *known, 0))
     return found

@@ -12,13 +12,13 @@ from balancer.planner.model.observation import Observation
 from balancer.planner.model.resize import What
 from balancer.planner.model.resizing import Resizing
 from balancer.planner.model.resources import MEMORY, Resources
-from balancer.planner.model.rollups import STEP
+from balancer.planner.model.rollups import STEP, Floats
 
 FRESH: Final = 60.0
 """Seconds after which a guest's statistics say nothing about now."""
 DAY: Final = 86_400
 ALMOST_ALL: Final = 0.8
-"""Share of the steps that must be known for memory to have been unused all along."""
+"""Share of the steps that must be known for something to have been unused all along."""
 PERCENTILE: Final = 99
 USED: Final = "memory.used"
 
@@ -63,15 +63,25 @@ def working(observation: Observation, tables: Mapping[str, Resizing]) -> Mapping
     found = {}
     for guest, row in zip(asked, rows, strict=True):
         now = _now(observation, guest)
-        steps = int(tables[guest.uuid].idle // STEP)
-        lately, day = row[len(row) - min(steps, len(row)) :], row[-DAY // STEP :]
-        if now is None or np.count_nonzero(~np.isnan(lately)) < ALMOST_ALL * steps:
+        idle = tables[guest.uuid].idle
+        known, day = all_along(row, idle), row[-DAY // STEP :]
+        if now is None or known is None:
             continue
-        known = [float(now), *lately[~np.isnan(lately)].tolist()]
         seen = day[~np.isnan(day)]
-        usual = float(np.percentile(seen, PERCENTILE)) if len(seen) and steps else 0.0
-        found[guest.uuid] = ceil(max(*known, usual))
+        usual = float(np.percentile(seen, PERCENTILE)) if len(seen) and idle >= STEP else 0.0
+        found[guest.uuid] = ceil(max(float(now), *known, usual))
     return found
+
+
+def all_along(row: Floats, idle: float) -> list[float] | None:
+    """Return what is known of the last `idle` seconds of a row that ends now.
+
+    None where that is too little to say that something was unused all along.
+    """
+    steps = int(idle // STEP)
+    lately = row[len(row) - min(steps, len(row)) :]
+    known: list[float] = lately[~np.isnan(lately)].tolist()
+    return known if len(known) >= ALMOST_ALL * steps else None
 
 
 def _may(guest: Guest, tables: Mapping[str, Resizing]) -> bool:
