@@ -14,7 +14,7 @@ from balancer.codec import as_data, load_resized_data
 from balancer.planner.model.cluster import Cluster, Guest
 from balancer.planner.model.observation import Observation
 from balancer.planner.model.plan import Plan
-from balancer.planner.model.resize import Resize, Resized
+from balancer.planner.model.resize import Resize, Resized, What
 from balancer.planner.model.result import Result
 from balancer.planner.resizable import stands
 from balancer.ports import Event, Executor, Ports
@@ -116,12 +116,13 @@ def keep_watch(ports: Ports, seen: Observation) -> tuple[Resized, ...]:
     given = ports.executor.given_back()
     for one in given:
         _tell(ports, "", one)
-    taken: dict[str, Resize] = {}
+    taken: dict[tuple[str, What], Resize] = {}
     for one in past(ports, seen.at - WATCHED):
         if one.resize.of_memory and one.result is Result.DONE:
-            before = taken.pop(one.resize.guest, one.resize).before
+            key = one.resize.guest, one.resize.what
+            before = taken.pop(key, one.resize).before
             if one.resize.shrinks:
-                taken[one.resize.guest] = replace(one.resize, before=before)
+                taken[key] = replace(one.resize, before=before)
     still = [one for one in taken.values() if _found(seen.cluster, one)[0] is Result.DONE]
     here = [replace(one, host=seen.cluster.placement[one.guest]) for one in still]
     ports.executor.watch(here)

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from balancer.adapters.stand_in import MemoryJournal
+from balancer.codec import as_data
 from balancer.config import default_policy
 from balancer.planner.model.plan import Plan
 from balancer.planner.model.policy import Policy
-from balancer.planner.model.resize import Resize, What
+from balancer.planner.model.resize import Resize, Resized, What
 from balancer.planner.model.resizing import Resizing
 from balancer.planner.model.result import Result
 from balancer.planner.model.selector import Selector
@@ -231,3 +232,25 @@ def test_memory_that_is_plugged_is_taken_by_whoever_stays() -> None:
     (back,) = keep_watch(stays, observe(stays, policy))
     assert (back.resize.what, world.guests[uuid].spec.allocation["memory"]) == (What.PLUGGED, 8192)
     assert keep_watch(stays, observe(stays, policy)) == ()
+
+
+def test_what_a_balloon_took_is_not_given_back_as_plugged() -> None:
+    """A guest may have been booted with virtio-mem since: each kind counts in its own measure."""
+    text = "a 8c/64g : x 1v/8g used=2 plugged=4g most-plugged=8g"
+    world, journal = world_of(text), MemoryJournal()
+    ports = replace(ports_of(world, journal=journal), stays=True)
+    table = Resizing(guests=Selector(("x",)), memory=True, idle=0)
+    policy = replace(default_policy(), resizes=(table,))
+    one = Resize(
+        id="r1", guest=uuid_of("x"), name="x", host="a", what=What.BALLOON, before=9999, after=8000
+    )
+    for number, resize in enumerate(
+        (one, replace(one, what=What.PLUGGED, before=6144, after=4096, keep=1024))
+    ):
+        done = Resized(resize=resize, result=Result.DONE, started=1.0, ended=1.0)
+        journal.write(
+            Event(at=world.now - 9 + number, kind=ENDED, data={"resized": as_data(done)})
+        )
+    keep_watch(ports, observe(ports, policy))
+    assert isinstance(ports.executor, SimulatedExecutor)
+    assert [t.before for t in ports.executor._taken.values()] == [6144]

@@ -1,8 +1,8 @@
 """Memory taken in steps, watched, and given back at the first sign of pressure.
 
-By balloon or by virtio-mem (`taps`). A guest that does not answer is put back to what it was. What is taken stays watched for as long as
-this process lives; whoever starts anew hands over what an earlier one took. A guest under pressure
-gets all of it back without anybody being asked.
+By balloon or by virtio-mem (`taps`). A guest that does not answer is put back to what it was. What
+is taken stays watched for as long as this process lives; whoever starts anew hands over what an
+earlier one took. A guest under pressure gets all of it back without anybody being asked.
 """
 
 import threading
@@ -108,7 +108,9 @@ class Keeper:
         with self._lock:
             for one in taken:
                 known = self._watched.setdefault(one.guest, _Watched(one, {}))
-                known.taken = replace(one, before=max(one.before, known.taken.before))
+                alike = known.taken.what is one.what
+                before = max(one.before, known.taken.before) if alike else one.before
+                known.taken = replace(one, before=before)
             if self._watched and self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="balloons", daemon=True)
                 self._thread.start()

@@ -93,6 +93,9 @@ def test_who_wakes_is_given_all_back_and_that_is_told_once() -> None:
     keeper.watch((replace(TAKE, host="elsewhere", before=512, after=300),))
     known = keeper._watched["g"].taken
     assert (known.host, known.before, known.after) == ("elsewhere", 1024, 300)
+    keeper.watch((replace(TAKE, what=What.PLUGGED, before=256, after=128),))
+    known = keeper._watched["g"].taken  # by virtio-mem since it was booted anew: another measure
+    assert (known.what, known.before) == (What.PLUGGED, 256)
     keeper.forget("g")
     assert keeper._watched == {}
     keeper.close()
