@@ -44,7 +44,7 @@ def kinds(cluster: Cluster, name: str) -> set[str]:
 def test_everything_about_healthy_hosts(lab: Laboratory, inventory: LibvirtInventory) -> None:
     """Hosts, guests, what ties them, and rates are as they were set up, over read-only links."""
     lab.boot(
-        GuestSpec("free", disk="shared", load=Load(cpu=40, set=24, dirty=12), metadata=OURS),
+        GuestSpec("free", disk="shared", load=Load(cpu=40, set=24, dirty=20), metadata=OURS),
         GuestSpec("device", passthrough=True, host="h2"),
         GuestSpec("local", disk="local", host="h2"),
         GuestSpec("nova", metadata=NOVA, host="h3"),
@@ -75,7 +75,7 @@ def test_everything_about_healthy_hosts(lab: Laboratory, inventory: LibvirtInven
     rates = meter.rates({free.uuid: "h1", nova.uuid: "h3", "nobody": "h2"})
     meter.close()
     assert rates.keys() == {free.uuid, nova.uuid}
-    assert rates[nova.uuid] < rates[free.uuid] < 40  # asked for 12: a loaded machine emulates less
+    assert 4 < rates[free.uuid] < 40
     assert rates[nova.uuid] < 4
 
 

@@ -208,7 +208,7 @@ def test_a_vcpu_is_plugged_into_a_guest_that_uses_all_it_has(
         second = lambda: busy.domain().vcpus()[0][1][2]  # noqa: E731 - its nanoseconds
         before = second()
         assert used([busy], 1.0)[0] < 1.7
-        assert second() - before > 1e8
+        assert second() - before > 2e8
     finally:
         planner.close()
 
