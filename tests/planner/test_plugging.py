@@ -199,6 +199,11 @@ def test_what_was_plugged_and_lies_idle_is_taken_back() -> None:
     tables = {uuid_of("busy"): TABLE}
     assert busiest(seen, tables) == {uuid_of("busy"): 1000}
     assert busiest(stale, tables) == {}
+    mute = {
+        uuid: (*known[:-1], replace(known[-1], values={"memory.used": 1}))
+        for uuid, known in seen.history.guests.items()
+    }
+    assert busiest(replace(seen, history=replace(seen.history, guests=mute)), tables) == {}
 
 
 def test_room_is_not_made_of_what_a_guest_may_keep() -> None:
