@@ -1,7 +1,17 @@
-"""How properties are searched everywhere: modestly, and the same way each time."""
+"""How properties are searched everywhere, and how tests are shared out between cores."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
 from hypothesis import HealthCheck, settings
 
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadScopeScheduling
+
+# Modestly, and the same way each time.
 settings.register_profile(
     "suite",
     max_examples=60,
@@ -10,3 +20,16 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("suite")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Share out whole files, in their order, and all of tests/lab to one core: there is one lab."""
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415  # only where `-n` is asked for
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "tests/lab" if nodeid.startswith("tests/lab/") else nodeid.split("::", 1)[0]
+
+    config.option.loadscopereorder = False
+    return ByFile(config, log)

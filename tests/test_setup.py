@@ -64,10 +64,10 @@ def test_without_arguments_it_is_the_demo(place: Path) -> None:
 def test_the_tests_run_in_the_checkout(place: Path) -> None:
     """pytest's arguments pass through; --soak lifts the filter on what takes long."""
     stamp(place, "test")
-    assert called(place, "test", "-k", "a b")[-4:] == ["<-m>", "<pytest>", "<-k>", "<a b>"]
-    said = called(place, "test", "--soak", "-x")
-    assert said[-5:] == ["<-m>", "<pytest>", "<-m>", "<>", "<-x>"]
-    assert f"python {place} " in said[-6]
+    said = called(place, "test", "-k", "a b")
+    assert f"python {place} " in said[-7]
+    assert said[-6:] == ["<-m>", "<pytest>", "<-n>", "<logical>", "<-k>", "<a b>"]
+    assert called(place, "test", "--soak", "-x")[-3:] == ["<-m>", "<>", "<-x>"]
 
 
 def test_the_laboratory_runs_in_the_checkout(place: Path) -> None:
