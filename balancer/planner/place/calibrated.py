@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 
 from balancer.planner.formulation import Ints
+from balancer.planner.place.sizes import Sizes
 from balancer.planner.place.trader import STRICT, Trader
 from balancer.planner.place.walker import Walker
 
@@ -51,7 +52,7 @@ VARIED: Final = 1.0
 """By up to so many doublings or halvings a further run's way differs from the best one's."""
 HOTTER: Final = 2.0**0.5
 """So many times, on average: the longer a run is, the hotter it may start."""
-STARTS: Final = 0.6
+STARTS: Final = 0.4
 """Share of all work after which nobody starts from the beginning any more."""
 WARMTH: Final = (0.002, 0.1)
 """The best is warmed up to a heat between these shares of the first, or from `ABOVE` its last on."""
@@ -60,8 +61,14 @@ WARMED: Final = 0.03
 """Share of all work for one such run; it cools down to where the way did, or by `LEAST`."""
 LEAST: Final = 10.0
 CHUNK: Final = 100_000
-EVICTIONS: Final = 5_000
-"""Tried beside each so many proposals, where nothing may be exceeded."""
+REHEATED: Final = (0.03, 1.0)
+"""A part is warmed up to a heat between these shares of the first."""
+EACH: Final = 30_000
+"""Proposals for each guest of a part."""
+CHUNKS: Final = 20
+"""A part cools down in so many steps at least."""
+TRIED: Final = 20
+"""One is forced beside each so many proposals, where nothing may be exceeded."""
 TWICE: Final = 2
 HALF: Final = 0.5
 SAMPLED: Final = 2_000
@@ -115,6 +122,7 @@ class Calibrated:
         self.best = self.arrays.site.copy()
         self.reached = self._rank()
         self.stand = self.arrays.saved()
+        self.everywhere: Ints = np.arange(len(self.arrays.load))
 
     def run(self, spent: Spent) -> None:
         """Search until `spent`, told the steps so far, says that 1 of the budget is used."""
@@ -130,16 +138,40 @@ class Calibrated:
         return self._starts(self._race(begin, spent), begin, spent)
 
     def warm(self, way: Course, spent: Spent, end: float = 1.0) -> None:
-        """Warm the best up again and again until `spent` says `end`; `way` led to it."""
+        """Warm the best up, or parts of it, until `spent` says `end`; `way` led to it."""
         warmth = self._drawn(way)
+        sizes = Sizes(len(self.arrays.load) if isinstance(self.walker, Trader) else 1)
         while (now := spent(self.steps)) < end:
-            before = self.reached
-            hot = warmth * way.hot
-            cold = min(hot / LEAST, way.cold)
-            lenient = bool(self.chance.random() < HALF)
-            course = Course(hot, cold, way.pull, lenient)
-            self._follow(course, self.stand, spent, min(end, now + WARMED))
-            warmth = warmth * self._about() if self.reached < before else self._drawn(way)
+            before, steps = self.reached, self.steps
+            size = sizes.next()
+            if isinstance(self.walker, Trader) and size < sizes.sites:
+                self._part(self.walker, way, size, lambda: spent(self.steps) >= end)
+            else:
+                course = self._lukewarm(way, warmth)
+                self._follow(course, self.stand, spent, min(end, now + WARMED))
+                warmth = warmth * self._about() if self.reached < before else self._drawn(way)
+            sizes.learn(size, before[-1] - self.reached[-1], self.steps - steps)
+
+    def _lukewarm(self, way: Course, warmth: float) -> Course:
+        """Return how everybody is warmed up at once."""
+        hot = warmth * way.hot
+        lenient = bool(self.chance.random() < HALF)
+        return Course(hot, min(hot / LEAST, way.cold), way.pull, lenient)
+
+    def _part(self, trader: Trader, way: Course, size: int, over: Callable[[], bool]) -> None:
+        """Anneal the best anew at so many sites, all others as they are; keep what is no worse."""
+        self.arrays.restore(self.stand)
+        trader.press(STRICT)
+        trader.confine(trader.drawn(self.chance, size))
+        hot = way.hot * float(np.exp(self.chance.uniform(*np.log(REHEATED))))
+        course = Course(hot, hot / SPAN, way.pull, bool(self.chance.random() < HALF))
+        begun, steps = self.steps, EACH * len(trader.movers)
+        if steps:
+            chunk = min(CHUNK, steps // CHUNKS)
+            self._cool(course, chunk, lambda: 1.0 if over() else (self.steps - begun) / steps)
+        if (self._exceeded(), *self._rank()) <= (0, *self.reached):
+            self.stand = self.arrays.saved()
+        trader.confine(self.everywhere)
 
     def _race(self, begin: tuple[Ints, ...], spent: Spent) -> "_Runner":
         """Return the best of short runs from several heats, lenient and not."""
@@ -195,21 +227,24 @@ class Calibrated:
         """Walk along `course` from `origin` until `end` of the budget; return what that comes to."""
         self.arrays.restore(origin)
         start = spent(self.steps)
-        while (used := spent(self.steps)) < end:
-            done = (used - start) / (end - start)
-            heat = course.heat(done)
-            if isinstance(self.walker, Trader):
-                self.walker.press(self._price(self.walker, done) if course.lenient else STRICT)
-                self.walker.pull(course.pull * heat)
-            self.walker.walk(CHUNK, heat, self.arrays.budget)
-            if isinstance(self.walker, Trader) and self.walker.strict == STRICT:
-                self.walker.evict(EVICTIONS, heat)
-            self.steps += CHUNK
-            self._keep()
+        self._cool(course, CHUNK, lambda: (spent(self.steps) - start) / (end - start))
         rank = (self._exceeded(), *self._rank())
         if rank == (0, *self.reached):
             self.stand = self.arrays.saved()
         return rank
+
+    def _cool(self, course: Course, chunk: int, done: Callable[[], float]) -> None:
+        """Walk along `course`, so many proposals at a heat, until `done` says 1."""
+        while (now := done()) < 1:
+            heat = course.heat(now)
+            if isinstance(self.walker, Trader):
+                self.walker.press(self._price(self.walker, now) if course.lenient else STRICT)
+                self.walker.pull(course.pull * heat)
+            self.walker.walk(chunk, heat, self.arrays.budget)
+            if isinstance(self.walker, Trader) and self.walker.strict == STRICT:
+                self.walker.evict(chunk // TRIED, heat)
+            self.steps += chunk
+            self._keep()
 
     def _price(self, trader: Trader, done: float) -> int:
         """Return what a unit beyond a cap costs at this share of a run."""

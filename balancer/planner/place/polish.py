@@ -52,10 +52,7 @@ def polish(
 
 
 def _drawn(trader: Trader, chance: np.random.Generator, size: int) -> Ints:
-    """Return sites: one by what it pays, the others by chance."""
-    worth = trader.paid + max(1.0, float(trader.paid.mean()) / 10)
-    first = int(chance.choice(len(worth), p=worth / worth.sum()))
-    others = chance.permutation(len(worth))[:size]
-    sites = np.array([first, *others[others != first][: size - 1].tolist()])
+    """Return sites, no more than CP-SAT can hold at once."""
+    sites = trader.drawn(chance, size)
     crowd = np.cumsum(trader.inside[sites])
     return sites[: max(SMALLEST, int(np.searchsorted(crowd, MOST_GUESTS)))]

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from balancer.planner.formulation import Ints, Level
+from balancer.planner.formulation import Bools, Ints, Level
 from balancer.planner.place.arrays import Arrays
 from balancer.planner.place.walker import LOGS, NO_SAMPLE, Floats
 
@@ -45,6 +45,22 @@ class Trader:
         sites = len(arrays.load)
         self.widest = SPARE * int(np.bincount(arrays.site, minlength=sites).max()) + 64
         self._stand()
+        self.confine(np.arange(sites))
+
+    def confine(self, sites: Ints) -> None:
+        """Move only who is at one of these sites, and only to another of them."""
+        self.pool = sites
+        self.within: Bools = np.zeros(len(self.arrays.load), dtype=np.bool_)
+        self.within[sites] = True
+        movers = self.arrays.movers
+        self.movers: Ints = movers[self.within[self.arrays.site[movers]]]
+
+    def drawn(self, chance: np.random.Generator, size: int) -> Ints:
+        """Draw so many sites: the first by what it pays, the others by chance."""
+        worth = self.paid + max(1.0, float(self.paid.mean()) / 10)
+        first = int(chance.choice(len(worth), p=worth / worth.sum()))
+        others = chance.permutation(len(worth))[:size]
+        return np.array([first, *others[others != first][: size - 1].tolist()])
 
     @property
     def slope(self) -> int:
@@ -83,8 +99,8 @@ class Trader:
             self._stand()
         before, tugged = self.exceeded() if self.strict > 0 else 0, self._tugged()
         done, gained = trade(
-            self.seed, proposals, heat, self.strict, self.ways, a.site, self.home, a.movers,
-            a.allowed, self.fares, a.terms.routes, self.use, a.load, a.limit, a.cap, a.last,
+            self.seed, proposals, heat, self.strict, self.ways, a.site, self.home, self.movers,
+            self.pool, self.within, a.allowed, self.fares, a.terms.routes, self.use, a.load, a.limit, a.cap, a.last,
             a.plain, self.paid, self.members, self.inside, self.place, a.first, a.groups, a.map_of,
             a.maps, a.offset, a.count, a.used, a.roof, a.least_used, a.most_used, a.needs_first,
             a.needs, a.by_first, a.by, self.logs, sample, self.tried, self.taken,
@@ -104,7 +120,8 @@ class Trader:
         a = self.arrays
         tugged = self._tugged()
         done, gained = evict(
-            self.seed, tries, heat, a.site, self.home, a.movers, a.allowed, self.fares,
+            self.seed, tries, heat, a.site, self.home, self.movers, self.pool,
+            self.within, a.allowed, self.fares,
             a.terms.routes, self.use, a.load, a.limit, a.cap, a.last, a.plain, self.paid,
             self.members, self.inside, self.place, a.first, a.groups, a.map_of, a.maps, a.offset,
             a.count, a.used, a.roof, a.least_used, a.most_used, a.needs_first, a.needs, a.by_first,

@@ -114,6 +114,28 @@ def test_whoever_is_forced_in_the_law_holds_and_the_sums_are_the_reference_s(
     assert arrays.total[Level.COST] <= before
 
 
+@given(straight(4, 8), st.integers(0, 1000), st.integers(1, 3))
+@settings(max_examples=60, deadline=None)
+def test_a_confined_walk_leaves_everybody_else_where_he_is(
+    given_: Formulation, seed: int, size: int
+) -> None:
+    """Who is not at the sites told stays, nobody comes or leaves, and the sums are true."""
+    trader = Trader(Arrays(State(given_)), seed)
+    arrays = trader.arrays
+    sites = trader.drawn(np.random.default_rng(seed), size)
+    assert len(set(sites.tolist())) == len(sites) == min(size, len(arrays.load))
+    inside = np.isin(given_.start, sites)
+    trader.confine(sites)
+    assume(len(trader.movers))
+    for _ in range(4):
+        trader.walk(100, 1e6, arrays.budget)
+        trader.evict(50, 1e6)
+        assert (arrays.site[~inside] == given_.start[~inside]).all()
+        assert np.isin(arrays.site[inside], sites).all()
+        assert permitted(given_, arrays.site)
+        assert key(score(given_, arrays.site)) == tuple(arrays.total.tolist())
+
+
 @given(formulations())
 @settings(max_examples=60, deadline=None)
 def test_what_suits_has_straight_prices_and_nothing_broken(given_: Formulation) -> None:

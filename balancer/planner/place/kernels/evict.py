@@ -48,7 +48,7 @@ def _over(b, load, cap):
 
 @njit(cache=True)
 def evict(
-    seed, tries, heat, site, home, movers, allowed, move_cost, routes,
+    seed, tries, heat, site, home, movers, pool, within, allowed, move_cost, routes,
     use, load, limit, cap, slope, plain, paid, members, inside, place,
     first, groups, map_of, maps, offset, count, used, roof, least_used, most_used,
     needs_first, needs, by_first, by, logs,
@@ -57,7 +57,7 @@ def evict(
 
     No cap is exceeded before nor after. Of four guests drawn the one at the dearest site is forced.
     """
-    sites = load.shape[0]
+    sites = pool.shape[0]
     nobody = use.shape[0] - 1
     restricted = allowed.shape[0] > 0
     who = np.zeros(MOST_SENT + 1, np.int64)
@@ -69,11 +69,11 @@ def evict(
     for _ in range(tries):
         a = site[movers[_pick(seed, movers.shape[0])]]
         for _again in range(2):
-            other = _pick(seed, sites)
+            other = pool[_pick(seed, sites)]
             if inside[other] and paid[other] * inside[a] > paid[a] * inside[other]:
                 a = other
         g = np.int64(members[a, _pick(seed, inside[a])])
-        b = _pick(seed, sites)
+        b = pool[_pick(seed, sites)]
         if a == b or inside[b] + 2 > room or (restricted and not allowed[g, b]):
             continue
         who[0], start[0], end[0] = g, a, b
@@ -107,8 +107,13 @@ def evict(
             to = np.int64(-1)
             least = np.int64(0)
             for i in range(WAYS + 1):
-                c = home[best] if i == 0 else _pick(seed, sites)
-                if c == b or inside[c] + 2 > room or (restricted and not allowed[best, c]):
+                c = home[best] if i == 0 else pool[_pick(seed, sites)]
+                if (
+                    c == b
+                    or not within[c]
+                    or inside[c] + 2 > room
+                    or (restricted and not allowed[best, c])
+                ):
                     continue
                 asked = _asked(
                     c, best, nobody, use, load, limit, cap, slope, plain, home, nobody, -1

@@ -153,7 +153,7 @@ def _put(x, a, b, home, use, load, plain, site, members, inside, place):
 
 @njit(cache=True)
 def trade(
-    seed, proposals, heat, strict, ways, site, home, movers, allowed, move_cost, routes,
+    seed, proposals, heat, strict, ways, site, home, movers, pool, within, allowed, move_cost, routes,
     use, load, limit, cap, slope, plain, paid, members, inside, place,
     first, groups, map_of, maps, offset, count, used, roof, least_used, most_used,
     needs_first, needs, by_first, by, logs, sample, tried, taken,
@@ -172,7 +172,7 @@ def trade(
     accepted = 0
     sampled = 0
     gained = np.int64(0)
-    sites = load.shape[0]
+    sites = pool.shape[0]
     nobody = use.shape[0] - 1
     restricted = allowed.shape[0] > 0
     room = members.shape[1]
@@ -190,8 +190,10 @@ def trade(
         c = np.int64(-1)
         if way == HOME:
             b = home[g]
+            if not within[b]:
+                continue
         elif way in (SHIFT, PAIR):
-            b = _pick(seed, sites)
+            b = pool[_pick(seed, sites)]
         else:
             h = movers[_pick(seed, movers.shape[0])]
             b = site[h]
@@ -201,10 +203,10 @@ def trade(
             c = a
         elif way == PUSH_HOME:
             c = home[h]
-            if c in (b, a):
+            if c in (b, a) or not within[c]:
                 continue
         elif way == PUSH_ON:
-            c = _pick(seed, sites)
+            c = pool[_pick(seed, sites)]
             if c in (b, a):
                 continue
         if way >= TWO_FOR_ONE:
