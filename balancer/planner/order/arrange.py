@@ -6,7 +6,7 @@ parts that have nothing to do with each other apart.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Final
 
@@ -59,6 +59,10 @@ REST: Final = 0.1
 """From this share of a top rate on, what is left of a channel is worth dividing."""
 EXACT: Final = 100
 """Trips up to which CP-SAT is asked: with more it finds nothing in a second."""
+LARGE: Final = 500
+"""Movers from which a narrower search is made for the first order: looks around mend it sooner."""
+LOOK: Final = 1 / 3
+"""The share of a question's work for each look around one mover."""
 WALKS: Final = 6
 FIRST_WALK: Final = 200
 """Rounds before CP-SAT is asked: often the bound is reached by then."""
@@ -296,12 +300,20 @@ class Work:
         longest = np.argsort(-self.length, kind="stable")
         others = [self.rng.permutation(self.n) for _ in range(self.kernels.aside.orders)]
         orders, search = [longest, *others], self.kernels.aside
-        ways = fewest_steps_aside(movers, ground, orders, search, most=GLANCE)
+        glance = search if self.n <= LARGE else replace(search, visits=search.visits // 10)
+        ways = fewest_steps_aside(movers, ground, orders, glance, most=GLANCE)
         self.least = len(Deadlocks(self.yard).apart())
+        if ways and self.n > EXACT and self.effort.fewest > 0:
+            self.kept([self.around(ways[0]), *ways])
+            return
         if not ways or len(ways[0]) > self.n + self.least:
             ways = fewer(ways, self.asked(ways[0] if ways else ()))
         if not ways or len(ways[0]) > self.n + max(1, self.least):
             ways = fewer(ways, fewest_steps_aside(movers, ground, orders, search))
+        self.kept(ways)
+
+    def kept(self, ways: Sequence[Sequence[Trip]]) -> None:
+        """Keep the best of `ways`, safe in turn, as schedules; allow as many steps aside."""
         for trips in ways:
             compiled = compile_trips(self.yard, trips)
             made = self.tightened(compiled, np.arange(float(len(trips))))
@@ -309,6 +321,15 @@ class Work:
                 self.keep(compiled, made)
         if self.best is not None:
             self.allowed = max(self.effort.aside * self.n, self.best.steps_aside)
+
+    def around(self, known: tuple[Trip, ...]) -> tuple[Trip, ...]:
+        """Return a way with no more steps aside than are allowed, or as few as come of looking."""
+        enough = max(self.least, int(min(1.0, self.effort.aside) * self.n))
+        if len(known) - self.n <= enough:
+            return known
+        from balancer.planner.order.around import fewer_around  # noqa: PLC0415 - slow
+
+        return fewer_around(self.yard, known, LOOK * self.effort.fewest, enough)
 
     def asked(self, known: Sequence[Trip]) -> list[tuple[Trip, ...]]:
         """Return a way with fewer steps aside than `known`, if CP-SAT has one; raise `least`."""

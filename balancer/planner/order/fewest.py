@@ -110,7 +110,7 @@ class _Asked:
 
         model = cp_model.CpModel()
         aside = {m: model.new_bool_var("") for m in part}
-        ways = _Ways(model, 2 * len(part))
+        ways = Ways(model, 2 * len(part))
         for m in part:
             ways.add(m, self.here[m], self.there[m], aside[m])
         ways.fit(self.eased)
@@ -122,7 +122,7 @@ class _Asked:
         load = np.round(LOADS * weight / max(1e-12, float(weight.max()))).astype(np.int64)
         dear = LOADS * len(part) + 1
         model.minimize(sum((dear + int(load[m])) * one for m, one in aside.items()))
-        solver = self._solver(model)
+        solver = solved(model, self.work)
         if solver is None:
             return list(part), 0
         least = max(0, int(solver.best_objective_bound // dear))
@@ -134,7 +134,7 @@ class _Asked:
 
         movers = range(len(self.there))
         model = cp_model.CpModel()
-        ways = _Ways(model, 2 * len(movers))
+        ways = Ways(model, 2 * len(movers))
         third: dict[int, Mapping[int, IntVar]] = {m: {} for m in movers}
         for m in movers:
             ways.add(m, self.here[m], self.there[m], m in aside)
@@ -144,7 +144,7 @@ class _Asked:
                 for host, chosen in third[m].items():
                     ways.stop(m, rows_of(self.yard, m, host), chosen)
         ways.fit(self.free)
-        solver = self._solver(model)
+        solver = solved(model, self.work)
         if solver is None:
             return ()
         told: list[tuple[int, Trip]] = []
@@ -158,35 +158,39 @@ class _Asked:
         return tuple(trip for _, trip in sorted(told, key=lambda one: one[0]))
 
     def _open(self, m: int) -> list[int]:
-        """Return the hosts that `m` may step aside to, and go on from."""
-        yard, allowed = self.yard, self.yard.allowed
-        here, home = int(yard.source[m]), int(yard.target[m])
-
-        def fast(a: int, b: int) -> bool:
-            return top_rate(yard, m, channels_of(yard, a, b)) > PRESSING * float(yard.dirty[m])
-
-        return [
-            host
-            for host in range(len(yard.zone))
-            if host not in (here, home)
-            and (allowed is None or allowed[m, host])
-            and fast(here, host)
-            and fast(host, home)
-        ]
-
-    def _solver(self, model: "CpModel") -> "CpSolver | None":
-        """Return the solver once it has an answer; None if it has not."""
-        from ortools.sat.python import cp_model  # noqa: PLC0415 - takes long to import
-
-        solver = cp_model.CpSolver()
-        solver.parameters.num_workers = 1
-        solver.parameters.random_seed = 1
-        solver.parameters.max_deterministic_time = self.work
-        answered = solver.solve(model) in {cp_model.OPTIMAL, cp_model.FEASIBLE}
-        return solver if answered else None
+        """Return the hosts that `m` may step aside to."""
+        return [host for host in range(len(self.yard.zone)) if open_to(self.yard, m, host)]
 
 
-class _Ways:
+def open_to(yard: Yard, m: int, host: int) -> bool:
+    """Return whether `m` may step aside to `host`, and go on from there."""
+    allowed = yard.allowed
+    here, home = int(yard.source[m]), int(yard.target[m])
+
+    def fast(a: int, b: int) -> bool:
+        return top_rate(yard, m, channels_of(yard, a, b)) > PRESSING * float(yard.dirty[m])
+
+    return (
+        host not in (here, home)
+        and (allowed is None or bool(allowed[m, host]))
+        and fast(here, host)
+        and fast(host, home)
+    )
+
+
+def solved(model: "CpModel", work: float) -> "CpSolver | None":
+    """Return the solver once it has an answer; None if it has not after `work`."""
+    from ortools.sat.python import cp_model  # noqa: PLC0415 - takes long to import
+
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = 1
+    solver.parameters.random_seed = 1
+    solver.parameters.max_deterministic_time = work
+    answered = solver.solve(model) in {cp_model.OPTIMAL, cp_model.FEASIBLE}
+    return solver if answered else None
+
+
+class Ways:
     """When movers leave and when they come, and what they hold when: a model in the making."""
 
     def __init__(self, model: "CpModel", last: int) -> None:
