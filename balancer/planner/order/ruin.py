@@ -24,8 +24,9 @@ STARTS: Final = 16
 FORGOTTEN: Final = 7
 """Steps that are forgotten at once, at most."""
 HALF: Final = 0.5
-PATIENCE: Final = 1000
-"""Rounds without one step less, after which there is no hope of another."""
+PATIENCE: Final = 2
+"""Rounds for each mover, and `LEAST` at least, without one step less, after which it ends."""
+LEAST: Final = 1000
 GREEDY: Final = 2
 """How much more than as many steps as movers a way may take at first."""
 
@@ -68,8 +69,8 @@ class _Ruin:
         best = self._first()
         if best is None:
             return ()
-        since = 0
-        while len(best.steps) > least and since < PATIENCE and self.looks < self.search.visits:
+        since, patience = 0, max(LEAST, PATIENCE * self.n)
+        while len(best.steps) > least and since < patience and self.looks < self.search.visits:
             way = self._way(self._ruined(best.steps), self._turned(best.order), len(best.steps))
             since += 1
             if way is not None:
