@@ -60,7 +60,7 @@ class Reachable:
                 sentence=f"{problem.name(uuid)} cannot be on {host}: the host is down",
                 guests=(uuid,),
             )
-            for uuid, host in problem.moved(occupancy, touched)
+            for uuid, host in (problem.moved(occupancy, touched) if down else ())
             if host in down and uuid not in because
         )
         return (*lost, *arrived)

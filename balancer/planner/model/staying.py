@@ -19,7 +19,7 @@ def strayed(
 ) -> tuple[Violation, ...]:
     """Return a violation for each guest of `because` (uuid to reason) that is away from home."""
     away: dict[str, list[str]] = {}
-    for uuid, host in problem.moved(occupancy, touched):
+    for uuid, host in problem.moved(occupancy, touched) if because else ():
         if uuid in because:
             away.setdefault(uuid, []).append(host)
     return tuple(

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from balancer.planner.order.apart import found_apart, polish_apart
-from balancer.planner.order.aside import GLANCE, Searching, fewer, fewest_steps_aside
+from balancer.planner.order.aside import GLANCE, Searching, Ways, fewer, fewest_steps_aside
 from balancer.planner.order.bounds import Bound, bound, channel_work, lengths
 from balancer.planner.order.components import components
 from balancer.planner.order.deadlocks import Deadlocks
@@ -28,6 +28,7 @@ from balancer.planner.order.roamers import (
     movers_of,
     near_settings,
 )
+from balancer.planner.order.ruin import few_steps_aside
 from balancer.planner.order.windows import Windows
 from balancer.planner.order.yard import (
     UNLIMITED,
@@ -276,7 +277,9 @@ class Work:
         if self.yard.temporary and self.dear:
             self.find_fewest(movers, ground)
         seen: list[tuple[float, Floats]] = []
-        if self.best is not None and self.cheapest_more() >= self.cost(self.best):
+        if self.best is not None and (
+            self.n > EXACT or self.cheapest_more() >= self.cost(self.best)
+        ):
             return
         few = self.best is not None
         attempt, since = FIRST if few else 0, 0
@@ -293,22 +296,30 @@ class Work:
 
     def find_fewest(self, movers: roaming.Movers, ground: roaming.Ground) -> None:
         """Keep the best of the ways with the fewest steps aside."""
-        longest = np.argsort(-self.length, kind="stable")
-        others = [self.rng.permutation(self.n) for _ in range(self.kernels.aside.orders)]
-        orders, search = [longest, *others], self.kernels.aside
-        ways = fewest_steps_aside(movers, ground, orders, search, most=GLANCE)
         self.least = len(Deadlocks(self.yard).apart())
-        if not ways or len(ways[0]) > self.n + self.least:
-            ways = fewer(ways, self.asked(ways[0] if ways else ()))
-        if not ways or len(ways[0]) > self.n + max(1, self.least):
-            ways = fewer(ways, fewest_steps_aside(movers, ground, orders, search))
-        for trips in ways:
+        for trips in self.with_fewest(movers, ground):
             compiled = compile_trips(self.yard, trips)
             made = self.tightened(compiled, np.arange(float(len(trips))))
             if made is not None:
                 self.keep(compiled, made)
         if self.best is not None:
             self.allowed = max(self.effort.aside * self.n, self.best.steps_aside)
+
+    def with_fewest(self, movers: roaming.Movers, ground: roaming.Ground) -> Ways:
+        """Return ways with as few steps aside as are found; raise `least`."""
+        longest = np.argsort(-self.length, kind="stable")
+        others = [self.rng.permutation(self.n) for _ in range(self.kernels.aside.orders)]
+        orders, search = [longest, *others], self.kernels.aside
+        if self.n > EXACT and (
+            trips := few_steps_aside(movers, ground, search, self.rng, self.least)
+        ):
+            return [trips]
+        ways = fewest_steps_aside(movers, ground, orders, search, most=GLANCE)
+        if not ways or len(ways[0]) > self.n + self.least:
+            ways = fewer(ways, self.asked(ways[0] if ways else ()))
+        if not ways or len(ways[0]) > self.n + max(1, self.least):
+            ways = fewer(ways, fewest_steps_aside(movers, ground, orders, search))
+        return ways
 
     def asked(self, known: Sequence[Trip]) -> list[tuple[Trip, ...]]:
         """Return a way with fewer steps aside than `known`, if CP-SAT has one; raise `least`."""

@@ -40,7 +40,7 @@ class Searching:
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
+class State:
     """Who is where, what is free, who stepped aside, and the trips that led there."""
 
     rows: Ints
@@ -65,8 +65,8 @@ def fewest_steps_aside(
     """
     n = len(movers.source)
     nobody = np.zeros(n, dtype=np.bool_)
-    start = _State(ground.free.copy(), movers.source.copy(), nobody, (), n)
-    states = _distinct(_settled(movers, ground, start, order, search) for order in orders)
+    start = State(ground.free.copy(), movers.source.copy(), nobody, (), n)
+    states = _distinct(settled(movers, ground, start, order, search) for order in orders)
     return _home(movers, ground, states, orders[:most], search)
 
 
@@ -81,7 +81,7 @@ def fewer(one: Ways, other: Ways) -> Ways:
 def _home(
     movers: Movers,
     ground: Ground,
-    states: Sequence[_State],
+    states: Sequence[State],
     orders: Sequence[Ints],
     search: Searching,
 ) -> Ways:
@@ -98,26 +98,24 @@ def _home(
         states = _deeper(movers, ground, states[:width], orders, search, width)
 
 
-def _settled(
-    movers: Movers, ground: Ground, state: _State, order: Ints, search: Searching
-) -> _State:
+def settled(movers: Movers, ground: Ground, state: State, order: Ints, search: Searching) -> State:
     """Return the state once everybody who can has gone home."""
     rows, at, n = state.rows.copy(), state.at.copy(), len(state.at)
     made = np.zeros(n, dtype=np.int64)
     done = search.settle(movers, ground, rows, at, state.aside, order, made)
     moved = made[:done].tolist()
     trips = tuple(Trip(m, int(state.at[m]), int(movers.target[m])) for m in moved)
-    return _State(rows, at, state.aside, state.trips + trips, state.left - done)
+    return State(rows, at, state.aside, state.trips + trips, state.left - done)
 
 
 def _deeper(
     movers: Movers,
     ground: Ground,
-    states: Sequence[_State],
+    states: Sequence[State],
     orders: Sequence[Ints],
     search: Searching,
     width: int,
-) -> list[_State]:
+) -> list[State]:
     """Return the best states with one step aside more."""
     n = len(movers.source)
     choices: list[tuple[int, float, int, int, int, int]] = []
@@ -131,24 +129,24 @@ def _deeper(
             ]
     choices.sort()
     made = (
-        _settled(movers, ground, _stepped(movers, ground, states[s], m, h), orders[o], search)
+        settled(movers, ground, stepped(movers, ground, states[s], m, h), orders[o], search)
         for _, _, s, m, h, o in choices[: 2 * width]
     )
     return _distinct(made)[:width]
 
 
-def _stepped(movers: Movers, ground: Ground, state: _State, m: int, there: int) -> _State:
+def stepped(movers: Movers, ground: Ground, state: State, m: int, there: int) -> State:
     """Return the state once `m` has stepped aside."""
     rows, at, aside = state.rows.copy(), state.at.copy(), state.aside.copy()
     go(movers, ground, rows, at, m, there)
     aside[m] = True
     trip = Trip(m, int(state.at[m]), there)
-    return _State(rows, at, aside, (*state.trips, trip), state.left)
+    return State(rows, at, aside, (*state.trips, trip), state.left)
 
 
-def _distinct(states: Iterable[_State]) -> list[_State]:
+def _distinct(states: Iterable[State]) -> list[State]:
     """Return those of `states` that are like none before: the same places, the same way there."""
-    seen: dict[tuple[bytes, bytes], _State] = {}
+    seen: dict[tuple[bytes, bytes], State] = {}
     for state in states:
         seen.setdefault((state.at.tobytes(), state.aside.tobytes()), state)
     return list(seen.values())

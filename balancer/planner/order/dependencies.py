@@ -73,14 +73,15 @@ class _Worst:
         move = self.moves[number]
         needed = self._trips.setdefault(move.guest, [])[-1:]
         ended = list(needed)
-        faults = self._faults(move, ended)
+        alone = faults = self._faults(move, ended)
         for choice in choices:
             while faults and (k := self._most_helpful(number, faults, choice, ended)) is not None:
                 ended.append(k)
                 faults = self._faults(move, ended)
         for k in ended[len(needed) :][::-1]:
             without = [other for other in ended if other != k]
-            if len(self._faults(move, without)) <= len(faults):
+            left = alone if without == needed else self._faults(move, without)
+            if len(left) <= len(faults):
                 ended = without
         self._trips[move.guest].append(number)
         self._leaving.setdefault(move.source, []).append(number)

@@ -16,7 +16,7 @@ class Answer:
     bound: int | None
     """No placement that repairs and relieves as much costs less; None if nothing was proven."""
     engine: str
-    """`greedy`, `shed`, `anneal`, `parts` or `exact`: the one whose placement this is."""
+    """`greedy`, `shed`, `ration`, `anneal`, `parts` or `exact`: the one whose placement this is."""
     steps: int
     """Work done, in steps that do not depend on the machine."""
     proven: bool

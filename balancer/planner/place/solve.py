@@ -17,6 +17,7 @@ from balancer.planner.place.emptying import empty, thin_out
 from balancer.planner.place.exact import MOST_BOOLEANS, booleans, exact
 from balancer.planner.place.greedy import greedy
 from balancer.planner.place.parts import Parts
+from balancer.planner.place.ration import rationed
 from balancer.planner.place.shed import carry_out, hopeless, sheds
 from balancer.planner.place.shelter import refuges, sheltered
 from balancer.planner.place.state import State
@@ -134,18 +135,41 @@ def _annealed(
     Guests under rules that annealing does not count (apart, numa, talking to others) are shifted by descent: before
     it, in a second attempt, while there is something left to spend, and after it.
     """
-    state = State(formulation)
-    steps = carry_out(state, sheds(state), keep_going)
+    state, steps = _relieved(formulation, keep_going)
     bound = ~formulation.held & ~taking_part(state)
     steps += anneal(state, effort, seed, keep_going)
     if bound.any() and keep_going():
-        other = State(formulation)
-        steps += carry_out(other, sheds(other), keep_going)
+        other, more = _relieved(formulation, keep_going)
+        steps += more
         steps += _shifted(other, bound, effort, keep_going)
         steps += anneal(other, effort, seed, keep_going)
         state = min(state, other, key=lambda one: key(one.score()))
         steps += _shifted(state, bound, effort, keep_going)
     return state, steps
+
+
+def _relieved(formulation: Formulation, keep_going: Callable[[], bool]) -> tuple[State, int]:
+    """Return a start from which what must be shed has left, as far as budgets go; and the steps."""
+    state = State(formulation)
+    steps = carry_out(state, sheds(state), keep_going)
+    other, more = _rationed(state, 0, keep_going)
+    return (state if other is None else min(state, other, key=_heat)), steps + more
+
+
+def _rationed(state: State, hot: int, keep_going: Callable[[], bool]) -> tuple[State | None, int]:
+    """Return what remains hot if budgets go where they relieve most, and the steps.
+
+    None where there is no budget, or `state` is as cool as it can be: `hot` must stay.
+    """
+    if not state.budgets or _heat(state) <= (0, hot) or not keep_going():
+        return None, 0
+    other = State(state.formulation)
+    ration = rationed(other)
+    return (None, 0) if ration is None else (other, carry_out(other, ration.wanted, keep_going))
+
+
+def _heat(state: State) -> tuple[int, int]:
+    return key(state.score())[:2]
 
 
 def _shifted(state: State, some: Bools, effort: Effort, keep_going: Callable[[], bool]) -> int:
@@ -181,6 +205,13 @@ def _quickly(
             steps += more
             if key(other.score()) < key(state.score()):
                 state, engine = other, "shed"
+        rest, more = _rationed(state, hot, keep_going)
+        steps += more
+        if rest is not None:
+            rest, more = greedy(formulation, effort, keep_going, rest)
+            steps += more
+            if key(rest.score()) < key(state.score()):
+                state, engine = rest, "ration"
     score = state.score()
     clear = not score.repair and score.overload == hot
     return (

@@ -232,3 +232,36 @@ def test_a_schedule_placed_again_in_its_own_order_gets_no_longer(posed, seed):
         c.legs, c.stock, c.flow, c.book, later - end, 1.0, 0.0, start, end, rate
     )
     assert again <= later + 1e-9
+
+
+@settings(max_examples=60, deadline=None)
+@given(yards(), st.integers(0, 10**6), st.integers(1, 3))
+def test_nobody_waits_who_might_start(posed, seed, places):
+    """By events: whenever something ends, each that has not started yet still lacks something."""
+    moves = range(len(posed.source))
+    c = compile_trips(posed, [Trip(m, int(posed.source[m]), int(posed.target[m])) for m in moves])
+    flow = c.flow._replace(number=np.minimum(c.flow.number, places))
+    n = len(moves)
+    start, end, rate = np.zeros(n), np.zeros(n), np.zeros(n)
+    key = np.random.default_rng(seed).random(n)
+    passes.step(c.legs, c.stock, flow, key, 1.0, 0.0, start, end, rate)
+    started = start < passes.NEVER
+    for now in {0.0, *end[started].tolist()}:
+        room, left, free = c.stock.room - c.stock.level, flow.rate.copy(), flow.number.copy()
+        for j in np.flatnonzero(started & (start <= now + 1e-6)).tolist():
+            _shift(room, c.legs.take[j], -c.legs.take_amount[j])
+            if end[j] <= now + 1e-6:
+                _shift(room, c.legs.give[j], c.legs.give_amount[j])
+                continue
+            _shift(left, c.legs.channel[j], np.full(len(c.legs.channel[j]), -rate[j]))
+            _shift(free, c.legs.channel[j], np.full(len(c.legs.channel[j]), -1))
+        for j in np.flatnonzero(start > now + 1e-6).tolist():
+            why, speed = passes.blocker(c.legs, room, left, free, j, 1.0)
+            assert why >= 0 or passes.duration(c.legs, j, speed, 0.0) >= passes.NEVER
+
+
+def _shift(amounts, numbers, by):
+    """Add `by` to those of `amounts` that are meant: -1 is none."""
+    for number, change in zip(numbers.tolist(), by.tolist(), strict=True):
+        if number >= 0:
+            amounts[number] += change

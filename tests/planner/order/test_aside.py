@@ -7,8 +7,7 @@ from balancer.planner.order.arrange import PLAIN
 from balancer.planner.order.aside import Searching, fewest_steps_aside
 from balancer.planner.order.kernels import settling
 from balancer.planner.order.roamers import ground_of, movers_of
-from balancer.planner.order.yard import rows_of
-from tests.planner.order.yards import yard, yards
+from tests.planner.order.yards import played, yard, yards
 
 
 def ways(posed, search=PLAIN.aside):
@@ -28,17 +27,7 @@ def steps(posed, search=PLAIN.aside):
 def test_every_way_is_safe_one_move_at_a_time(posed):
     """Each trip starts where its mover is, finds its room, and all end at their targets."""
     for way in ways(posed):
-        free, at = posed.free, posed.source.copy()
-        for trip in way:
-            assert trip.source == at[trip.mover]
-            here, there = (rows_of(posed, trip.mover, h) for h in (trip.source, trip.target))
-            for r, amount in there.items():
-                assert r in here or free[r] >= amount
-                free[r] -= amount
-            for r, amount in here.items():
-                free[r] += amount
-            at[trip.mover] = trip.target
-        assert at.tolist() == posed.target.tolist()
+        assert played(posed, way).tolist() == posed.target.tolist()
 
 
 def test_who_can_leave_in_turn_does():

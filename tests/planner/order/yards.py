@@ -155,3 +155,18 @@ def _carried(posed: Yard, made: Schedule) -> list[str]:
             if len(now) > posed.number[c]:
                 found.append(f"channel {c} carries too many at {made.start[i]}")
     return found
+
+
+def played(posed, trips):
+    """Return where movers are once `trips` are made in turn; each must find its room."""
+    free, at = posed.free, posed.source.copy()
+    for trip in trips:
+        assert trip.source == at[trip.mover]
+        here, there = (rows_of(posed, trip.mover, h) for h in (trip.source, trip.target))
+        for r, amount in there.items():
+            assert r in here or free[r] >= amount
+            free[r] -= amount
+        for r, amount in here.items():
+            free[r] += amount
+        at[trip.mover] = trip.target
+    return at

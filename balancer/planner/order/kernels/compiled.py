@@ -27,6 +27,8 @@ _HELPERS = (
     passes.blocker,
     passes.push_end,
     passes.pop_end,
+    passes.melt,
+    passes.wake,
     passes.turns,
     passes.mirrored,
     roaming.has_rows,

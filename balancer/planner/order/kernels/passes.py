@@ -473,6 +473,49 @@ def pop_end(heap: Ints, size: int, end: Floats) -> tuple[int, int]:
     return least, size
 
 
+def melt(a: int, b: int, rank: Ints, low: Ints, high: Ints) -> int:
+    """Make one heap of two (skew heaps: `low` and `high` are the children); return its least."""
+    root = NONE
+    above = NONE
+    while a >= 0 and b >= 0:
+        if rank[b] < rank[a]:
+            a, b = b, a
+        if above < 0:
+            root = a
+        else:
+            low[above] = a
+        above = a
+        rest = high[a]
+        high[a] = low[a]
+        a = rest
+    if a < 0:
+        a = b
+    if above < 0:
+        return a
+    low[above] = a
+    return root
+
+
+def wake(
+    ready: Ints,
+    size: int,
+    first: Ints,
+    rows: int,
+    c: int,
+    via: Ints,
+    rank: Ints,
+    low: Ints,
+    high: Ints,
+) -> int:
+    """Make the first that waits at channel `c` ready, if any; return how many are."""
+    waiting = first[rows + c]
+    if waiting < 0:
+        return size
+    first[rows + c] = melt(low[waiting], high[waiting], rank, low, high)
+    via[waiting] = c
+    return push(ready, size, rank[waiting])
+
+
 def step(
     legs: Legs,
     stock: Stock,
@@ -487,7 +530,8 @@ def step(
     """Go from event to event and start, in the order of `key`, whatever may start.
 
     Fills `start`, `end` and `rate`; returns the makespan, or NEVER if some legs are stuck: their
-    `start` is then NEVER, too. A leg that cannot start waits at what keeps it from starting.
+    `start` is then NEVER, too. A leg that cannot start waits at what keeps it from starting: at a
+    channel in a heap by turn, from which the next is taken only while the channel has places.
     """
     n = len(key)
     rows = len(stock.level)
@@ -497,6 +541,9 @@ def step(
     size = 0
     first = np.full(rows + len(flow.rate), NONE, dtype=np.int64)
     following = np.full(n, NONE, dtype=np.int64)
+    low = np.full(n, NONE, dtype=np.int64)
+    high = np.full(n, NONE, dtype=np.int64)
+    via = np.full(n, NONE, dtype=np.int64)
     for i in range(n):
         rank[order[i]] = i
         start[i] = NEVER
@@ -512,19 +559,26 @@ def step(
     done = 0
     now = 0.0
     while True:
+        aside = NONE
         while size > 0:
             least, size = pop(ready, size)
             j = order[least]
+            came = via[j]
+            via[j] = NONE
             why, speed = blocker(legs, room, left, places, j, slowest)
-            if why >= 0:
-                following[j] = first[why]
-                first[why] = j
-                continue
-            length = duration(legs, j, speed, pause)
+            length = 0.0 if why >= 0 else duration(legs, j, speed, pause)
             if length >= NEVER:
                 why = rows + legs.channel[j, 0]
+            if why >= rows:
+                via[j] = why - rows
+                following[j] = aside
+                aside = j
+            elif why >= 0:
                 following[j] = first[why]
                 first[why] = j
+            if why >= 0:
+                if came >= 0 and places[came] > 0:
+                    size = wake(ready, size, first, rows, came, via, rank, low, high)
                 continue
             start[j], end[j], rate[j] = now, now + length, speed
             for k in range(legs.take.shape[1]):
@@ -538,6 +592,15 @@ def step(
                 left[c] -= speed
                 places[c] -= 1
             busy = push_end(running, busy, j, end)
+            if came >= 0 and places[came] > 0:
+                size = wake(ready, size, first, rows, came, via, rank, low, high)
+        while aside >= 0:
+            waiting = aside
+            aside = following[waiting]
+            low[waiting] = high[waiting] = NONE
+            why = rows + via[waiting]
+            via[waiting] = NONE
+            first[why] = melt(first[why], waiting, rank, low, high)
         if busy == 0:
             break
         now = end[running[0]]
@@ -561,11 +624,7 @@ def step(
                     break
                 left[c] += rate[j]
                 places[c] += 1
-                waiting = first[rows + c]
-                first[rows + c] = NONE
-                while waiting >= 0:
-                    size = push(ready, size, rank[waiting])
-                    waiting = following[waiting]
+                size = wake(ready, size, first, rows, c, via, rank, low, high)
             if legs.after[j] >= 0:
                 size = push(ready, size, rank[legs.after[j]])
     return now if done == n else NEVER
