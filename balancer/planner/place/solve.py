@@ -132,28 +132,36 @@ def _annealed(
 ) -> tuple[State, int]:
     """Return what one seed comes to, and the steps.
 
-    Guests under rules that annealing does not count (apart, numa, talking to others) are shifted by descent: before
-    it, in a second attempt, while there is something left to spend, and after it.
+    Where heat stays, another attempt begins with budgets spent where they relieve most. Guests under rules that
+    annealing does not count (apart, numa, talking to others) are shifted by descent: before it, in an attempt of
+    their own, while there is something left to spend, and after it.
     """
-    state, steps = _relieved(formulation, keep_going)
+    state, steps = _shedding(formulation, keep_going)
     bound = ~formulation.held & ~taking_part(state)
     steps += anneal(state, effort, seed, keep_going)
+    rest, more = _rationed(state, 0, keep_going)
+    steps += more
+    if rest is not None:
+        steps += anneal(rest, effort, seed, keep_going)
+        state = min(state, rest, key=_by_score)
     if bound.any() and keep_going():
-        other, more = _relieved(formulation, keep_going)
+        other, more = _shedding(formulation, keep_going)
         steps += more
         steps += _shifted(other, bound, effort, keep_going)
         steps += anneal(other, effort, seed, keep_going)
-        state = min(state, other, key=lambda one: key(one.score()))
+        state = min(state, other, key=_by_score)
         steps += _shifted(state, bound, effort, keep_going)
     return state, steps
 
 
-def _relieved(formulation: Formulation, keep_going: Callable[[], bool]) -> tuple[State, int]:
+def _shedding(formulation: Formulation, keep_going: Callable[[], bool]) -> tuple[State, int]:
     """Return a start from which what must be shed has left, as far as budgets go; and the steps."""
     state = State(formulation)
-    steps = carry_out(state, sheds(state), keep_going)
-    other, more = _rationed(state, 0, keep_going)
-    return (state if other is None else min(state, other, key=_heat)), steps + more
+    return state, carry_out(state, sheds(state), keep_going)
+
+
+def _by_score(state: State) -> tuple[int, int, int]:
+    return key(state.score())
 
 
 def _rationed(state: State, hot: int, keep_going: Callable[[], bool]) -> tuple[State | None, int]:
@@ -169,7 +177,7 @@ def _rationed(state: State, hot: int, keep_going: Callable[[], bool]) -> tuple[S
 
 
 def _heat(state: State) -> tuple[int, int]:
-    return key(state.score())[:2]
+    return _by_score(state)[:2]
 
 
 def _shifted(state: State, some: Bools, effort: Effort, keep_going: Callable[[], bool]) -> int:

@@ -93,3 +93,16 @@ def test_more_choices_than_are_kept_still_give_a_start_but_no_bound(
     found = rationed(State(made))
     assert found is not None
     assert (found.left, found.exact) == ((0, 40), False)
+
+
+def test_what_relieves_most_at_once_may_not_be_what_relieves_most_for_the_budget() -> None:
+    """One guest of four for all there is, or two of three each for less: the two are moved."""
+    text = "a 8c/64g : x 1v/1g\nb 8c/64g : y 1v/1g | z 1v/1g\nc 8c/64g :"
+    made = Formulation(Problem(draw(text), Demand({}, {}), policy()))
+    heat = Penalty(Level.OVERLOAD, ((0, 20),))
+    made.add(Row("heat", np.array([4, 3, 3]), np.array([0, 0, 90]), heat, hard=False))
+    made.add(Budget("data", np.array([5, 2, 2]), 5))
+    found = solve(made, Effort.INSTANT, 1, on)
+    assert (found.engine, found.placement.tolist()) == ("ration", [0, 2, 2])
+    best = exact(made, made.start, Effort.QUICK, 1, on)
+    assert (key(found.score), best.proven) == (key(best.score), True)
