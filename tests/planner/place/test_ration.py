@@ -15,7 +15,7 @@ from balancer.planner.place.evaluate import permitted
 from balancer.planner.place.exact import exact
 from balancer.planner.place.ration import rationed
 from balancer.planner.place.shed import carry_out
-from balancer.planner.place.solve import solve
+from balancer.planner.place.solve import _annealed, solve
 from balancer.planner.place.state import State
 from tests.drawing import draw, policy
 from tests.planner.place.formulations import formulations
@@ -106,3 +106,5 @@ def test_what_relieves_most_at_once_may_not_be_what_relieves_most_for_the_budget
     assert (found.engine, found.placement.tolist()) == ("ration", [0, 2, 2])
     best = exact(made, made.start, Effort.QUICK, 1, on)
     assert (key(found.score), best.proven) == (key(best.score), True)
+    walked, _ = _annealed(made, Effort.INSTANT, 1, on)
+    assert key(walked.score())[:2] == key(best.score)[:2]
