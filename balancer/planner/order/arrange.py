@@ -277,7 +277,7 @@ class Work:
         if self.yard.temporary and self.dear:
             self.find_fewest(movers, ground)
         seen: list[tuple[float, Floats]] = []
-        if self.best is not None and (
+        if self.best is not None and (  # roaming among many takes minutes
             self.n > EXACT or self.cheapest_more() >= self.cost(self.best)
         ):
             return

@@ -27,8 +27,6 @@ HALF: Final = 0.5
 PATIENCE: Final = 2
 """Rounds for each mover, and `LEAST` at least, without one step less, after which it ends."""
 LEAST: Final = 1000
-GREEDY: Final = 2
-"""How much more than as many steps as movers a way may take at first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ class _Ruin:
     def _first(self) -> _Way | None:
         """Return the best of ways that begin with nothing."""
         orders = [self.rng.permutation(self.n) for _ in range(STARTS)]
-        ways = [self._way((), order, GREEDY * self.n) for order in orders]
+        ways = [self._way((), order, self.n) for order in orders]
         found = [way for way in ways if way is not None]
         return min(found, key=lambda way: len(way.steps), default=None)
 

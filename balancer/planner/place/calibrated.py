@@ -1,10 +1,12 @@
-"""Annealing that finds its own heats: a race of short runs, then longer ones, then the best reheated.
+"""Annealing that finds its own heats: a race of short runs, longer ones, then the best reheated.
 
 How hot to start differs between problems by orders of magnitude, and no formula tells: where
 room is scarce only a hot start reaches far, where nearly nothing has to move it scatters what
 stood well. So short runs from several heats race against each other. Longer runs follow as long
 as longer is better; where it is not, others of that length, whose ways vary around the best one's.
-What is best then is warmed up again and again, a little.
+What is best then is warmed up again and again: all of it a little, or a part of it as hot as at
+first, everybody else where he is. What gains only in one place is kept so, whatever would go wrong
+in others.
 
 Heat drives guests from home for no gain, as there are many more places elsewhere; where whoever
 left still counts at home, that leaves no way open. So while it is hot, being away has a price in

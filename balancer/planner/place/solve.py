@@ -139,7 +139,7 @@ def _annealed(
     state, steps = _shedding(formulation, keep_going)
     bound = ~formulation.held & ~taking_part(state)
     steps += anneal(state, effort, seed, keep_going)
-    rest, more = _rationed(state, 0, keep_going)
+    rest, more = _rationed(state, keep_going)
     steps += more
     if rest is not None:
         steps += anneal(rest, effort, seed, keep_going)
@@ -164,20 +164,17 @@ def _by_score(state: State) -> tuple[int, int, int]:
     return key(state.score())
 
 
-def _rationed(state: State, hot: int, keep_going: Callable[[], bool]) -> tuple[State | None, int]:
-    """Return what remains hot if budgets go where they relieve most, and the steps.
+def _rationed(state: State, keep_going: Callable[[], bool]) -> tuple[State | None, int]:
+    """Return a start whose budgets went where they relieve most, and the steps.
 
-    None where there is no budget, or `state` is as cool as it can be: `hot` must stay.
+    None where there is no budget, or `state` is no hotter than it must be.
     """
-    if not state.budgets or _heat(state) <= (0, hot) or not keep_going():
+    heat = _by_score(state)[:2]
+    if not state.budgets or not any(heat) or not keep_going():
         return None, 0
     other = State(state.formulation)
-    ration = rationed(other)
+    ration = rationed(other) if heat > (0, hopeless(other).overload) else None
     return (None, 0) if ration is None else (other, carry_out(other, ration.wanted, keep_going))
-
-
-def _heat(state: State) -> tuple[int, int]:
-    return _by_score(state)[:2]
 
 
 def _shifted(state: State, some: Bools, effort: Effort, keep_going: Callable[[], bool]) -> int:
@@ -213,7 +210,7 @@ def _quickly(
             steps += more
             if key(other.score()) < key(state.score()):
                 state, engine = other, "shed"
-        rest, more = _rationed(state, hot, keep_going)
+        rest, more = _rationed(state, keep_going)
         steps += more
         if rest is not None:
             rest, more = greedy(formulation, effort, keep_going, rest)

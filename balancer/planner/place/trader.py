@@ -100,8 +100,8 @@ class Trader:
         before, tugged = self.exceeded() if self.strict > 0 else 0, self._tugged()
         done, gained = trade(
             self.seed, proposals, heat, self.strict, self.ways, a.site, self.home, self.movers,
-            self.pool, self.within, a.allowed, self.fares, a.terms.routes, self.use, a.load, a.limit, a.cap, a.last,
-            a.plain, self.paid, self.members, self.inside, self.place, a.first, a.groups, a.map_of,
+            self.pool, self.within, a.allowed, self.fares, a.terms.routes, self.use, a.load, a.limit,
+            a.cap, a.last, a.plain, self.paid, self.members, self.inside, self.place, a.first, a.groups, a.map_of,
             a.maps, a.offset, a.count, a.used, a.roof, a.least_used, a.most_used, a.needs_first,
             a.needs, a.by_first, a.by, self.logs, sample, self.tried, self.taken,
         )  # fmt: skip
@@ -120,9 +120,8 @@ class Trader:
         a = self.arrays
         tugged = self._tugged()
         done, gained = evict(
-            self.seed, tries, heat, a.site, self.home, self.movers, self.pool,
-            self.within, a.allowed, self.fares,
-            a.terms.routes, self.use, a.load, a.limit, a.cap, a.last, a.plain, self.paid,
+            self.seed, tries, heat, a.site, self.home, self.movers, self.pool, self.within, a.allowed,
+            self.fares, a.terms.routes, self.use, a.load, a.limit, a.cap, a.last, a.plain, self.paid,
             self.members, self.inside, self.place, a.first, a.groups, a.map_of, a.maps, a.offset,
             a.count, a.used, a.roof, a.least_used, a.most_used, a.needs_first, a.needs, a.by_first,
             a.by, self.logs,

@@ -10,6 +10,7 @@ from balancer.planner.model.demand import Demand
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.request import Effort
 from balancer.planner.place import ration
+from balancer.planner.place import solve as solving
 from balancer.planner.place.answer import key
 from balancer.planner.place.evaluate import permitted
 from balancer.planner.place.exact import exact
@@ -108,3 +109,15 @@ def test_what_relieves_most_at_once_may_not_be_what_relieves_most_for_the_budget
     assert (key(found.score), best.proven) == (key(best.score), True)
     walked, _ = _annealed(made, Effort.INSTANT, 1, on)
     assert key(walked.score())[:2] == key(best.score)[:2]
+
+
+def test_heat_that_must_stay_is_not_rationed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A guest too hot for every site takes no second attempt."""
+    text = "a 8c/64g : x 1v/1g | y 1v/1g\nb 8c/64g :"
+    made = Formulation(Problem(draw(text), Demand({}, {}), policy()))
+    heat = Penalty(Level.OVERLOAD, ((0, 20),))
+    made.add(Row("heat", np.array([9, 1]), np.array([2, 2]), heat, hard=False))
+    made.add(Budget("data", np.array([1, 1]), 9))
+    monkeypatch.setattr(solving, "rationed", lambda _: pytest.fail("rationed all the same"))
+    found = solve(made, Effort.INSTANT, 1, on)
+    assert found.score.overload == 20 * 7

@@ -160,6 +160,7 @@ def trade(
 ):  # fmt: skip
     """Propose; return (how many were accepted or sampled, what they added to the cost).
 
+    Only `movers` move, and only to sites of `pool`, which are those `within`.
     `strict` is the price of each unit above a cap, or negative where none may be; who lingers
     never stands above one. Nothing is accepted that breaks more of the groups' rules.
     `ways` [8] ends with 2^31: how often each is tried, summed up. `paid` [sites], `members`,
