@@ -152,7 +152,7 @@ def _named(made: "Schedule", movers: Sequence[int]) -> "Schedule":
 
 
 def _renamed(trips: Sequence[Trip], number: Mapping[int, int] | Sequence[int]) -> list[Trip]:
-    return [replace(trip, mover=number[trip.mover]) for trip in trips]
+    return [trip._replace(mover=number[trip.mover]) for trip in trips]
 
 
 def picked(whole: "Schedule", some: Sequence[int]) -> "Schedule":

@@ -53,8 +53,8 @@ def taken_by(yard: Yard, trips: Iterable[Trip]) -> Ints:
     """Return [rows]: what `trips` take in all."""
     taken = np.zeros(len(yard.free), dtype=np.int64)
     for trip in trips:
-        for row, amount in effects(yard, trip)[0].items():
-            taken[row] += amount
+        rows, amounts = np.split(effects(yard, trip).numbers[: 2 * yard.most_rows], 2)
+        taken[rows[rows >= 0]] += amounts[rows >= 0]
     return taken
 
 

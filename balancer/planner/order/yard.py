@@ -5,9 +5,9 @@ one domain; a mover in flight takes its rows on both ends. A *channel* carries r
 moves: a link's one direction, a limit on moves at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,6 @@ from balancer.planner.order.kernels.passes import NONE, Book, Flow, Legs, Stock
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-Effects = tuple[dict[int, int], dict[int, int], list[int], float]
-"""Of a trip: what it takes of rows, and gives; its channels; its highest rate."""
 
 UNLIMITED: Final = 1e18
 """The rate of a channel that limits numbers alone."""
@@ -73,15 +71,23 @@ class Yard:
     """[hosts, hosts]: effective rate as a share of the rate allowed; None for 1."""
     pause: float = 0.0
     """Seconds of the longest pause."""
-    known: dict["Trip", Effects] = field(default_factory=dict, init=False, repr=False)
+    known: dict["Trip", "Effects"] = field(default_factory=dict, init=False, repr=False)
     """What trips take and give, kept as the same are asked about again and again."""
     base: Ints = field(init=False)
     """[groups]: the row of each group's domain 0."""
+    most_rows: int = field(init=False)
+    """How many rows a mover may take on a host, at most."""
+    most_channels: int = field(init=False)
+    """How many channels a move may go through, at most."""
 
     def __post_init__(self) -> None:
         first = self.room.size
         base = np.cumsum([first, *(len(p) for p in self.places)]).astype(np.int64)
         object.__setattr__(self, "base", base)
+        most = max((len(groups) for groups in self.groups), default=0)
+        object.__setattr__(self, "most_rows", self.need.shape[1] + most)
+        lines = (self.leaving, self.entering, self.leaving_zone, self.entering_zone)
+        object.__setattr__(self, "most_channels", sum(line.shape[1] for line in lines))
 
     @property
     def free(self) -> Ints:
@@ -89,8 +95,7 @@ class Yard:
         return np.concatenate([self.room.T.reshape(-1), *self.places]).astype(np.int64)
 
 
-@dataclass(frozen=True, slots=True)
-class Trip:
+class Trip(NamedTuple):
     """One leg of a mover's way."""
 
     mover: int
@@ -98,6 +103,15 @@ class Trip:
     target: int
     kind: int = 0
     """0 live, 1 store, 2 resume."""
+
+
+class Effects(NamedTuple):
+    """What one trip does, padded with -1 to the same lengths for all trips of a yard."""
+
+    numbers: Ints
+    """Rows that it takes, how much of each, rows that it gives, how much of each, its channels."""
+    top: float
+    """Its highest rate."""
 
 
 LIVE, STORE, RESUME = 0, 1, 2
@@ -140,31 +154,30 @@ def top_rate(yard: Yard, mover: int, channels: Sequence[int]) -> float:
 
 def compile_trips(yard: Yard, trips: Sequence[Trip]) -> Compiled:
     """Return `trips`, those of one mover in their order, with rows and channels that may bind."""
-    take: list[dict[int, int]] = []
-    give: list[dict[int, int]] = []
-    paths: list[list[int]] = []
-    rates: list[float] = []
-    for trip in trips:
-        taken, given, path, top = effects(yard, trip)
-        take.append(taken)
-        give.append(given)
-        paths.append(path)
-        rates.append(top)
-    tops = np.array(rates, dtype=np.float64)
-    take, give = _binding_rows(yard.free, take, give)
-    take, give, used = _renumbered(take, give)
-    stock = _stock(yard.free[used], take, give)
-    paths = _binding_channels(yard, paths, tops)
+    found = [effects(yard, trip) for trip in trips]
+    tops = np.array([one.top for one in found], dtype=np.float64)
+    numbers = np.concatenate([one.numbers for one in found] or [np.zeros(0, dtype=np.int64)])
+    lines = numbers.reshape(len(trips), 4 * yard.most_rows + yard.most_channels)
+    take, takes, give, gives, path = np.split(lines, np.arange(1, 5) * yard.most_rows, axis=1)
+    tight = np.append(_taken(len(yard.free), take, takes) > yard.free, False)
+    take, takes = _kept(tight[take], take, takes)
+    give, gives = _kept(tight[give], give, gives)
+    used = np.unique(np.concatenate([take[take >= 0], give[give >= 0]]))
+    take = np.where(take >= 0, np.searchsorted(used, take), NONE)
+    give = np.where(give >= 0, np.searchsorted(used, give), NONE)
+    end = _taken(len(used), take, takes) - _taken(len(used), give, gives)
+    stock = Stock(np.zeros(len(used), dtype=np.int64), end, yard.free[used])
+    path, _ = _kept(_binding(yard, path, tops)[path], path, path)
     before, after = _links(trips)
     movers = np.array([t.mover for t in trips], dtype=np.int64)
-    setup = yard.setup[movers] if len(trips) else np.zeros(0)
+    setup = yard.setup[movers]
     if yard.store is not None:
         setup = np.where([t.kind != LIVE for t in trips], yard.store[movers], setup)
     ratio = np.ones(len(trips))
     if yard.ratio is not None:
         ratio = np.array([yard.ratio[t.source, t.target] for t in trips])
     legs = Legs(
-        *_padded(take), *_padded(give), _padded_paths(paths), before, after,
+        take, takes, give, gives, path, before, after,
         yard.volume[movers], yard.dirty[movers], yard.hot[movers], setup, tops, ratio,
     )  # fmt: skip
     flow = Flow(yard.rate.astype(np.float64), yard.number.astype(np.int64))
@@ -182,63 +195,43 @@ def _effects(yard: Yard, trip: Trip) -> Effects:
     here = rows_of(yard, trip.mover, trip.source) if trip.kind != RESUME else {}
     there = rows_of(yard, trip.mover, trip.target) if trip.kind != STORE else {}
     path = channels_of(yard, trip.source, trip.target) if trip.kind == LIVE else []
-    return (
-        {r: a for r, a in there.items() if r not in here},
-        {r: a for r, a in here.items() if r not in there},
-        path,
-        top_rate(yard, trip.mover, path) if trip.kind == LIVE else 0.0,
-    )
+    take = {r: a for r, a in there.items() if r not in here}
+    give = {r: a for r, a in here.items() if r not in there}
+    told = [_padded(one, yard.most_rows) for t in (take, give) for one in (t, t.values())]
+    numbers = np.concatenate([*told, _padded(path, yard.most_channels)])
+    return Effects(numbers, top_rate(yard, trip.mover, path) if trip.kind == LIVE else 0.0)
 
 
-def _stock(room: Ints, take: Sequence[dict[int, int]], give: Sequence[dict[int, int]]) -> Stock:
-    """Return rows that are empty at first, and what has been taken of each in the end."""
-    end = np.zeros(len(room), dtype=np.int64)
-    for taken, given in zip(take, give, strict=True):
-        for r, amount in taken.items():
-            end[r] += amount
-        for r, amount in given.items():
-            end[r] -= amount
-    return Stock(np.zeros(len(room), dtype=np.int64), end, room)
+def _padded(numbers: Iterable[int], width: int) -> Ints:
+    told = np.full(width, NONE, dtype=np.int64)
+    listed = list(numbers)
+    told[: len(listed)] = listed
+    return told
 
 
-Amounts = list[dict[int, int]]
+def _taken(rows: int, which: Ints, amounts: Ints) -> Ints:
+    """Return [rows]: the sum of `amounts` for each of `which`, both [trips, …]."""
+    taken = np.zeros(rows + 1, dtype=np.int64)
+    np.add.at(taken, which, amounts)
+    return taken[:-1]
 
 
-def _renumbered(take: Amounts, give: Amounts) -> tuple[Amounts, Amounts, Ints]:
-    """Return the same with rows counted from 0, and their old numbers: few of many are short."""
-    used = sorted({r for one in (*take, *give) for r in one})
-    number = {r: i for i, r in enumerate(used)}
-    return (
-        [{number[r]: a for r, a in one.items()} for one in take],
-        [{number[r]: a for r, a in one.items()} for one in give],
-        np.array(used, dtype=np.int64),
-    )
+def _kept(keep: Bools, which: Ints, amounts: Ints) -> tuple[Ints, Ints]:
+    """Return of each line the numbers to `keep`, first, padded with -1, and their amounts."""
+    width = max(1, int(keep.sum(axis=1).max(initial=0)))
+    order = np.argsort(~keep, axis=1, kind="stable")[:, :width]
+    lines = np.arange(len(keep))[:, np.newaxis]
+    kept = keep[lines, order]
+    return np.where(kept, which[lines, order], NONE), np.where(kept, amounts[lines, order], 0)
 
 
-def _binding_rows(
-    room: Ints, take: Sequence[dict[int, int]], give: Sequence[dict[int, int]]
-) -> tuple[list[dict[int, int]], list[dict[int, int]]]:
-    """Return the rows that can be short, per leg: those that all takers together would overfill."""
-    most = np.zeros(len(room), dtype=np.int64)
-    for taken in take:
-        for r, amount in taken.items():
-            most[r] += amount
-    tight = most > room
-    return (
-        [{r: a for r, a in taken.items() if tight[r]} for taken in take],
-        [{r: a for r, a in given.items() if tight[r]} for given in give],
-    )
-
-
-def _binding_channels(yard: Yard, paths: Sequence[Sequence[int]], tops: Floats) -> list[list[int]]:
-    rate = np.zeros(len(yard.rate))
-    number = np.zeros(len(yard.rate), dtype=np.int64)
-    for path, top in zip(paths, tops.tolist(), strict=True):
-        for c in path:
-            rate[c] += top
-            number[c] += 1
-    binds = (rate > yard.rate) | (number > yard.number)
-    return [[c for c in path if binds[c]] for path in paths]
+def _binding(yard: Yard, path: Ints, tops: Floats) -> Bools:
+    """Return [channels + 1]: whether all trips at once would overfill it; the last is none."""
+    on = path.ravel()
+    rate = np.zeros(len(yard.rate) + 1)
+    np.add.at(rate, on, np.repeat(tops, path.shape[1]))
+    number = np.bincount(on + 1, minlength=len(rate))[1:]
+    return np.append((rate[:-1] > yard.rate) | (number > yard.number), False)
 
 
 def _links(trips: Sequence[Trip]) -> tuple[Ints, Ints]:
@@ -251,24 +244,6 @@ def _links(trips: Sequence[Trip]) -> tuple[Ints, Ints]:
             after[last[trip.mover]] = i
         last[trip.mover] = i
     return before, after
-
-
-def _padded(lists: Sequence[dict[int, int]]) -> tuple[Ints, Ints]:
-    width = max([1, *(len(one) for one in lists)])
-    rows = np.full((len(lists), width), NONE, dtype=np.int64)
-    amounts = np.zeros((len(lists), width), dtype=np.int64)
-    for i, one in enumerate(lists):
-        rows[i, : len(one)] = list(one)
-        amounts[i, : len(one)] = list(one.values())
-    return rows, amounts
-
-
-def _padded_paths(paths: Sequence[Sequence[int]]) -> Ints:
-    width = max([1, *(len(path) for path in paths)])
-    found = np.full((len(paths), width), NONE, dtype=np.int64)
-    for i, path in enumerate(paths):
-        found[i, : len(path)] = path
-    return found
 
 
 def _book(legs: Legs, stock: Stock, flow: Flow) -> Book:
