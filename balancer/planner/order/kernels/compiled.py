@@ -29,8 +29,6 @@ _HELPERS = (
     passes.pop_end,
     passes.melt,
     passes.wake,
-    passes.turns,
-    passes.mirrored,
     roaming.has_rows,
     roaming.shift_rows,
     roaming.has_rate,
@@ -41,7 +39,12 @@ _HELPERS = (
     settling.third_of,
 )
 for _helper in _HELPERS:
-    register_jitable(_helper)
+    register_jitable(_nrt=False)(_helper)
+
+_MAKERS = (passes.turns, passes.mirrored)
+"""Helpers that make arrays."""
+for _maker in _MAKERS:
+    register_jitable(_maker)
 
 step = njit(cache=True)(passes.step)
 generate = njit(cache=True)(passes.generate)
