@@ -22,11 +22,12 @@ from balancer.planner.order.kernels.passes import NEVER, duration
 from balancer.planner.order.pacing import light_paces
 from balancer.planner.order.rerouting import rerouted
 from balancer.planner.order.roamers import (
+    Habits,
     drawn_settings,
     first_settings,
     ground_of,
     movers_of,
-    near_settings,
+    near_habits,
 )
 from balancer.planner.order.ruin import few_steps_aside
 from balancer.planner.order.windows import Windows
@@ -40,7 +41,7 @@ from balancer.planner.order.yard import (
 )
 
 ENOUGH: Final = 1e-9
-SEARCHING: Final = 0.35
+SEARCHING: Final = 0.6
 """The share of the time in which ways round circles are sought; the rest goes into polishing."""
 
 WHOLE: Final = np.array([1.0])
@@ -55,7 +56,11 @@ DEAR: Final = 0.02
 FIRST: Final = 2
 """Ways round circles that are tried with careful settings."""
 PLENTY: Final = 8
-"""Ways from which on good settings are used again."""
+"""Attempts from which on ways near good ones are tried."""
+KNOWN: Final = 30
+"""The best ways, as far as they differ, that are known by how they came about."""
+KEEN: Final = 0.6
+"""How often one near a good one is tried."""
 REST: Final = 0.1
 """From this share of a top rate on, what is left of a channel is worth dividing."""
 EXACT: Final = 100
@@ -69,6 +74,8 @@ WINDOWS_FROM: Final = 0.5
 MANY_TRIPS: Final = 3000
 ROAMS: Final = 60
 """By how much fewer ways round circles are tried where those with fewest steps aside are known."""
+TIGHTER: Final = 1.5
+"""How many times as long a way round circles may be as the best before it is tightened."""
 GOOD: Final = 2.0
 """How much longer than the bound a schedule is of guests that block each other in circles."""
 REROUTES: Final = 40
@@ -276,7 +283,7 @@ class Work:
         movers, ground = movers_of(self.yard), ground_of(self.yard)
         if self.yard.temporary and self.dear:
             self.find_fewest(movers, ground)
-        seen: list[tuple[float, Floats]] = []
+        seen: list[tuple[float, Habits]] = []
         if self.best is not None and (  # roaming among many takes minutes
             self.n > EXACT or self.cheapest_more() >= self.cost(self.best)
         ):
@@ -285,11 +292,11 @@ class Work:
         attempt, since = FIRST if few else 0, 0
         roams = max(MUST, self.effort.roams // ROAMS) if few else self.effort.roams
         while since < roams and (attempt < MUST or self.effort.spent() < SEARCHING):
-            settings = self.settings(attempt, seen)
+            habits = self.habits(attempt, seen)
             before = self.best
-            cost = self.roamed(movers, ground, settings, attempt)
-            if cost < NEVER:
-                seen.append((cost, settings))
+            cost = self.roamed(movers, ground, habits)
+            if cost < NEVER and all(cost != known for known, _ in seen):
+                seen = sorted([*seen, (cost, habits)], key=lambda known: known[0])[:KNOWN]
             attempt, since = attempt + 1, since + 1 if few or self.best is before else 0
         if self.best is not None and self.best.steps_aside:
             self.straighten()
@@ -331,20 +338,18 @@ class Work:
         self.least = max(self.least, answer.least)
         return [answer.trips] if answer.trips else []
 
-    def settings(self, attempt: int, seen: Sequence[tuple[float, Floats]]) -> Floats:
-        """Return careful settings first, then such as were good before, and others by chance."""
+    def habits(self, attempt: int, seen: Sequence[tuple[float, Habits]]) -> Habits:
+        """Return careful habits first, then such as are near good ones, and others by chance."""
         aside = self.yard.temporary
-        if attempt < FIRST:
-            return first_settings(attempt, aside=aside)
-        if len(seen) > PLENTY and attempt % 2:
+        if seen and attempt >= PLENTY and self.rng.random() < KEEN:
             chosen = min(self.rng.integers(len(seen), size=3))
-            return near_settings(self.rng, sorted(seen, key=lambda s: s[0])[chosen][1])
+            return near_habits(self.rng, seen[chosen][1])
         few = self.dear and self.best is None
-        return drawn_settings(self.rng, self.n, aside=aside, few=few)
+        drawn = drawn_settings(self.rng, self.n, aside=aside, few=few)
+        knobs = first_settings(attempt, aside=aside) if attempt < FIRST else drawn
+        return Habits(knobs, self.rng.random((2, self.n)))
 
-    def roamed(
-        self, movers: roaming.Movers, ground: roaming.Ground, knobs: Floats, attempt: int
-    ) -> float:
+    def roamed(self, movers: roaming.Movers, ground: roaming.Ground, habits: Habits) -> float:
         """Roam once, tighten what comes out; return its cost, or NEVER if somebody is stuck."""
         limit = 4 * self.n + 8
         mover, source, target, kind = (np.zeros(limit, dtype=np.int64) for _ in range(4))
@@ -352,8 +357,8 @@ class Work:
         number, left, seconds = self.kernels.roam(
             movers,
             ground,
-            knobs,
-            self.effort.seed * 7919 + attempt,
+            habits.knobs,
+            habits.luck,
             mover,
             source,
             target,
@@ -364,7 +369,7 @@ class Work:
         if left:
             return NEVER
         price = 1 + self.effort.price_of_a_step_aside * (number - self.n)
-        least = max(seconds / 1.5, self.bound.seconds) * price
+        least = max(seconds / TIGHTER, self.bound.seconds) * price
         if self.best is not None and least > self.cost(self.best):
             return float(seconds * price)
         trips = [

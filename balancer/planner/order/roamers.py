@@ -1,6 +1,6 @@
 """A yard as `kernels.roaming` reads it, and settings for roaming."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -11,7 +11,7 @@ LOOKING_AHEAD: Final = 4.0
 """The way of choosing who steps aside that tries everybody: it takes long where there are many."""
 MANY: Final = 200
 """Movers from which nobody looks ahead."""
-DRAWN: Final = 5
+DRAWN: Final = 4
 """Ways of choosing who steps aside."""
 FEW: Final = (0.8, 0.6, 0.5, 0.5, 0.7)
 """Where steps aside are dear: how often none is made eagerly, who is chosen by looking ahead, all
@@ -22,8 +22,21 @@ SHARPLY: Final = 4.0
 """The power to which that counts."""
 SHORT: Final = (0.2, 0.0, 0.05, 0.8, 0.1)
 """The same where short schedules matter more."""
-RARELY: Final = 0.1
+HOMEWARDS: Final = 0.4
+"""The greatest share of movers not yet home at which those who stepped aside come first."""
+RETUNED: Final = 0.5
+"""How often habits near others have other settings."""
+ANEW: Final = 0.3
+"""The greatest share of luck that is drawn anew for habits near others."""
 USUALLY: Final = 0.7
+
+
+class Habits(NamedTuple):
+    """How to roam: settings, and what chance has for each mover."""
+
+    knobs: Floats
+    luck: Floats
+    """[2, movers], from 0 to 1: for its turn, and for its stepping aside."""
 
 
 def first_settings(turn: int, *, aside: bool) -> Floats:
@@ -36,22 +49,25 @@ def drawn_settings(rng: np.random.Generator, movers: int, *, aside: bool, few: b
     """Return settings by chance; `few` if steps aside are dear. See `roaming.roam`."""
     r = rng.random
     none, ahead, alone, size, lazy = FEW if few else SHORT
-    quota = 0.0 if r() < none else 0.05 + 0.4 * r() ** 1.5
+    quota = 0.0 if r() < none else 0.05 + 0.6 * r() ** 1.5
     who = LOOKING_AHEAD if r() < ahead else float(int(DRAWN * r()))
     if movers > MANY and who == LOOKING_AHEAD:
         who = 0.0
     return np.array(
-        [quota, r() < RARELY, 1.0, r(), 2 * r() ** 2, r() < USUALLY, r() < alone, r() < size,
+        [quota, HOMEWARDS * r(), 1.0, r(), 2 * r() ** 2, r() < USUALLY, r() < alone, r() < size,
          aside, r() < lazy, who, SHARPLY * (r() < QUICK)]
     )  # fmt: skip
 
 
-def near_settings(rng: np.random.Generator, settings: Floats) -> Floats:
-    """Return settings a little off `settings`."""
-    changed = settings.copy()
-    for k in (0, 3, 4):
-        changed[k] = max(0.0, changed[k] + 0.1 * rng.normal())
-    return changed
+def near_habits(rng: np.random.Generator, habits: Habits) -> Habits:
+    """Return habits a little off `habits`."""
+    knobs, luck = habits.knobs.copy(), habits.luck.copy()
+    if rng.random() < RETUNED:
+        for k in (0, 1, 3, 4):
+            knobs[k] = max(0.0, knobs[k] + 0.1 * rng.normal())
+    anew = rng.random(luck.shape) < ANEW * rng.random() ** 2
+    luck[anew] = rng.random(int(anew.sum()))
+    return Habits(knobs, luck)
 
 
 def movers_of(yard: Yard) -> Movers:

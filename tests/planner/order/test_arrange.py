@@ -11,10 +11,12 @@ from balancer.planner.order.arrange import Effort, Work, arrange
 from balancer.planner.order.certificate import nobody_can_start
 from balancer.planner.order.kernels import passes
 from balancer.planner.order.roamers import (
+    Habits,
     drawn_settings,
     first_settings,
     ground_of,
     movers_of,
+    near_habits,
 )
 from balancer.planner.order.yard import Trip, compile_trips
 from tests.planner.order.yards import faults, yard, yards
@@ -163,7 +165,8 @@ def test_what_cannot_be_better_is_dropped_unseen():
     best = go(work.yard)
     work.best = replace(best, seconds=0.1)
     movers, ground = movers_of(work.yard), ground_of(work.yard)
-    assert work.roamed(movers, ground, first_settings(0, aside=True), 0) > 0.1
+    habits = Habits(first_settings(0, aside=True), np.zeros((2, 2)))
+    assert work.roamed(movers, ground, habits) > 0.1
     assert work.best.seconds == 0.1
 
 
@@ -197,8 +200,21 @@ def test_many_settings_are_drawn():
     for few in (True, False):
         for _ in range(20):
             drawn = drawn_settings(rng, 900, aside=True, few=few)
-            assert 0 <= drawn[0] <= 0.45
+            assert 0 <= drawn[0] <= 0.65
             assert drawn[10] in {0, 1, 2, 3, 4}
+
+
+def test_near_habits_are_near_and_leave_the_known_as_they_are():
+    """Most of what chance had for movers stays, settings never get below zero."""
+    rng = np.random.default_rng(1)
+    known = Habits(drawn_settings(rng, 50, aside=True, few=False), rng.random((2, 50)))
+    before = known.luck.copy()
+    tried = [near_habits(rng, known) for _ in range(40)]
+    assert np.array_equal(known.luck, before)
+    assert all(np.mean(one.luck != before) <= 0.5 for one in tried)
+    assert any(np.any(one.luck != before) for one in tried)
+    assert any(np.any(one.knobs != known.knobs) for one in tried)
+    assert all(np.all(one.knobs >= 0) for one in tried)
 
 
 @settings(max_examples=25, deadline=None)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from balancer.planner.order.kernels.passes import NEVER, NONE, TINY, draw, pop_end, push_end, turns
+from balancer.planner.order.kernels.passes import NEVER, NONE, TINY, pop_end, push_end, turns
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -190,7 +190,7 @@ def roam(
     movers: Movers,
     ground: Ground,
     knobs: Floats,
-    seed: int,
+    luck: Floats,
     trip_mover: Ints,
     trip_source: Ints,
     trip_target: Ints,
@@ -199,21 +199,19 @@ def roam(
 ) -> tuple[int, int, float]:
     """Fill the trips in the order of their start; return their number, movers left, the time.
 
-    Knobs: 0 quota of eager steps aside as a share of movers; 1 how parked movers rank (0 last,
-    1 first); 2 least share of the top rate; 3 noise on ranks; 4 noise on who steps aside; 5 one
+    Knobs: 0 quota of eager steps aside as a share of movers; 1 the share of movers not yet home at
+    which parked ones come first, who came last until then; 2 least share of the top rate; 3 noise on ranks; 4 noise on who steps aside; 5 one
     if bigger ones are to be waited for; 6 one if everything goes alone; 7 ranks by size (1) or at
     random (0); 8 steps aside allowed; 9 one if who stepped aside returns only when nobody else
     can go; 10 who steps aside when stuck: 0 little to send, 1 big, 2 from wanted hosts, 3 both, 4
     whoever lets most others go; 11 for
     eager ones: 0 weighs what is sent against who waits, else what a third host's link is held for
-    against the room that it opens counts alone, to this power.
+    against the room that it opens counts alone, to this power. Luck [2, movers], from 0 to 1, is
+    the noise on ranks and on who steps aside.
     """
     n = len(movers.source)
     hosts = len(ground.zone)
     limit = len(trip_mover)
-    dice = np.full(1, seed % 2147483646 + 1, dtype=np.int64)
-    for _ in range(5):
-        draw(dice)
     room = Room(ground.free.copy(), ground.rate.copy(), ground.number.copy())
     promised = np.zeros(hosts, dtype=np.int64)
     at = movers.source.copy()
@@ -224,9 +222,9 @@ def roam(
     wanted = np.zeros(hosts)
     incoming = np.zeros(hosts)
     for m in range(n):
-        rank[m] = -knobs[7] * movers.size[m] * (1.0 + knobs[3] * draw(dice))
+        rank[m] = -knobs[7] * movers.size[m] * (1.0 + knobs[3] * luck[0, m])
         if knobs[7] == 0.0:
-            rank[m] = -draw(dice)
+            rank[m] = -luck[0, m]
         wanted[movers.target[m]] += movers.size[m]
     spare = np.empty(hosts)
     total_free = np.zeros(hosts)
@@ -244,17 +242,22 @@ def roam(
         if movers.need[m, 0] > 0:
             first_row_size = movers.size[m] / movers.need[m, 0]
             break
+    smallest = movers.need[:, 0].min()
+    roomy = np.empty(hosts, dtype=np.int64)
     order = turns(rank)
     stale = True
     lazy = knobs[9] > 0.0
     rested = False
+    homewards = False
     while left > 0:
         started = False
+        if not homewards and left <= knobs[1] * n:
+            homewards, stale = True, True
         if stale:
             key = rank.copy()
             for m in range(n):
                 if parked[m] > 0:
-                    key[m] += -1e6 if knobs[1] > 0.5 else 1e6
+                    key[m] += -1e6 if homewards else 1e6
             order = turns(key)
             stale = False
         promised[:] = 0
@@ -308,9 +311,20 @@ def roam(
             knobs[8] > 0.0 and (stuck or quota > 0) and trips < limit and not (alone and busy > 0)
         ):
             best, who, where, how = NEVER, NONE, NONE, LIVE
+            open_hosts = 0
             for h in range(hosts):
                 total_free[h] = room.rows[h] * first_row_size
                 spare[h] = total_free[h] - wanted[h]
+                enters = room.rows[h] >= smallest
+                for k in range(ground.entering.shape[1]):
+                    c = ground.entering[h, k]
+                    if c >= 0 and (room.number[c] < 1 or room.rate[c] <= 0.0):
+                        enters = False
+                if enters:
+                    roomy[open_hosts] = h
+                    open_hosts += 1
+            if open_hosts == 0 and not stuck:
+                break
             for m in range(n):
                 if phase[m] != WAITING or movers.target[m] == at[m]:
                     continue
@@ -334,20 +348,23 @@ def roam(
                 elif knobs[11] > 0.0:
                     score = (movers.setup[m] + movers.volume[m] / movers.top[m]) / movers.size[m]
                     score = score ** knobs[11]
-                score *= 1.0 + knobs[4] * draw(dice)
+                score *= 1.0 + knobs[4] * luck[1, m]
                 if not stuck and knobs[11] <= 0.0:
                     score /= wanted[a] - total_free[a] - incoming[a] + movers.size[m]
                 if score >= best and not (stuck and knobs[10] == 4.0):
                     continue
                 third, most = NONE, -NEVER
-                for h in range(hosts):
+                for i in range(open_hosts):
+                    h = roomy[i]
                     if h == a or h == movers.target[m]:
                         continue
                     if not stuck and spare[h] < movers.size[m]:
                         continue
                     if ground.allowed.shape[0] > 1 and not ground.allowed[m, h]:
                         continue
-                    if spare[h] <= most or not has_rows(movers, ground, room.rows, m, a, h):
+                    if spare[h] <= most or room.rows[h] < movers.need[m, 0]:
+                        continue
+                    if not has_rows(movers, ground, room.rows, m, a, h):
                         continue
                     top = top_between(movers, ground, m, a, h)
                     if top <= 1.2 * movers.dirty[m]:
@@ -366,7 +383,7 @@ def roam(
                     waiting = (phase == WAITING) & (places != movers.target)
                     places[m] = third
                     gain += 0.5 * reach(movers, ground, rows, places, waiting, order)
-                    score = -gain * (1.0 + 0.1 * knobs[4] * draw(dice)) + 3.0 * parked[m]
+                    score = -gain * (1.0 + 0.1 * knobs[4] * luck[1, m]) + 3.0 * parked[m]
                     if score >= best:
                         continue
                 if third >= 0:
@@ -374,7 +391,7 @@ def roam(
             if who < 0 and stuck:
                 for m in range(n):
                     if phase[m] == WAITING and movers.cold[m] and wanted[at[m]] > 0.0:
-                        score = movers.store[m] * (1.0 + knobs[4] * draw(dice))
+                        score = movers.store[m] * (1.0 + knobs[4] * luck[1, m])
                         if score < best:
                             best, who, where, how = score, m, NONE, STORE
             if who < 0:
