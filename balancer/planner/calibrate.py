@@ -28,20 +28,22 @@ SLOWEST: Final = 0.05
 FASTEST: Final = 1.2
 """What is believed of an effective rate, as a share of the rate allowed."""
 
+QUICKEST_COPY: Final = 0.1
+SLOWEST_COPY: Final = 10.0
+"""What is believed of how many times as long as by the model copies of disks take."""
+
 
 def learned(before: Calibration, outcome: Outcome) -> Calibration:
     """Return what is known once `outcome` is: unchanged where it teaches nothing."""
     passed, action = outcome.passed, outcome.action
     if outcome.result is not Result.DONE or passed is None or not passed.teaches:
         return before
+    if passed.disk_mib or action.copies:
+        return _copies(before, outcome, passed)
     ratio = passed.mib_s / (action.rate_kib_s / KIB) if action.rate_kib_s else 0.0
-    beside = max(0.0, outcome.ended - outcome.started - passed.seconds)
-    took = outcome.ended - outcome.started
     after = replace(
-        before,
-        setup=before.setup.after(beside),
+        _timed(before, outcome, passed),
         guests={**before.guests, action.guest: _habit(before, outcome, passed)},
-        errors=(*before.errors, took / max(0.1, action.predicted.seconds))[-KEPT:],
     )
     if not SLOWEST <= ratio <= FASTEST:
         return after
@@ -52,6 +54,35 @@ def learned(before: Calibration, outcome: Outcome) -> Calibration:
         everywhere=before.everywhere.after(ratio),
         by_pair={**before.by_pair, action.source: {**known, action.target: pair}},
     )
+
+
+def _timed(before: Calibration, outcome: Outcome, passed: Passed) -> Calibration:
+    """Return what is known of set-up, and of how far off predictions are."""
+    took = outcome.ended - outcome.started
+    off = took / max(0.1, outcome.action.predicted.seconds)
+    return replace(
+        before,
+        setup=before.setup.after(max(0.0, took - passed.seconds)),
+        errors=(*before.errors, off)[-KEPT:],
+    )
+
+
+def _copies(before: Calibration, outcome: Outcome, passed: Passed) -> Calibration:
+    """Return what is known of copies of disks: what is left of the time once memory is sent.
+
+    Memory goes behind the mirror of the disks, so that of rates and of the guest's habits nothing
+    is learned.
+    """
+    action, after = outcome.action, _timed(before, outcome, passed)
+    allowed, by_model = action.rate_kib_s / KIB, action.predicted.disk_seconds
+    if allowed <= 0 or by_model <= 0:
+        return after
+    pair = before.by_pair.get(action.source, {}).get(action.target, before.everywhere)
+    memory = (passed.sent_mib - passed.disk_mib) / (allowed * pair.value)
+    times = (passed.seconds - memory) / by_model
+    if not QUICKEST_COPY <= times <= SLOWEST_COPY:
+        return after
+    return replace(after, disks=before.disks.after(times))
 
 
 def slower(before: Calibration, guest: str, host: str, ratio: float) -> Calibration:

@@ -198,12 +198,8 @@ class SimulatedExecution:
             first_mib=min(transfer.memory_mib, transfer.sent_mib),
             rounds=max(1, transfer.rounds),
             downtime_ms=round(1000 * transfer.paused),
-            teaches=not (
-                self._climb.steps
-                or self._action.auto_converge
-                or self._hastened
-                or self._action.copies
-            ),
+            teaches=not (self._climb.steps or self._action.auto_converge or self._hastened),
+            disk_mib=min(transfer.disk_mib, transfer.sent_mib),
         )
 
     def room(self, rate_kib_s: int) -> None:

@@ -148,3 +148,42 @@ def test_one_lesson_predicts_the_next_move(dirty, share, memory, slower):
 def test_rounds_end_even_where_they_do_not_shrink():
     """A guest that is never done is cut off."""
     assert len(rounds(100, 100, 100, 10, 1)) == 200
+
+
+def copied_in(seconds, rate=40.0, disk_mib=400, by_model=20.0) -> Outcome:
+    """Return how a guest of 200 MiB of memory moved with its disks, in `seconds` of transfer."""
+    action = replace(
+        move("x", "a", "b", rate_kib_s=round(rate * 1024)),
+        copies=("vda",),
+        predicted=Prediction(
+            seconds=30.0, seconds_p90=40.0, mib=600, downtime_ms=300, disk_mib=disk_mib,
+            disk_seconds=by_model,
+        ),
+    )  # fmt: skip
+    passed = Passed(
+        seconds=seconds, sent_mib=200 + disk_mib, first_mib=200, rounds=1, disk_mib=disk_mib
+    )
+    return Outcome(action=action, result=Result.DONE, started=0, ended=seconds + 1, passed=passed)
+
+
+def test_copies_teach_how_long_copies_take():
+    """What is left once memory went at 38 MiB/s: 10 of the 20 s that the model says; then half."""
+    known = learned(UNCALIBRATED, copied_in(10 + 200 / 38))
+    assert known.disks.value == pytest.approx(0.5)
+    assert known.disks.jobs == 1
+    assert known.by_pair == {}
+    assert known.guests == {}
+    assert known.everywhere == UNCALIBRATED.everywhere
+    assert known.setup.value == pytest.approx(1.0)
+    assert len(known.errors) == 1
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [copied_in(5.0), copied_in(1000.0), copied_in(9.0, by_model=0), copied_in(9.0, rate=0)],
+)
+def test_copies_that_cannot_be_are_not_believed(outcome):
+    """Quicker than memory alone, fifty times as long, or nothing predicted: only that it was off."""
+    known = learned(UNCALIBRATED, outcome)
+    assert known.disks == UNCALIBRATED.disks
+    assert len(known.errors) == 1

@@ -10,6 +10,7 @@ from balancer.planner.capacity.compat import matrix
 from balancer.planner.constraints.disk_room import DiskRoom
 from balancer.planner.constraints.only_on import OnlyOn
 from balancer.planner.constraints.tied import Tied, because
+from balancer.planner.model.calibration import UNCALIBRATED, Learned
 from balancer.planner.model.cluster import LocalDisk
 from balancer.planner.model.copying import as_it_moves, copied_mib, sent_mib
 from balancer.planner.model.duration import Load, WillNotConverge, expect, load, with_disks
@@ -169,6 +170,24 @@ def test_more_disk_never_takes_less(disk: int, more: int, rate: int) -> None:
     assert with_disks(alone, Load(10, 0, 0), rate) == alone
     assert alone.seconds <= some.seconds <= all_.seconds
     assert (all_.mib - some.mib, all_.disk_mib - some.disk_mib) == (more, more)
+
+
+def test_what_copies_took_makes_the_next_shorter_or_longer() -> None:
+    """Half the time of the model learned: half of the part that is disks; memory as before."""
+    question = asked()
+    action = move("x", "a", "b", rate_kib_s=100 * 1024, copies=("vda",))
+    known = replace(UNCALIBRATED, disks=Learned(value=0.5, jobs=3))
+    plain, taught = (
+        expect(replace(question, calibration=one), action) for one in (UNCALIBRATED, known)
+    )
+    assert isinstance(plain, Prediction)
+    assert isinstance(taught, Prediction)
+    assert plain.disk_seconds == taught.disk_seconds > 10
+    assert plain.seconds - taught.seconds == pytest.approx(0.5 * plain.disk_seconds, abs=0.01)
+    travel = Travel(replace(question, calibration=known))
+    ways = travel.predict(action.guest, "a", "b", action.rate_kib_s)
+    assert isinstance(ways, Prediction)
+    assert ways.seconds == pytest.approx(taught.seconds, rel=0.01)
 
 
 def test_disks_are_paid_for() -> None:

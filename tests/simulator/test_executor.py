@@ -96,7 +96,7 @@ def test_local_disks_go_first_and_take_their_room_along() -> None:
     assert outcome is not None
     assert (outcome.result, outcome.mib >= 3 * 1024) == (Result.DONE, True)
     assert outcome.passed is not None
-    assert not outcome.passed.teaches
+    assert (outcome.passed.teaches, outcome.passed.disk_mib) == (True, 2 * 1024)
     free = {name: host.spec.images["/local"] for name, host in world.hosts.items()}
     assert free == {"a": 2 * 1024, "b": 1024}
     assert "no room" in executor.look_again(other)

@@ -14,8 +14,7 @@ PAGE: Final = 4096
 def passed(stats: Mapping[str, Any], *, plain: bool) -> Passed | None:
     """Return what can be learned; None where libvirt did not say, or the source forgot.
 
-    `plain`: it went by pre-copy alone. A guest slowed down by auto-converge teaches nothing, nor
-    does a migration that copied disks.
+    `plain`: it went by pre-copy alone. A guest slowed down by auto-converge teaches nothing.
     """
 
     def number(name: str) -> int:
@@ -30,7 +29,6 @@ def passed(stats: Mapping[str, Any], *, plain: bool) -> Passed | None:
     empty = number(libvirt.VIR_DOMAIN_JOB_MEMORY_CONSTANT) * page / MIB
     total = number(libvirt.VIR_DOMAIN_JOB_MEMORY_TOTAL) / MIB
     throttled = number(libvirt.VIR_DOMAIN_JOB_AUTO_CONVERGE_THROTTLE) > 0
-    copied = number(libvirt.VIR_DOMAIN_JOB_DISK_TOTAL) > 0
     return Passed(
         seconds=max(0.001, elapsed - number(libvirt.VIR_DOMAIN_JOB_SETUP_TIME) / 1000),
         sent_mib=sent,
@@ -38,5 +36,6 @@ def passed(stats: Mapping[str, Any], *, plain: bool) -> Passed | None:
         rounds=max(1, number(libvirt.VIR_DOMAIN_JOB_MEMORY_ITERATION)),
         dirty_mib_s=number(libvirt.VIR_DOMAIN_JOB_MEMORY_DIRTY_RATE) * page / MIB,
         downtime_ms=number(libvirt.VIR_DOMAIN_JOB_DOWNTIME),
-        teaches=plain and not throttled and not copied,
+        teaches=plain and not throttled,
+        disk_mib=min(sent, number(libvirt.VIR_DOMAIN_JOB_DISK_PROCESSED) / MIB),
     )

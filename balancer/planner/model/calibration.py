@@ -56,6 +56,8 @@ class Calibration:
     """Seconds beside the transfer: connecting, starting the receiving emulator, switching over."""
     guests: Mapping[str, Habit] = field(default_factory=dict)
     """By uuid."""
+    disks: Learned = Learned(value=1.0)
+    """How many times as long copies of local disks take as by the model."""
     slowdowns: Mapping[str, Mapping[str, Learned]] = field(default_factory=dict)
     """How many times the CPU that guests use where their code is translated from one architecture
     to itself they use where it is to another: by the guest's, then the host's architecture."""

@@ -115,14 +115,18 @@ def behind_a_mirror(sent: Load, rate_kib_s: int) -> int | WillNotConverge:
     return max(1, int(rate_kib_s - written * KIB))
 
 
-def with_disks(expected: Prediction, sent: Load, left_kib_s: int) -> Prediction:
+def with_disks(
+    expected: Prediction, sent: Load, left_kib_s: int, slowness: float = 1.0
+) -> Prediction:
     """Return `expected`, of memory alone, with the time and the bytes that disks take before it.
 
-    `left_kib_s` is what their guest's own writing leaves of the rate.
+    `left_kib_s` is what their guest's own writing leaves of the rate; `slowness` how many times as
+    long as that finished copies took.
     """
     if not sent.disk_mib:
         return expected
-    seconds = sent.longest_mib * KIB / left_kib_s
+    alone = sent.longest_mib * KIB / left_kib_s
+    seconds = slowness * alone
     rewritten = sent.written_mib_s * (seconds + expected.seconds)
     disk = ceil(sent.disk_mib + rewritten)
     longer = round(expected.seconds + seconds, 3)
@@ -132,6 +136,7 @@ def with_disks(expected: Prediction, sent: Load, left_kib_s: int) -> Prediction:
         seconds_p90=round(P90_RATIO * longer, 3),
         mib=expected.mib + disk,
         disk_mib=disk,
+        disk_seconds=round(alone, 3),
     )
 
 
@@ -192,4 +197,5 @@ def expect(problem: Problem, action: Action) -> Prediction | WillNotConverge | N
     )
     if isinstance(found, WillNotConverge):
         return found
-    return refined(problem, action.guest, with_disks(found, sent, left))
+    whole_way = with_disks(found, sent, left, problem.calibration.disks.value)
+    return refined(problem, action.guest, whole_way)

@@ -29,6 +29,8 @@ class Prediction:
     """Memory in use that this was reckoned from, before empty pages are left out; 0 is unknown."""
     disk_mib: int = 0
     """Of `mib`: local disks that are copied along, before any memory is sent."""
+    disk_seconds: float = 0.0
+    """What copying them would take by the model alone, before what finished copies taught."""
 
 
 class RungKind(StrEnum):
@@ -276,7 +278,9 @@ class Passed:
     """Distinct memory dirtied per second, as last seen; 0 is none, or unknown."""
     downtime_ms: int = 0
     teaches: bool = True
-    """False where it went by other means than plain pre-copy, or copied disks, too."""
+    """False where it went by other means than plain pre-copy."""
+    disk_mib: float = 0.0
+    """Of `sent_mib`: local disks that were copied along. They teach how long copies take, alone."""
 
     @property
     def mib_s(self) -> float:

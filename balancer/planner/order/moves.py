@@ -110,7 +110,7 @@ class Travel:
         answer = stance(sent.volume_mib, sent.dirty_mib_s, sent.hot_mib, rate_kib_s, means)
         if isinstance(answer, WillNotConverge):
             return answer
-        whole_way = with_disks(answer.predicted, sent, left)
+        whole_way = with_disks(answer.predicted, sent, left, self.problem.calibration.disks.value)
         return replace(answer, predicted=refined(self.problem, guest, whole_way))
 
     def means(self, guest: str, source: str, target: str) -> Means:

@@ -19,12 +19,18 @@ def test_rate_volume_and_dirt_are_told_apart() -> None:
 
 
 def test_what_is_not_plain_pre_copy_teaches_nothing() -> None:
-    """Post-copy, a slowed-down guest, copied disks; and no figures are no lesson."""
+    """Post-copy, a slowed-down guest; and no figures are no lesson."""
     told = [
         passed(STATS, plain=False),
         passed({**STATS, "auto_converge_throttle": 20}, plain=True),
-        passed({**STATS, "disk_total": 1}, plain=True),
     ]
-    assert [lesson is not None and lesson.teaches for lesson in told] == [False] * 3
+    assert [lesson is not None and lesson.teaches for lesson in told] == [False] * 2
     assert passed({}, plain=True) is None
     assert passed({"time_elapsed": "soon", "data_processed": 5}, plain=True) is None
+
+
+def test_copied_disks_are_told_from_memory() -> None:
+    """Of 90 MiB on the wire 60 were disks; never more than all."""
+    told = [passed({**STATS, "disk_processed": n * MIB}, plain=True) for n in (60, 600)]
+    assert [lesson.disk_mib for lesson in told if lesson] == [60.0, 90.0]
+    assert all(lesson.teaches for lesson in told if lesson)
