@@ -186,6 +186,23 @@ class Cluster:
         return {guest.uuid: guest for guest in self.guests}
 
     @cached_property
+    def named(self) -> Mapping[str, tuple[Guest, ...]]:
+        """Guests by name: of several with one name all."""
+        found: dict[str, list[Guest]] = {}
+        for guest in self.guests:
+            found.setdefault(guest.name, []).append(guest)
+        return {name: tuple(guests) for name, guests in found.items()}
+
+    @cached_property
+    def labelled(self) -> Mapping[tuple[str, str], tuple[Guest, ...]]:
+        """Guests by label and its value."""
+        found: dict[tuple[str, str], list[Guest]] = {}
+        for guest in self.guests:
+            for pair in guest.labels.items():
+                found.setdefault(pair, []).append(guest)
+        return {pair: tuple(guests) for pair, guests in found.items()}
+
+    @cached_property
     def guests_on(self) -> Mapping[str, tuple[Guest, ...]]:
         """Guests by the name of the host they run on; every host has an entry."""
         found: dict[str, list[Guest]] = {host.name: [] for host in self.hosts}

@@ -3,9 +3,10 @@
 Said before guests are placed, so that no plan is built upon a move that cannot be made.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from balancer.planner.model.copying import copied
+from balancer.planner.model.duration import ratio
 from balancer.planner.model.fitting import may_be_cold
 from balancer.planner.model.plan import Outcome, RungKind
 from balancer.planner.model.problem import Problem
@@ -29,12 +30,25 @@ def too_busy(problem: Problem) -> Pairs:
     fast = {u for u, dirty in problem.demand.dirty_mib_s.items() if dirty > CATCH_UP * slowest}
     along = {guest.uuid for guest in problem.cluster.guests if copied(problem, guest.uuid)}
     for guest in sorted((fast & problem.cluster.guest.keys()) | along):
-        home = problem.home(guest)
-        for host in problem.receiving:
-            answer = travel.at_best(guest, home, host) if host != home else None
-            if isinstance(answer, WillNotConverge):
-                found[guest, host] = answer.sentence
+        for host, why in _refusals(travel, guest):
+            found[guest, host] = why
     return found
+
+
+def _refusals(travel: Travel, guest: str) -> Iterator[tuple[str, str]]:
+    """Yield where the guest cannot go, and why; hosts with like links are asked about once."""
+    problem, home = travel.problem, travel.problem.home(guest)
+    known: dict[tuple[int, float, str], str] = {}
+    for host in problem.receiving:
+        if host == home:
+            continue
+        way = (guest, home, host)
+        like = (travel.top_rate(home, host), ratio(problem, home, host), travel.cold(*way))
+        if like not in known:
+            answer = travel.at_best(*way)
+            known[like] = answer.sentence if isinstance(answer, WillNotConverge) else ""
+        if known[like]:
+            yield host, known[like]
 
 
 def hopeless(problem: Problem, guest: str) -> bool:

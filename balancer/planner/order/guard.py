@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from balancer.planner.constraints import all_rules
 from balancer.planner.model.ledger import Ledger
 from balancer.planner.model.placement import at_rest
-from balancer.planner.model.policy import Constraint, throughout
+from balancer.planner.model.policy import Constraint, singly, throughout
 from balancer.planner.model.problem import Problem
 from balancer.planner.model.violation import Violation, baseline, worsened
 
@@ -40,15 +40,17 @@ class Guard:
     ) -> tuple[Violation, ...]:
         """Return what would be newly broken, or worse, if `guest` held exactly `hosts`.
 
-        Looks at `touched` hosts, or at all that the change concerns. The ledger is left as it was.
+        Looks at `touched` hosts, or at all that the change concerns. A rule that speaks of each
+        guest by itself is asked about this one alone. The ledger is left as it was.
         """
         before = ledger[guest]
         ledger.put(guest, *hosts)
         look = frozenset(touched) or frozenset((*before, *ledger[guest]))
+        alone = {guest: ledger[guest]}
         found = [
             violation
             for rule in self._rules.get(guest, ())
-            for violation in rule.violations(self.problem, ledger, look)
+            for violation in rule.violations(self.problem, alone if singly(rule) else ledger, look)
         ]
         ledger.put(guest, *before)
         return worsened(self._before, found)

@@ -1,6 +1,8 @@
 """Which guests or hosts a rule speaks of."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from balancer.planner.model.selector import EVERYTHING, Selector
 from tests.drawing import draw, select
@@ -44,6 +46,22 @@ def names(*patterns: str) -> set[str]:
 def test_patterns_select_guests(patterns: list[str], expected: set[str]) -> None:
     """A union of what is wanted less what is barred; bars alone start from everything."""
     assert names(*patterns) == expected
+
+
+WORDS = (
+    "web-1 web-2 db-1 nobody * web-? label:role=web label:role=db label:role label:role=* "
+    "label:no=web owner:nova host:a group:webs uuid:x"
+).split()
+
+
+@given(st.lists(st.tuples(st.sampled_from(WORDS), st.booleans()), max_size=4))
+def test_what_is_told_in_full_is_found_as_by_asking_everybody(
+    drawn: list[tuple[str, bool]],
+) -> None:
+    """A pattern that no guest fits changes nothing but the way guests are looked for."""
+    patterns = [f"!{word}" if barred else word for word, barred in drawn]
+    everywhere = "no-such-*" if any(not barred for _, barred in drawn) else "!no-such-*"
+    assert names(*patterns) == names(*patterns, everywhere) or not patterns
 
 
 def test_uuids_select_guests() -> None:
