@@ -124,7 +124,7 @@ def _planned(
     ways = [_way(problem, request, keep_going)]
     while (without := _without(ways)) and keep_going():
         barred = {**ways[-1].problem.barred, **without}
-        quicker = replace(request, effort=min(request.effort, Effort.QUICK, key=_RANK.index))
+        quicker = replace(request, effort=_quick(request.effort))
         ways.append(_way(replace(problem, barred=barred), quicker, keep_going))
     best = _not_worse_for_more(problem, ways, request, keep_going)
     if refused := _refused(problem, best.ordered):
@@ -159,6 +159,11 @@ def with_resizes(problem: Problem, made: Plan, reached: Placement) -> Plan | Inf
         resizes_save=given.saved,
     )
     return replace(made, summary=summary(made))
+
+
+def _quick(effort: Effort) -> Effort:
+    """Return `effort`, no more than about two seconds of it."""
+    return min(effort, Effort.QUICK, key=_RANK.index)
 
 
 def _gained(formulation: Formulation, actions: Iterable[Action]) -> tuple[int, ...]:
@@ -287,7 +292,8 @@ def _way(
     before = score(formulation, formulation.start)
     if not _worth_it(before, answer.score, problem.policy):
         target = dict(problem.cluster.placement)
-    ordered = order(problem, target, reasons(problem, formulation, target), request.effort)
+    effort = request.effort if keep_going() else _quick(request.effort)
+    ordered = order(problem, target, reasons(problem, formulation, target), effort)
     in_full, ordered = ordered, _bounded(formulation, ordered)
     cut = bool(ordered.blocking) or len(ordered.actions) < len(in_full.actions)
     after = score(formulation, _numbers(formulation, ordered.reached))

@@ -26,7 +26,7 @@ from balancer.planner.model.plan import (
     Result,
 )
 from balancer.planner.model.policy import Allow, Constraint, Limits, Policy
-from balancer.planner.model.request import Request
+from balancer.planner.model.request import Effort, Request
 from balancer.planner.model.violation import baseline, worsened
 from balancer.planner.order.schedule import order
 from balancer.planner.pipeline import assess, broken, orders_of, plan, towards
@@ -385,3 +385,21 @@ def test_a_plan_tells_the_fewest_steps_aside_only_of_its_whole_way() -> None:
     part = towards(observation(text), short, wanted, "so")
     assert isinstance(part, Plan)
     assert (len(part.actions), part.least_aside) == (1, 0)
+
+
+def test_who_is_called_off_orders_quickly_what_was_found(monkeypatch) -> None:
+    """A thorough search that is broken off spends no minutes on the order of its moves."""
+    asked: list[Effort] = []
+
+    def noted(problem, target, reasons, effort):
+        asked.append(effort)
+        return order(problem, target, reasons, effort)
+
+    monkeypatch.setattr(pipeline, "order", noted)
+    thorough = Request(effort=Effort.THOROUGH)
+    plan(observation(HOT), default_policy(), thorough, lambda: False)
+    assert asked == [Effort.QUICK]
+    plan(
+        observation(HOT), default_policy(), replace(thorough, effort=Effort.INSTANT), lambda: False
+    )
+    assert asked[1:] == [Effort.INSTANT]

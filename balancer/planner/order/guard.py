@@ -18,7 +18,11 @@ class Guard:
         self.problem = problem
         hard = [rule for rule in all_rules(problem) if rule.hard]
         self._resting = [rule for rule in hard if not throughout(rule)]
-        self._rules = _by_guest(problem, [rule for rule in hard if throughout(rule)])
+        always = [rule for rule in hard if throughout(rule)]
+        self._rules = _by_guest(problem, [rule for rule in always if not singly(rule)])
+        self._single = _by_guest(problem, [rule for rule in always if singly(rule)])
+        self._known: dict[tuple[str, tuple[str, ...], frozenset[str]], tuple[Violation, ...]] = {}
+        """What those last have to say, as the same is asked again and again."""
         now = {**problem.cluster.placement, **problem.before}
         states = [self.ledger(), *([at_rest(now)] if problem.before else [])]
         self._before = baseline(
@@ -46,14 +50,25 @@ class Guard:
         before = ledger[guest]
         ledger.put(guest, *hosts)
         look = frozenset(touched) or frozenset((*before, *ledger[guest]))
-        alone = {guest: ledger[guest]}
-        found = [
-            violation
-            for rule in self._rules.get(guest, ())
-            for violation in rule.violations(self.problem, alone if singly(rule) else ledger, look)
-        ]
+        found = [*self._alone(guest, ledger[guest], look)]
+        for rule in self._rules.get(guest, ()):
+            found += rule.violations(self.problem, ledger, look)
         ledger.put(guest, *before)
         return worsened(self._before, found)
+
+    def _alone(
+        self, guest: str, held: tuple[str, ...], look: frozenset[str]
+    ) -> tuple[Violation, ...]:
+        """Return what rules that speak of each guest by itself have against what it holds."""
+        key = (guest, held, look)
+        if key not in self._known:
+            mine = {guest: held}
+            self._known[key] = tuple(
+                violation
+                for rule in self._single.get(guest, ())
+                for violation in rule.violations(self.problem, mine, look)
+            )
+        return self._known[key]
 
     def blocks(self, ledger: Ledger, guest: str, target: str) -> tuple[Violation, ...]:
         """Return what forbids moving `guest` to `target` while all others rest.

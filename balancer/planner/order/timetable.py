@@ -6,6 +6,7 @@ as many moves as may use it at once, so that moves begun together go on together
 it is taken from half of such a part upwards, as a move keeps its rate to the end.
 """
 
+from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -96,8 +97,8 @@ class _Clockwork:
         return tails
 
     def _make_ready(self, numbers: Iterable[int]) -> None:
-        self.ready.extend(numbers)
-        self.ready.sort(key=self._rank.__getitem__)
+        for i in numbers:
+            insort(self.ready, i, key=self._rank.__getitem__)
 
     def _turn(self, i: int) -> float:
         return self.wishes[i].start if self.wishes else -self._tail[i]
