@@ -9,6 +9,9 @@ docs/decisions/0005.
 A *row* is a stock: room of one kind on one host, or places of a group in a domain. A leg takes
 from rows when it starts and gives to rows when it ends. A *channel* is a flow: a rate and a number
 of legs that it carries at once.
+
+Only `turns` and `mirrored` make arrays beside the three passes: the others are compiled without
+counting references (`compiled`).
 """
 
 from typing import NamedTuple
