@@ -31,6 +31,8 @@ FASTEST: Final = 1.2
 QUICKEST_COPY: Final = 0.1
 SLOWEST_COPY: Final = 10.0
 """What is believed of how many times as long as by the model copies of disks take."""
+SHORTEST_COPY: Final = 5.0
+"""Seconds: of shorter copies set-up and rounding are too large a part."""
 
 
 def learned(before: Calibration, outcome: Outcome) -> Calibration:
@@ -38,12 +40,15 @@ def learned(before: Calibration, outcome: Outcome) -> Calibration:
     passed, action = outcome.passed, outcome.action
     if outcome.result is not Result.DONE or passed is None or not passed.teaches:
         return before
-    if passed.disk_mib or action.copies:
+    if action.copies:
         return _copies(before, outcome, passed)
     ratio = passed.mib_s / (action.rate_kib_s / KIB) if action.rate_kib_s else 0.0
+    beside = max(0.0, outcome.ended - outcome.started - passed.seconds)
     after = replace(
-        _timed(before, outcome, passed),
+        before,
+        setup=before.setup.after(beside),
         guests={**before.guests, action.guest: _habit(before, outcome, passed)},
+        errors=_off(before, outcome),
     )
     if not SLOWEST <= ratio <= FASTEST:
         return after
@@ -56,30 +61,25 @@ def learned(before: Calibration, outcome: Outcome) -> Calibration:
     )
 
 
-def _timed(before: Calibration, outcome: Outcome, passed: Passed) -> Calibration:
-    """Return what is known of set-up, and of how far off predictions are."""
+def _off(before: Calibration, outcome: Outcome) -> tuple[float, ...]:
+    """Return how far off predictions were, this one's too."""
     took = outcome.ended - outcome.started
-    off = took / max(0.1, outcome.action.predicted.seconds)
-    return replace(
-        before,
-        setup=before.setup.after(max(0.0, took - passed.seconds)),
-        errors=(*before.errors, off)[-KEPT:],
-    )
+    return (*before.errors, took / max(0.1, outcome.action.predicted.seconds))[-KEPT:]
 
 
 def _copies(before: Calibration, outcome: Outcome, passed: Passed) -> Calibration:
-    """Return what is known of copies of disks: what is left of the time once memory is sent.
+    """Return what is known of copies of disks: what is left of the time but for set-up and memory.
 
     Memory goes behind the mirror of the disks, so that of rates and of the guest's habits nothing
-    is learned.
+    is learned. Hypervisors do not say at the end how long the copy took.
     """
-    action, after = outcome.action, _timed(before, outcome, passed)
+    action, after = outcome.action, replace(before, errors=_off(before, outcome))
     allowed, by_model = action.rate_kib_s / KIB, action.predicted.disk_seconds
-    if allowed <= 0 or by_model <= 0:
+    if allowed <= 0 or by_model < SHORTEST_COPY:
         return after
     pair = before.by_pair.get(action.source, {}).get(action.target, before.everywhere)
     memory = (passed.sent_mib - passed.disk_mib) / (allowed * pair.value)
-    times = (passed.seconds - memory) / by_model
+    times = (outcome.ended - outcome.started - before.setup.value - memory) / by_model
     if not QUICKEST_COPY <= times <= SLOWEST_COPY:
         return after
     return replace(after, disks=before.disks.after(times))

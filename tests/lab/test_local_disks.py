@@ -7,12 +7,15 @@ import os
 from pathlib import Path
 
 from balancer.adapters.libvirt.executor import LibvirtExecutor
+from balancer.codec import load_outcome_data
+from balancer.planner.calibrate import learned
+from balancer.planner.model.calibration import UNCALIBRATED
 from balancer.planner.model.plan import Result
 
 from .binding import libvirt
 from .cluster import Laboratory
 from .guest import GuestSpec
-from .operator import Operator
+from .operator import Operator, events_of
 from .test_execute import ended, executor, move, under_way
 
 __all__ = ["executor"]
@@ -36,7 +39,10 @@ def filled(disk: Path) -> str:
 def test_a_local_disk_goes_along(
     lab: Laboratory, executor: LibvirtExecutor, tmp_path: Path
 ) -> None:
-    """Not without consent; stopped halfway it is whole where it was; else it is there, and there alone."""
+    """Not without consent; stopped halfway it is whole where it was; else it is there, and there alone.
+
+    What it took teaches how long the next copy will.
+    """
     (guest,) = lab.boot(GuestSpec("loc", disk="local"))
     here, there = (lab[name].local / "loc.raw" for name in ("h1", "h2"))
     before = filled(here)
@@ -62,9 +68,22 @@ def test_a_local_disk_goes_along(
     assert there.read_bytes() == b"somebody's"
     there.unlink()
 
-    answer = operator.configure(POLICY + CONSENT).run("apply", "--now", "--yes")
+    slow = {"link": "160Mbit"}
+    operator.configure(POLICY + CONSENT, h1=slow, h2=slow)
+    answer = operator.run("apply", "--now", "--yes")
     assert answer.code == 0, answer
     assert "copies vda along" in answer.out
     assert guest.whereabouts() == {"h2": libvirt.VIR_DOMAIN_RUNNING}
     assert guest.domain().isPersistent()
     assert (bytes_of(there), here.exists()) == (before, False)
+    _has_taught(operator)
+
+
+def _has_taught(operator: Operator) -> None:
+    """What the copy took is in the journal, and within a factor of two of the model."""
+    (told,) = events_of(operator, "ended")
+    outcome = load_outcome_data(told.data["outcome"])
+    assert outcome.passed is not None
+    known = learned(UNCALIBRATED, outcome).disks
+    assert known.jobs == 1
+    assert 0.5 <= known.value <= 2

@@ -205,7 +205,7 @@ class LibvirtExecution:
     def _plain(self) -> bool:
         """True if it went by pre-copy at the rate planned, from its beginning."""
         helped = self._climb.switched or self._action.auto_converge or self._climb.steps
-        return not (helped or self._begun or self._hastened or self._action.copies)
+        return not (helped or self._begun or self._hastened)
 
     def _move(self) -> None:
         """Make the long call, and where it is to begin anew make it again."""

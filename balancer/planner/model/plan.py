@@ -270,7 +270,7 @@ class Passed:
     seconds: float
     """Of transfer: without connecting and setting up."""
     sent_mib: float
-    """In all rounds; disks included."""
+    """In all rounds; copied disks included where the hypervisor knows of them at the end."""
     first_mib: float
     """Memory that was not empty: what one pass sends."""
     rounds: int
@@ -280,7 +280,7 @@ class Passed:
     teaches: bool = True
     """False where it went by other means than plain pre-copy."""
     disk_mib: float = 0.0
-    """Of `sent_mib`: local disks that were copied along. They teach how long copies take, alone."""
+    """Of `sent_mib`: local disks that were copied along."""
 
     @property
     def mib_s(self) -> float:
