@@ -21,6 +21,7 @@ from .test_execute import ended, executor, move, under_way
 __all__ = ["executor"]
 
 POLICY = "[[only_on]]\nguests = 'loc'\nhosts = 'h2'\n"
+SLOW = {host: {"link": "160Mbit"} for host in ("h1", "h2")}
 CONSENT = "[allow]\ncopy_local_disks = 'loc'\n"
 
 
@@ -68,9 +69,7 @@ def test_a_local_disk_goes_along(
     assert there.read_bytes() == b"somebody's"
     there.unlink()
 
-    slow = {"link": "160Mbit"}
-    operator.configure(POLICY + CONSENT, h1=slow, h2=slow)
-    answer = operator.run("apply", "--now", "--yes")
+    answer = operator.configure(POLICY + CONSENT, **SLOW).run("apply", "--now", "--yes")
     assert answer.code == 0, answer
     assert "copies vda along" in answer.out
     assert guest.whereabouts() == {"h2": libvirt.VIR_DOMAIN_RUNNING}
