@@ -21,6 +21,17 @@ settings.register_profile(
 )
 settings.load_profile("suite")
 
+SOAKING = 7200
+"""Seconds that a soak may take where it says no other limit."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give soaks the time they need; the laboratory has given its own theirs by now."""
+    for item in items:
+        if item.get_closest_marker("soak") and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(SOAKING))
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
