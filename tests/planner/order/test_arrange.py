@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from balancer.planner.order.arrange import Effort, Work, arrange
 from balancer.planner.order.certificate import nobody_can_start
 from balancer.planner.order.kernels import passes
+from balancer.planner.order.kernels.roaming import roam
 from balancer.planner.order.roamers import (
     Habits,
     drawn_settings,
@@ -281,3 +282,16 @@ def _shift(amounts, numbers, by):
     for number, change in zip(numbers.tolist(), by.tolist(), strict=True):
         if number >= 0:
             amounts[number] += change
+
+
+@pytest.mark.parametrize(("homewards", "trips"), [(0.0, 5), (1.0, 6)])
+def test_who_stepped_aside_comes_first_while_so_many_are_not_home(homewards, trips):
+    """Two swaps at one host, one hole: who lets the others use it first steps aside once for both."""
+    moves = [(0, 1, 5), (1, 0, 5), (3, 1, 5), (1, 3, 5)]
+    posed = yard(moves, [0, 0, 5, 0], volume=np.array([1.0, 5.0, 5.0, 5.0]))
+    knobs = first_settings(0, aside=True)
+    knobs[1] = homewards
+    room = [np.zeros(24, dtype=np.int64) for _ in range(4)]
+    luck = np.zeros((2, 4))
+    made = roam(movers_of(posed), ground_of(posed), knobs, luck, *room, np.zeros(24))
+    assert made[:2] == (trips, 0)
