@@ -22,7 +22,7 @@ settings.register_profile(
 settings.load_profile("suite")
 
 SOAKING = 7200
-"""Seconds that a soak may take where it says no other limit."""
+"""Seconds that a soak may take where it says no other limit: some take minutes on a free machine."""
 
 
 @pytest.hookimpl(trylast=True)

@@ -200,14 +200,14 @@ def roam(
     """Fill the trips in the order of their start; return their number, movers left, the time.
 
     Knobs: 0 quota of eager steps aside as a share of movers; 1 the share of movers not yet home at
-    which parked ones come first, who came last until then; 2 least share of the top rate; 3 noise on ranks; 4 noise on who steps aside; 5 one
-    if bigger ones are to be waited for; 6 one if everything goes alone; 7 ranks by size (1) or at
-    random (0); 8 steps aside allowed; 9 one if who stepped aside returns only when nobody else
-    can go; 10 who steps aside when stuck: 0 little to send, 1 big, 2 from wanted hosts, 3 both, 4
-    whoever lets most others go; 11 for
-    eager ones: 0 weighs what is sent against who waits, else what a third host's link is held for
-    against the room that it opens counts alone, to this power. Luck [2, movers], from 0 to 1, is
-    the noise on ranks and on who steps aside.
+    which parked ones come first, who came last until then; 2 least share of the top rate; 3 noise
+    on ranks; 4 noise on who steps aside; 5 one if bigger ones are to be waited for; 6 one if
+    everything goes alone; 7 ranks by size (1) or at random (0); 8 steps aside allowed; 9 one if who
+    stepped aside returns only when nobody else can go; 10 who steps aside when stuck: 0 little to
+    send, 1 big, 2 from wanted hosts, 3 both, 4 whoever lets most others go; 11 for eager ones: 0
+    weighs what is sent against who waits, else what a third host's link is held for against the
+    room that it opens counts alone, to this power. Luck [2, movers], from 0 to 1, is the noise on
+    ranks and on who steps aside.
     """
     n = len(movers.source)
     hosts = len(ground.zone)
